@@ -1,0 +1,14 @@
+//! DP10: local disk and journal.
+
+crate::codes! { Disk:
+    FULL = "DP1001", AfterFix, "the disk is full",
+        "The journal needs room for a whole slice. Free some, or point `--state-dir` elsewhere, then `dpone resume RUN`.";
+    JOURNAL_LIMIT = "DP1002", AfterFix, "the journal reached max_bytes",
+        "`journal.max_bytes` ends a run before the disk does. Load a smaller window, or raise it.";
+    DAMAGED = "DP1003", AfterFix, "the journal is damaged",
+        "A page's checksum does not fit where it cannot be a torn tail. The run cannot be resumed; start it anew, the committed state is untouched.";
+    IO = "DP1004", AfterFix, "a local file cannot be read or written",
+        "The message names the file and the system's reason.";
+    LOCAL_SERVICE = "DP1005", AfterFix, "a local service cannot be started",
+        "The demo API and the local broker of `--profile local` need two free ports on loopback and a writable `.dpone/local`.";
+}

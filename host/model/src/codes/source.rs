@@ -1,0 +1,42 @@
+//! DP04: the source.
+
+crate::codes! { Source:
+    UNREACHABLE = "DP0401", Later, "the API cannot be reached",
+        "Name resolution, connection or TLS failed after all attempts. The message names the URL without secrets, the attempts made and the cause.";
+    TIMEOUT = "DP0402", Later, "the API took too long",
+        "`timeouts.connect_ms`, `timeouts.read_ms` and `timeout` bound a request. The journal keeps the pages that came before: `dpone resume RUN` goes on there.";
+    STATUS = "DP0403", Later, "the API answered with an error",
+        "The status stayed an error after all attempts, or is one that a retry cannot mend (4xx). An excerpt of the body is in the message.";
+    NOT_JSON = "DP0404", AfterFix, "a page is not JSON",
+        "The message names page, URL, byte offset and an excerpt. An HTML page usually means a login form, a proxy or a wrong URL.";
+    RECORDS_PATH = "DP0405", AfterFix, "the records path is not in the page",
+        "The hint lists the keys that are there. An API that omits an empty list needs an extractor that knows this.";
+    REPEATED_CURSOR = "DP0406", AfterFix, "the API gave the same cursor again",
+        "Following it would fetch the same page for ever. Check `cursor_path`, and whether the API's cursor is really in the answer and not an echo of the request.";
+    MAX_PAGES = "DP0407", AfterFix, "the walk reached max_pages",
+        "The API has more pages. Raise `pagination.max_pages`, or set `on_max_pages: stop` where a part is wanted.";
+    EMPTY_PAGES = "DP0408", AfterFix, "too many empty pages in a row",
+        "`pagination.max_empty_pages` (10) bounds how many empty pages are followed while the API gives a next one.";
+    OTHER_ORIGIN = "DP0409", AfterFix, "the API pointed to another origin",
+        "A next URL or redirect that leaves the connection's origin is not followed, because credentials would go with it. `allow_origins` names origins that are followed without credentials.";
+    PAGE_TOO_LARGE = "DP0410", AfterFix, "a page is larger than max_page_bytes",
+        "The limit counts decoded bytes, so that a small compressed body cannot fill the memory. Ask the API for smaller pages, or raise the limit.";
+    CURSOR_FIELD = "DP0411", AfterFix, "a record's cursor field is missing or unreadable",
+        "The watermark can only move over records whose cursor field is an RFC 3339 timestamp or a number. The message names the record.";
+    REDIRECTS = "DP0412", AfterFix, "too many redirects",
+        "A request may be redirected ten times; a loop of redirects usually means a missing login.";
+    TOO_DEEP = "DP0413", AfterFix, "a page nests too deeply",
+        "A page may nest 1024 levels. Deeper nesting is an attack or a mistake of the API.";
+    TOO_MANY_NAMES = "DP0414", AfterFix, "the records have too many distinct field names",
+        "A map with ids as names is usually meant as data, not as columns; a transform can turn it into a list.";
+    ENCODING = "DP0415", AfterFix, "a page's content encoding cannot be decoded",
+        "Supported are identity, gzip and zstd. The body is damaged or of another encoding.";
+    RESUME_AGE = "DP0416", AfterFix, "the journal is too old to resume",
+        "`resume.max_age` says how long the source's cursors live. Start the run anew.";
+    RETRY_AFTER = "DP0417", Later, "the API asks to wait longer than max_retry_after",
+        "The API sent Retry-After with more than `retry.max_retry_after`. Run again after that time.";
+    RECORD_NOT_OBJECT = "DP0418", AfterFix, "a record is not a JSON object",
+        "Every element of the records array must be an object. The message names the record.";
+    ADDRESS_REFUSED = "DP0419", AfterFix, "an address is not allowed",
+        "Other origins than the connection's own may not resolve to private, loopback or link-local addresses.";
+}

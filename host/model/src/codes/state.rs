@@ -1,0 +1,16 @@
+//! DP08: state and lease.
+
+crate::codes! { State:
+    LEASED = "DP0801", Later, "another run of this pipeline is active",
+        "The message names its run, host and when its lease expires. A run that died frees it by then; `dpone resume` of that run takes it over at once.";
+    CONFLICT = "DP0802", Later, "the state was changed by somebody else",
+        "Another run advanced the state since this one read it. Nothing was overwritten; run again.";
+    FINGERPRINT = "DP0803", AfterFix, "the state belongs to another source, cursor, key or topic",
+        "The manifest changed in a way that makes the stored cursor meaningless. `dpone state adopt` keeps the cursor under the new manifest, `dpone state reset` starts from nothing.";
+    LEASE_LOST = "DP0804", Later, "the lease was lost",
+        "The state store could not be reached for longer than the lease lasts, or somebody took it over. The run stopped producing; resume it.";
+    NO_STATE = "DP0805", AfterFix, "there is no state for this pipeline",
+        "The pipeline has not completed a run yet, or keeps its state elsewhere (profile, `state` block).";
+    FORMAT = "DP0806", AfterFix, "the state was written by a newer release",
+        "Its format version is not known here. Use that release.";
+}

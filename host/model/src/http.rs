@@ -1,0 +1,45 @@
+//! HTTP as other rooms ask for it; `egress` implements it.
+
+use crate::{Report, Secret};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// One request, complete but for what the client adds (Host, Accept-Encoding, Content-Length).
+#[derive(Debug, Clone)]
+pub struct HttpRequest {
+    pub method: String,
+    /// Absolute, http or https; without credentials.
+    pub url: String,
+    /// What may be printed.
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Bytes>,
+    /// What is added on the way out, only for the connection's own origin.
+    pub credentials: Vec<Credential>,
+    /// Decoded bytes.
+    pub max_body_bytes: u64,
+}
+
+/// How a credential travels.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    Header { name: String, value: Secret },
+    Query { name: String, value: Secret },
+}
+
+#[derive(Debug, Clone)]
+pub struct HttpResponse {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    /// Decoded from its content encoding.
+    pub body: Bytes,
+    /// The URL that answered, after redirects, without secrets.
+    pub url: String,
+    /// Attempts made, the successful one included.
+    pub attempts: u32,
+}
+
+#[async_trait]
+pub trait HttpEgress: Send + Sync {
+    /// Sends with retries, redirects and limits. A status that stays an error is a failure.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Report>;
+}

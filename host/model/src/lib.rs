@@ -1,0 +1,27 @@
+//! What every room shares: ids, records as byte ranges, cursors, checkpoints, schemas, secrets,
+//! errors with their codes, and each trait that crosses rooms.
+//!
+//! Nothing here does I/O or reads a clock, and no runtime is named.
+
+pub mod checkpoint;
+pub mod code;
+pub mod codes;
+pub mod cursor;
+pub mod http;
+pub mod ids;
+pub mod number;
+pub mod plugin;
+pub mod records;
+pub mod report;
+pub mod schema;
+pub mod secret;
+pub mod state;
+pub mod target;
+
+pub use checkpoint::{Checkpoint, Counts, Watermark};
+pub use code::{Code, Exit, Retry};
+pub use cursor::CursorValue;
+pub use ids::{PipelineName, RunId, StateKey};
+pub use records::{FieldSpan, Kind, NameId, Names, RecordSpan, Records, Span};
+pub use report::{Failure, Place, Report};
+pub use secret::Secret;

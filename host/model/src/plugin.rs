@@ -1,0 +1,221 @@
+//! The three kinds of plugin as the pipeline sees them, whether they run in the sandbox or, in a
+//! benchmark, as a native test double. The shapes mirror `wit/`.
+
+use crate::{Kind, Report};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Who a plugin is: shown with each of its errors, and kept in the run artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub name: String,
+    pub version: String,
+    /// Of the component's bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What a plugin has cost so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Usage {
+    pub calls: u64,
+    /// Wall time inside calls, in microseconds.
+    pub time_us: u64,
+    pub peak_memory_bytes: u64,
+}
+
+/// What a step may vary of the manifest's request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RequestEdit {
+    /// A URL that the server gave; replaces URL and query.
+    pub url: Option<String>,
+    pub query: Vec<(String, RequestValue)>,
+    /// Top-level fields of a JSON body, as JSON text.
+    pub body: Vec<(String, RequestValue)>,
+    pub headers: Vec<(String, RequestValue)>,
+    pub method: Option<String>,
+    pub path: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestValue {
+    Text(String),
+    /// The name of a granted secret.
+    Secret(String),
+}
+
+/// Where a page's records are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordsAt {
+    None,
+    /// Dotted path of an array or a single object in the JSON body; empty is the root.
+    Path(String),
+    /// NDJSON made by the extractor.
+    Bytes(Vec<u8>),
+}
+
+/// What an extractor answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub records: RecordsAt,
+    /// `None` ends the walk.
+    pub next: Option<RequestEdit>,
+    pub state: Vec<u8>,
+}
+
+/// One page as an extractor may ask about it.
+pub trait PageView: Send + Sync {
+    fn status(&self) -> u16;
+    fn header(&self, name: &str) -> Vec<String>;
+    /// Without secrets.
+    fn url(&self) -> &str;
+    /// JSON text of the value at a dotted path. An error ends the run: the page is not JSON.
+    fn get(&self, path: &str) -> Result<Option<String>, Report>;
+    fn count(&self, path: &str) -> Result<Option<u32>, Report>;
+    fn last(&self, path: &str) -> Result<Option<String>, Report>;
+    fn body(&self) -> &[u8];
+}
+
+/// The values of one field over a batch, as JSON text (`types.column` of the WIT).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Column {
+    /// [`Kind`] as a byte, one a record.
+    pub kinds: Vec<u8>,
+    /// One more than records.
+    pub offsets: Vec<u32>,
+    pub text: Vec<u8>,
+}
+
+impl Column {
+    pub fn push(&mut self, kind: Kind, text: &[u8]) {
+        if self.offsets.is_empty() {
+            self.offsets.push(0);
+        }
+        self.kinds.push(kind as u8);
+        self.text.extend_from_slice(text);
+        self.offsets.push(self.text.len() as u32);
+    }
+
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// JSON text of value `index`; empty where it is missing or out of range.
+    pub fn value(&self, index: usize) -> &[u8] {
+        let bound = |i: usize| self.offsets.get(i).map(|o| *o as usize);
+        match (bound(index), bound(index + 1)) {
+            (Some(start), Some(end)) => self.text.get(start..end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// The records of one page as transforms and checks may ask about them.
+pub trait BatchView: Send + Sync {
+    /// Number of the page, from 1.
+    fn page(&self) -> u64;
+    fn len(&self) -> usize;
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// An error where the field occurs twice in a record.
+    fn column(&self, field: &str) -> Result<Column, Report>;
+    /// The records as NDJSON.
+    fn bytes(&self) -> Vec<u8>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Edits {
+    /// One a record; `None` keeps all.
+    pub keep: Option<Vec<bool>>,
+    pub rename: Vec<(String, String)>,
+    pub drop: Vec<String>,
+    pub set: Vec<(String, Column)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Unchanged,
+    Edited(Edits),
+    /// NDJSON.
+    Replaced(Vec<u8>),
+}
+
+/// When a check can give its verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    BeforePublish,
+    AfterDelivery,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckCounts {
+    pub source_rows: u64,
+    pub rows: u64,
+    /// `None` before publication.
+    pub acknowledged: Option<u64>,
+    pub pages: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub passed: bool,
+    pub message: String,
+    /// JSON text of what was measured.
+    pub observed: String,
+}
+
+/// What every kind has.
+pub trait Plugin: Send {
+    fn identity(&self) -> &Identity;
+    fn usage(&self) -> Usage;
+}
+
+#[async_trait]
+pub trait Extractor: Plugin {
+    async fn start(&mut self) -> Result<Step, Report>;
+    async fn next(&mut self, page: Arc<dyn PageView>, state: &[u8]) -> Result<Step, Report>;
+    /// Empty where the next request depends on the answer.
+    async fn ahead(&mut self, state: &[u8], n: u32) -> Result<Vec<RequestEdit>, Report>;
+}
+
+#[async_trait]
+pub trait Transform: Plugin {
+    async fn apply(&mut self, batch: Arc<dyn BatchView>) -> Result<Outcome, Report>;
+}
+
+#[async_trait]
+pub trait Check: Plugin {
+    fn stage(&self) -> Stage;
+    /// The check's state lives with the implementation, which hands it from call to call.
+    async fn observe(&mut self, batch: Arc<dyn BatchView>) -> Result<(), Report>;
+    async fn finish(&mut self, counts: CheckCounts) -> Result<Verdict, Report>;
+}
+
+/// Host-side sets for a check (`interface distinct` of the WIT), implemented in `quality`.
+pub trait DistinctSets: Send {
+    fn add(&mut self, set: &str, page: u64, columns: &[Column]) -> Result<(), Report>;
+    fn repeats(&mut self, set: &str) -> Result<Repeats, Report>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Repeats {
+    pub rows: u64,
+    /// Up to ten.
+    pub examples: Vec<Repeat>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// A compact JSON array.
+    pub value: String,
+    /// Page (from 1) and record (from 0).
+    pub first: (u64, u32),
+    pub second: (u64, u32),
+}

@@ -1,0 +1,190 @@
+//! Failures as users see them: code, cause, place, hint, and whether a retry makes sense.
+
+use crate::{Code, Exit, Retry};
+use serde::Serialize;
+use std::fmt;
+
+/// What every crate's error enum can tell of itself.
+pub trait Failure: std::error::Error {
+    fn code(&self) -> &'static Code;
+
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// What to do about it, where more is known than the code's page says.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
+    fn retry(&self) -> Retry {
+        self.code().retry
+    }
+}
+
+/// Where it happened. Fields that are unknown stay out of the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Place {
+    /// A position in a YAML file; line and column count from 1.
+    File {
+        file: String,
+        line: u64,
+        column: u64,
+        /// Dotted path of the key, such as `sink.strategy.mode`.
+        key: Option<String>,
+    },
+    /// A page of the source; pages count from 1, records and byte offsets from 0.
+    Page {
+        page: u64,
+        /// Without secrets.
+        url: String,
+        record: Option<u64>,
+        offset: Option<u64>,
+    },
+    /// A plugin by name, version and digest (first 12 digits).
+    Plugin { name: String, version: String, sha256: String },
+    /// Anything else that has a name: a topic, a connection, a file.
+    Named { what: String, name: String },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file, line, column, key } => {
+                write!(f, "{file}:{line}:{column}")?;
+                key.as_ref().map_or(Ok(()), |key| write!(f, " ({key})"))
+            }
+            Self::Page { page, url, record, offset } => {
+                write!(f, "page {page}, {url}")?;
+                record.map_or(Ok(()), |record| write!(f, ", record {record}"))?;
+                offset.map_or(Ok(()), |offset| write!(f, ", byte {offset}"))
+            }
+            Self::Plugin { name, version, sha256 } => write!(f, "plugin {name} {version} ({sha256})"),
+            Self::Named { what, name } => write!(f, "{what} {name}"),
+        }
+    }
+}
+
+/// A failure that has left its room: what the CLI prints and the run artifact keeps.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Report(Box<Inner>);
+
+#[derive(Clone, PartialEq, Eq, Serialize)]
+struct Inner {
+    code: &'static Code,
+    exit_code: u8,
+    /// A lowercase fragment with the particulars.
+    message: String,
+    place: Option<Place>,
+    hint: Option<String>,
+    retry: Retry,
+    /// Further problems of the same input, such as a manifest's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more: Vec<Report>,
+}
+
+impl Report {
+    pub fn new(code: &'static Code, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            exit_code: code.exit as u8,
+            message: message.into(),
+            place: None,
+            hint: None,
+            retry: code.retry,
+            more: Vec::new(),
+        }))
+    }
+
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.0.place = Some(place);
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn retry_as(mut self, retry: Retry) -> Self {
+        self.0.retry = retry;
+        self
+    }
+
+    /// Joins the problems of one input; the first one gives the exit code. None for no problem.
+    pub fn all(reports: Vec<Report>) -> Option<Report> {
+        let mut reports = reports.into_iter();
+        let mut first = reports.next()?;
+        first.0.more.extend(reports);
+        Some(first)
+    }
+
+    pub fn code(&self) -> &'static Code {
+        self.0.code
+    }
+
+    pub fn exit(&self) -> Exit {
+        self.0.code.exit
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    pub fn place(&self) -> Option<&Place> {
+        self.0.place.as_ref()
+    }
+
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    pub fn retry(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// The problems beyond this one.
+    pub fn more(&self) -> &[Report] {
+        &self.0.more
+    }
+}
+
+impl<F: Failure> From<F> for Report {
+    fn from(failure: F) -> Self {
+        let mut report = Self::new(failure.code(), failure.to_string());
+        report.0.place = failure.place();
+        report.0.hint = failure.hint();
+        report.0.retry = failure.retry();
+        report
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        write!(f, "error[{}]: {}", inner.code, inner.message)?;
+        if let Some(place) = &inner.place {
+            write!(f, "\n  at {place}")?;
+        }
+        if let Some(hint) = &inner.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        inner.more.iter().try_for_each(|report| write!(f, "\n{report}"))
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Report {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
