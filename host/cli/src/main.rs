@@ -1,1 +1,56 @@
-fn main() {}
+//! `dpone`: reads the command line, calls a room, renders what it answers, and ends with the exit
+//! code that the README documents.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod args;
+mod commands;
+mod context;
+mod local;
+mod progress;
+
+use args::{Cli, Command};
+use clap::Parser;
+use dpone_model::{Exit, Report};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::CompileComponent) {
+        return dpone_sandbox::compile_child_main();
+    }
+    start_logging(&cli.common.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => {
+            eprintln!("error: the async runtime cannot start: {cause}");
+            return ExitCode::from(Exit::Internal as u8);
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let outcome = commands::dispatch(cli).await;
+        local::stop().await;
+        outcome
+    });
+    let exit = match outcome {
+        Ok(exit) => exit,
+        Err(report) => {
+            eprintln!("{report}");
+            report.exit()
+        }
+    };
+    // A blocked read of stdin or a name look-up must not hold the process back.
+    runtime.shutdown_background();
+    ExitCode::from(exit as u8)
+}
+
+fn start_logging(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| {
+        eprintln!("warning: the log filter `{filter}` is not understood; logging warnings");
+        tracing_subscriber::EnvFilter::new("warn")
+    });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// What a command answers: how the process ends, or why it failed.
+pub type Outcome = Result<Exit, Report>;

@@ -1,1 +1,31 @@
-//! placeholder
+//! The way out to the network: the only crate with an HTTP client.
+//!
+//! A [`Client`] belongs to one connection. What the connection's own origin is, is the operator's
+//! word: it may be any address, and credentials go there and nowhere else. Every other origin has
+//! to be allowed by name, is sent no credential and none of the manifest's headers, and may not
+//! resolve to an address inside the operator's network ([`address`]).
+//!
+//! One call of [`Client::send`] is:
+//! ```text
+//! attempt 1..=max_attempts            retry.rs    back-off with full jitter, Retry-After
+//!   └─ exchange, bounded by `total`   exchange.rs redirects by our own rules (redirect.rs)
+//!        └─ body, bounded             body.rs     gzip and zstd decoded with a limit
+//! ```
+//! The HTTP library's own redirects, decompression, proxies and retries are all switched off: each
+//! of them would act behind the back of a rule above.
+
+pub mod address;
+mod body;
+mod client;
+mod error;
+mod exchange;
+mod origin;
+mod redirect;
+mod resolve;
+mod retry;
+
+pub use client::{Client, ClientConfig};
+pub use error::Error;
+pub use origin::{origin_text, printable_url, same_origin, without_params};
+pub use resolve::Refused;
+pub use retry::RetryPolicy;

@@ -402,9 +402,17 @@ pub enum DeliveryMode {
 
 #[derive(Debug, Clone)]
 pub enum StateBlock {
-    Postgres { connection: ConnectionRef, schema: String, table: String },
+    Postgres {
+        connection: ConnectionRef,
+        schema: String,
+        table: String,
+    },
     /// `path` defaults to `.dpone/state.db`; a connection may name another one.
-    Sqlite { connection: Option<ConnectionRef>, schema: String, table: String },
+    Sqlite {
+        connection: Option<ConnectionRef>,
+        schema: String,
+        table: String,
+    },
     /// Every run starts at the manifest's `start`.
     Disabled,
 }

@@ -23,5 +23,5 @@ pub use code::{Code, Exit, Retry};
 pub use cursor::CursorValue;
 pub use ids::{PipelineName, RunId, StateKey};
 pub use records::{FieldSpan, Kind, NameId, Names, RecordSpan, Records, Span};
-pub use report::{Failure, Place, Report};
+pub use report::{Failure, PagePlace, Place, Report};
 pub use secret::Secret;

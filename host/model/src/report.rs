@@ -66,6 +66,31 @@ impl fmt::Display for Place {
     }
 }
 
+/// Which page a room works on, for the places of its failures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PagePlace {
+    /// From 1.
+    pub page: u64,
+    /// Without secrets.
+    pub url: String,
+}
+
+impl PagePlace {
+    pub fn new(page: u64, url: impl Into<String>) -> Self {
+        Self { page, url: url.into() }
+    }
+
+    /// The page as a whole.
+    pub fn place(&self) -> Place {
+        Place::Page { page: self.page, url: self.url.clone(), record: None, offset: None }
+    }
+
+    /// One record of it, from 0.
+    pub fn record(&self, record: u64) -> Place {
+        Place::Page { page: self.page, url: self.url.clone(), record: Some(record), offset: None }
+    }
+}
+
 /// A failure that has left its room: what the CLI prints and the run artifact keeps.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Report(Box<Inner>);

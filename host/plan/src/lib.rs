@@ -1,1 +1,28 @@
-//! placeholder
+//! What a run will do, decided before it does anything: pure functions over manifest, state and
+//! what the broker says of the topic.
+//!
+//! C takes [`boundary`] and [`fingerprint`], F takes [`evolve`], and before either
+//! [`judge_strategy`] says what the strategy promises on this topic. [`plan`] puts all of it, and
+//! what each plugin may ask for and gets, into the document that people review; [`Plan::difference`]
+//! compares the reviewed one with what is true now.
+
+mod authority;
+mod boundary;
+mod document;
+mod error;
+mod evolution;
+mod fingerprint;
+mod markdown;
+mod review;
+mod strategy;
+
+pub use authority::{PluginFacts, PluginKind};
+pub use boundary::{Boundary, Window, boundary};
+pub use document::{
+    BoundaryPlan, CheckPlan, PLAN_FORMAT, Plan, PlanInput, PluginPlan, SourcePlan, StagingPlan, StateFacts, StatePlan,
+    StrategyPlan, TargetPlan, TopicFacts, plan,
+};
+pub use error::Error;
+pub use evolution::{Breaking, SchemaPlan, Widened, evolve};
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use strategy::{StrategyFacts, TopicPolicy, judge_strategy, target_facts};

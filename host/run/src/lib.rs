@@ -1,1 +1,34 @@
-//! placeholder
+//! A bounded load from A to K: [`pipeline`] calls the eleven steps in order, the other modules are
+//! what the steps are made of.
+//!
+//! The CLI hands in a [`Host`] (folders, built-in components, local services, progress) and a
+//! [`Request`]; it gets back a [`Finished`] with the report that the run artifact holds, too.
+
+pub mod artifact;
+mod batch;
+mod begin;
+pub mod cancel;
+mod describe;
+pub mod events;
+mod extract;
+mod failpoint;
+pub mod finder;
+pub mod folders;
+mod lease;
+mod load;
+pub mod open;
+mod pipeline;
+pub mod planning;
+pub mod plugins;
+pub mod probe;
+pub mod resolve;
+mod resume;
+mod reviewed;
+mod session;
+mod stage;
+pub mod state;
+mod verify;
+
+pub use pipeline::{Finished, resume, run};
+pub use planning::plan;
+pub use resolve::{Host, LocalNeeds, LocalStarter, Request, check};

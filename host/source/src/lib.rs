@@ -1,1 +1,44 @@
-//! placeholder
+//! The REST source: which request is sent, what a plugin may vary of it, and the walk over pages.
+//!
+//! ```text
+//! Template   manifest's URL, parameters and body on the connection's origin     template.rs
+//!   + edit   what an extractor asks for, as far as the request rules allow      rules.rs
+//!   └─ Walk  page after page; the next request is under way before a page is    walk.rs
+//!            handed out, so that fetching and working overlap
+//!        └─ view.rs      what the extractor may ask of a page, with one scan
+//! BoundaryFilter         rows outside the boundary or already loaded go, and     boundary.rs
+//!                        the new watermark is found
+//! ```
+//! Credentials never pass through here as text: they are attached by the client on the way out,
+//! and only for the connection's own origin.
+
+mod boundary;
+mod digests;
+mod error;
+mod position;
+mod probe;
+mod request;
+mod rules;
+mod seen;
+mod single;
+mod template;
+mod view;
+mod walk;
+
+pub use boundary::{BoundaryFilter, Filtered};
+pub use dpone_model::PagePlace;
+pub use error::Error;
+pub use probe::{ProbeResult, probe};
+pub use request::client_config;
+pub use single::SinglePage;
+pub use template::{Template, resolved_url};
+pub use view::rescan;
+pub use walk::{Page, ResumeFrom, Walk, WalkConfig};
+
+/// The run's scanner: its table of names and its predictions serve all pages of a run.
+pub type SharedScanner = std::sync::Arc<std::sync::Mutex<dpone_json::Scanner>>;
+
+/// The scanner, also after a panic elsewhere: its state changes the speed, never a result.
+pub(crate) fn lock(scanner: &SharedScanner) -> std::sync::MutexGuard<'_, dpone_json::Scanner> {
+    scanner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

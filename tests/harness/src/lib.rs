@@ -1,1 +1,9 @@
-//! placeholder
+//! What end-to-end tests share: a scratch folder to run the real binary in, the services that it
+//! talks to, and the components under `tests/components`.
+
+pub mod components;
+pub mod stand;
+pub mod workspace;
+
+pub use stand::{GUIDE, Stand};
+pub use workspace::{Ran, Workspace, dpone_binary};

@@ -23,4 +23,6 @@ crate::codes! { Connection:
         "The database answered with an error, which the message quotes. The user needs rights to create the schema and table once, later to select, insert, update and delete.";
     TLS_FILE = "DP0211", AfterFix, "a certificate or key file cannot be read",
         "The path is taken as it stands, relative to the working directory.";
+    INVALID_FIELD = "DP0212", AfterFix, "a connection's field has a value that cannot be used",
+        "The message names the field, where it is set, and what it takes. Two ways to log in on one connection contradict each other and are refused.";
 }

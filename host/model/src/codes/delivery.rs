@@ -21,4 +21,6 @@ crate::codes! { Delivery:
         "The preflight asks for topic, partitions and configuration. The user needs Describe and DescribeConfigs on the topic.";
     READ = "DP0510", Later, "the topic cannot be read",
         "Reading back a topic failed; the message quotes the cause.";
+    KEYLESS = "DP0511", AfterFix, "a compacted topic takes no messages without a key",
+        "The broker refuses them. Give the messages a key (`strategy.unique_key`, `key.mode: hash_row`), or use a topic whose cleanup.policy is `delete`.";
 }

@@ -11,4 +11,8 @@ crate::codes! { Disk:
         "The message names the file and the system's reason.";
     LOCAL_SERVICE = "DP1005", AfterFix, "a local service cannot be started",
         "The demo API and the local broker of `--profile local` need two free ports on loopback and a writable `.dpone/local`.";
+    BUSY = "DP1006", Later, "the run's journal is in use",
+        "Another process works on this run: it writes the journal or sends from it. Wait for it to end, or stop it, then `dpone resume RUN`.";
+    NOT_RESUMABLE = "DP1007", AfterFix, "the run cannot be resumed",
+        "Its pages are gone (the run is done, or `journal purge` took them), or its journal is in a format of another release. Start the run anew; the committed state is untouched.";
 }

@@ -31,4 +31,6 @@ crate::codes! { Manifest:
         "Incremental strategies need `source.options.incremental.cursor_field` (or, for `cursor_incremental`, a cursor pagination).";
     TOO_LARGE = "DP0115", AfterFix, "the manifest is too large or nests too deeply",
         "A manifest may have at most 1 MiB and nest 64 levels.";
+    DUPLICATE_KEY = "DP0116", AfterFix, "the manifest has a key twice",
+        "Readers of YAML disagree about which of the two counts. Remove one of them.";
 }

@@ -1,0 +1,284 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Loads REST APIs into Kafka from one YAML manifest, with sandboxed WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "dpone", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Connections profile: `.dpone/profiles/NAME.yaml`, or the built-in `local`
+    #[arg(long, global = true, env = "DPONE_PROFILE", value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Folders in which `uses: NAME` finds NAME.wasm, separated by `:`
+    #[arg(long, global = true, env = "DPONE_PLUGIN_PATH", value_delimiter = ':', value_name = "DIR")]
+    pub plugin_path: Vec<PathBuf>,
+    /// Log filter, such as `info` or `dpone_source=debug`; logs go to stderr
+    #[arg(long, global = true, env = "DPONE_LOG", default_value = "warn", value_name = "FILTER")]
+    pub log: String,
+    /// No progress on stderr
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub demo: Demo,
+}
+
+/// The demo API of the profile `local`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// Orders that the demo API starts with
+    #[arg(long, global = true, default_value_t = 10_000, value_name = "N", hide_short_help = true)]
+    pub demo_rows: u64,
+    /// New or changed orders after each completed walk of the demo API
+    #[arg(long, global = true, default_value_t = 10, value_name = "N", hide_short_help = true)]
+    pub demo_new_rows: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load what is new, steps A to K
+    Run(Run),
+    /// Go on with a failed or interrupted run after its last whole page
+    Resume(Resume),
+    /// Check a manifest and its plugins without any network
+    Check(Check),
+    /// Show what a run would do, before it does anything
+    Plan(Plan),
+    /// Diagnose this machine, a profile and its services
+    Doctor,
+    /// Look at a pipeline's state, or change it
+    #[command(subcommand)]
+    State(State),
+    /// Look at a topic
+    #[command(subcommand)]
+    Topic(Topic),
+    /// The services behind the profile `local`
+    #[command(subcommand)]
+    Local(Local),
+    /// The journals of runs
+    #[command(subcommand)]
+    Journal(Journal),
+    /// The connections of a profile
+    #[command(subcommand)]
+    Connections(Connections),
+    /// Plugins: what there is, and what one may do
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Explain an error code, or list them all
+    Explain { code: Option<String> },
+    /// Print the manifest's JSON Schema, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Compile a component from stdin to stdout; the host calls this in a child process
+    #[command(hide = true, name = "__compile")]
+    CompileComponent,
+}
+
+/// A manifest and its parameters.
+#[derive(Debug, Clone, Args)]
+pub struct ManifestArgs {
+    pub manifest: PathBuf,
+    /// A run parameter, for `{{ name }}` in the manifest
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(String, String)>,
+}
+
+/// A bounded window: a small first run, or a backfill.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WindowArgs {
+    /// Inclusive lower bound of the cursor field, instead of the state's
+    #[arg(long, value_name = "VALUE")]
+    pub from: Option<String>,
+    /// Exclusive upper bound of the cursor field
+    #[arg(long, value_name = "VALUE")]
+    pub to: Option<String>,
+    /// Stop after this many pages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_pages: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The manifest; not needed with --plan
+    #[arg(required_unless_present = "plan")]
+    pub manifest: Option<PathBuf>,
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// Move state although the run covers only a window
+    #[arg(long)]
+    pub advance_state: bool,
+    /// Run what was reviewed: refuses when manifest, plugins or target are no longer the same
+    #[arg(long, value_name = "FILE", conflicts_with = "manifest")]
+    pub plan: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The run's id, as `dpone journal list` shows it
+    pub run: String,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub manifest: ManifestArgs,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub manifest: ManifestArgs,
+    #[command(flatten)]
+    pub window: WindowArgs,
+    #[arg(long, value_enum, default_value_t = Format::Md)]
+    pub format: Format,
+    /// Also write the plan here, for review and `run --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Md,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum State {
+    /// The checkpoint that the next run starts from
+    Show(StateArgs),
+    /// Every revision, newest first
+    History {
+        #[command(flatten)]
+        state: StateArgs,
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Keep the cursor although source, cursor field, key or topic changed
+    Adopt(StateArgs),
+    /// Forget the cursor: the next run starts at the manifest's `start`
+    Reset {
+        #[command(flatten)]
+        state: StateArgs,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct StateArgs {
+    #[command(flatten)]
+    pub manifest: ManifestArgs,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Topic {
+    /// Print a topic's messages, oldest first, up to its end as it is now
+    Read(TopicRead),
+}
+
+#[derive(Debug, Args)]
+pub struct TopicRead {
+    pub topic: String,
+    /// The Kafka connection's id; a profile with only one needs none
+    #[arg(long, value_name = "ID", default_value = "kafka_cluster")]
+    pub connection: String,
+    /// Stop after this many messages
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Start at this offset of each partition
+    #[arg(long, value_name = "OFFSET")]
+    pub offset: Option<i64>,
+    #[arg(long, value_enum, default_value_t = TopicFormat::Text)]
+    pub format: TopicFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TopicFormat {
+    /// Key and value, a line each
+    Text,
+    /// One object a message: partition, offset, timestamp, key, value, headers
+    Ndjson,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Local {
+    /// Keep the demo API and the local broker running in the foreground
+    Up,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Journal {
+    /// Runs with a journal: what can be resumed, and what it takes on disk
+    List {
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Delete the bodies of runs that nobody will resume
+    Purge {
+        /// One run, whatever its age
+        #[arg(long)]
+        run: Option<String>,
+        /// Also those younger than 72 hours
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Connections {
+    /// The connections that a profile or the environment defines
+    List,
+    /// Connect to each connection of a manifest
+    Test(ManifestArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// Built-in plugins and those along the plugin path
+    List,
+    /// What a plugin is, asks for, and takes as options
+    Inspect {
+        /// `builtin:NAME`, a file, or a name along the plugin path
+        plugin: String,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a parameter is written NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,45 @@
+//! One module a command; each calls a room and renders its answer.
+
+mod check;
+mod connections;
+mod doctor;
+mod explain;
+mod journal;
+mod plan;
+mod plugin;
+mod run;
+mod state;
+mod topic;
+
+use crate::Outcome;
+use crate::args::{Cli, Command, Local};
+use clap::CommandFactory;
+use dpone_model::Exit;
+
+/// Calls the command that was asked for.
+pub async fn dispatch(cli: Cli) -> Outcome {
+    let common = cli.common;
+    match cli.command {
+        Command::Run(args) => run::run(&common, args).await,
+        Command::Resume(args) => run::resume(&common, args).await,
+        Command::Check(args) => check::check(&common, args).await,
+        Command::Plan(args) => plan::plan(&common, args).await,
+        Command::Doctor => doctor::doctor(&common).await,
+        Command::State(args) => state::state(&common, args).await,
+        Command::Topic(args) => topic::topic(&common, args).await,
+        Command::Local(Local::Up) => crate::local::up(&common).await,
+        Command::Journal(args) => journal::journal(args),
+        Command::Connections(args) => connections::connections(&common, args).await,
+        Command::Plugin(args) => plugin::plugin(&common, args).await,
+        Command::Explain { code } => explain::explain(code.as_deref()),
+        Command::Schema => {
+            println!("{:#}", dpone_manifest::json_schema());
+            Ok(Exit::Ok)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "dpone", &mut std::io::stdout());
+            Ok(Exit::Ok)
+        }
+        Command::CompileComponent => Ok(Exit::Usage),
+    }
+}

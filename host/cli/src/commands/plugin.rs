@@ -1,0 +1,75 @@
+//! `dpone plugin`: what there is, and what one asks for.
+
+use crate::Outcome;
+use crate::args::{Common, Format, Plugin};
+use crate::context;
+use dpone_model::{Exit, Report};
+use dpone_run::plugins::sandbox;
+use dpone_sandbox::Inspection;
+
+pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
+    match args {
+        Plugin::List => list(common).await,
+        Plugin::Inspect { plugin, format } => {
+            let host = context::host(common)?;
+            let (bytes, from) = host.finder.find(&plugin, &host.workdir)?;
+            let loaded = sandbox(&host)?.load(bytes, &from).await?;
+            print_inspection(&from, loaded.inspection(), format)
+        }
+    }
+}
+
+async fn list(common: &Common) -> Outcome {
+    let host = context::host(common)?;
+    let sandbox = sandbox(&host)?;
+    for builtin in dpone_builtins::all() {
+        let loaded = sandbox.load(builtin.bytes.to_vec(), builtin.name).await?;
+        print_line(&format!("builtin:{}", builtin.name), loaded.inspection());
+    }
+    for folder in &host.finder.plugin_path {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+        files.sort();
+        for file in files {
+            let shown = file.display().to_string();
+            let loaded = match host.finder.find(&shown, &host.workdir) {
+                Ok((bytes, from)) => sandbox.load(bytes, &from).await,
+                Err(report) => Err(report),
+            };
+            match loaded {
+                Ok(loaded) => print_line(&shown, loaded.inspection()),
+                Err(report) => println!("{shown}  refused: {}", Report::message(&report)),
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn print_line(uses: &str, inspection: &Inspection) {
+    println!(
+        "{uses:<32} {:<10} {} {}",
+        inspection.kind.to_string(),
+        inspection.identity.version,
+        short(&inspection.identity.sha256)
+    );
+}
+
+fn print_inspection(from: &str, inspection: &Inspection, format: Format) -> Outcome {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(inspection).unwrap_or_default());
+        return Ok(Exit::Ok);
+    }
+    println!("plugin       {} {} ({from})", inspection.identity.name, inspection.identity.version);
+    println!("kind         {}", inspection.kind);
+    println!("sha256       {}", inspection.identity.sha256);
+    println!("contract     dpone:plugin@{}", inspection.wit_version);
+    println!("size         {}", crate::progress::bytes(inspection.size));
+    println!("can ask for  {}", inspection.imports.join(", "));
+    println!("options      {:#}", inspection.options_schema);
+    Ok(Exit::Ok)
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}

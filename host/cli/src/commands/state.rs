@@ -1,0 +1,103 @@
+//! `dpone state`: what a pipeline remembers, and the operator's ways to change it.
+
+use crate::Outcome;
+use crate::args::{Common, Format, State, StateArgs, WindowArgs};
+use crate::context;
+use dpone_model::state::{HistoryEntry, StateRow};
+use dpone_model::{Exit, Report, codes};
+use dpone_run::state::StateAccess;
+use std::io::{BufRead, IsTerminal, Write};
+
+pub async fn state(common: &Common, args: State) -> Outcome {
+    match args {
+        State::Show(args) => {
+            let access = access(common, &args).await?;
+            let row = access.row().await?.ok_or_else(|| no_state(&access))?;
+            print_row(&access, &row, args.format)
+        }
+        State::History { state, limit } => {
+            let access = access(common, &state).await?;
+            print_history(&access.history(limit).await?, state.format)
+        }
+        State::Adopt(args) => {
+            let access = access(common, &args).await?;
+            let revision = access.adopt().await?;
+            println!("adopted: revision {revision} belongs to the manifest as it is now");
+            Ok(Exit::Ok)
+        }
+        State::Reset { state, yes } => {
+            let access = access(common, &state).await?;
+            if !yes && !confirm(&access)? {
+                println!("nothing was changed");
+                return Ok(Exit::Ok);
+            }
+            let revision = access.reset().await?;
+            println!("reset: revision {revision} holds no cursor; the next run starts at the manifest's `start`");
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+async fn access(common: &Common, args: &StateArgs) -> Result<StateAccess, Report> {
+    let host = context::host(common)?;
+    let request = context::request(common, &args.manifest, &WindowArgs::default());
+    StateAccess::open(&host, &request).await
+}
+
+fn no_state(access: &StateAccess) -> Report {
+    Report::new(&codes::state::NO_STATE, format!("no state of {} in {}", access.pipeline(), access.store()))
+        .hint("the first completed run writes it")
+}
+
+fn print_row(access: &StateAccess, row: &StateRow, format: Format) -> Outcome {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(row).unwrap_or_default());
+        return Ok(Exit::Ok);
+    }
+    println!("pipeline   {}", access.pipeline());
+    println!("store      {}", access.store());
+    println!("revision   {}", row.revision);
+    if let Some(watermark) = &row.checkpoint.watermark {
+        println!("watermark  {} = {} ({} rows at it)", watermark.field, watermark.value, watermark.digests.len());
+    }
+    if let Some(cursor) = &row.checkpoint.response_cursor {
+        println!("cursor     {cursor}");
+    }
+    if let Some(run) = &row.run_id {
+        println!("written    by {run} at {}", row.updated_at.map_or_else(String::new, |time| time.to_string()));
+    }
+    if let Some(lease) = &row.lease {
+        println!("lease      {} on {} (pid {}) until {}", lease.run_id, lease.host, lease.pid, lease.expires_at);
+    }
+    println!("fields     {}", row.checkpoint.schema.fields.len());
+    for (name, field) in &row.checkpoint.schema.fields {
+        println!("  {name}: {}{}", field.logical.name(), if field.nullable { ", nullable" } else { "" });
+    }
+    Ok(Exit::Ok)
+}
+
+fn print_history(entries: &[HistoryEntry], format: Format) -> Outcome {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(entries).unwrap_or_default());
+        return Ok(Exit::Ok);
+    }
+    if entries.is_empty() {
+        println!("no revisions");
+    }
+    for entry in entries {
+        let watermark = entry.checkpoint.watermark.as_ref().map_or("none", |watermark| watermark.value.text());
+        println!("{:>5}  {}  {:<6} {}  {watermark}", entry.revision, entry.written_at, entry.reason, entry.run_id);
+    }
+    Ok(Exit::Ok)
+}
+
+fn confirm(access: &StateAccess) -> Result<bool, Report> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Report::new(&codes::usage::USAGE, "state reset needs --yes where nobody can be asked"));
+    }
+    print!("Forget the cursor of {} in {}? [y/N] ", access.pipeline(), access.store());
+    let mut answer = String::new();
+    let read = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    read.map_err(|cause| Report::new(&codes::disk::IO, format!("the terminal: {cause}")))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

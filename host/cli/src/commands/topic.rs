@@ -1,0 +1,57 @@
+//! `dpone topic read`: a topic's messages up to its end as it is now.
+
+use crate::Outcome;
+use crate::args::{Common, Topic, TopicFormat, TopicRead};
+use crate::context;
+use dpone_manifest::{ConnectionRef, ConnectionType};
+use dpone_model::{Exit, Report, codes};
+use dpone_run::resolve::Needs;
+use dpone_sink::{MessageView, ReadOptions};
+use std::io::Write;
+
+pub async fn topic(common: &Common, args: Topic) -> Outcome {
+    let Topic::Read(args) = args;
+    let host = context::host(common)?;
+    let resolver = {
+        let needs = Needs { http: None, kafka: Some(&args.connection) };
+        dpone_run::resolve::resolver(&host, common.profile.as_deref(), &needs).await?
+    };
+    let reference = ConnectionRef {
+        id: args.connection.clone(),
+        via: ConnectionType::Env,
+        vault_mount_point: None,
+        vault_path: None,
+        connection_file: None,
+    };
+    let connection = resolver.kafka(&reference).await?;
+    let read = tokio::task::spawn_blocking(move || read(&connection, &args));
+    read.await.map_err(|cause| Report::new(&codes::internal::BUG, format!("the reader ended: {cause}")))?
+}
+
+fn read(connection: &dpone_connections::KafkaConnection, args: &TopicRead) -> Outcome {
+    let options = ReadOptions { limit: args.limit, offset: args.offset, ..ReadOptions::default() };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut closed = false;
+    dpone_sink::read_topic(connection, &args.topic, &options, &mut |message| {
+        closed |= print(&mut out, &message, args.format).is_err();
+        !closed
+    })?;
+    closed |= out.flush().is_err();
+    // A reader that closed the pipe, such as `head`, has seen enough.
+    let _ = closed;
+    Ok(Exit::Ok)
+}
+
+fn print(out: &mut impl Write, message: &MessageView, format: TopicFormat) -> std::io::Result<()> {
+    match format {
+        TopicFormat::Ndjson => {
+            serde_json::to_writer(&mut *out, message)?;
+            writeln!(out)
+        }
+        TopicFormat::Text => {
+            let key = message.key_text().unwrap_or_else(|| "null".to_owned());
+            let value = message.value_text().unwrap_or_else(|| "null".to_owned());
+            writeln!(out, "{}:{}\t{key}\t{value}", message.partition, message.offset)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What can be wrong with a profile or a connection.
+
+use crate::fields::Kind;
+use dpone_model::codes::{connection as codes, disk};
+use dpone_model::{Code, Failure, Place};
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("there is no profile `{name}`: looked for {file}")]
+    UnknownProfile { name: String, file: String, known: Vec<String>, place: Option<Place> },
+    #[error("profiles extend each other in a circle: {}", chain.join(" -> "))]
+    Cycle { chain: Vec<String>, place: Place },
+    /// A profile or connections file that cannot be understood.
+    #[error("{message}")]
+    Invalid { message: String, place: Place, hint: Option<String> },
+    #[error("connection `{id}` is not defined: looked at {}", looked_at.join("; "))]
+    NotFound { id: String, looked_at: Vec<String>, hint: String },
+    #[error("connection `{id}` lacks {}", missing.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", "))]
+    Incomplete { id: String, missing: Vec<String>, set_at: Vec<String>, place: Place },
+    #[error("connection `{id}` takes `{field}` from environment variable {variable}, which is not set")]
+    MissingVariable { id: String, field: String, variable: String, place: Place },
+    #[error("connection `{id}`: {field} {problem}")]
+    BadValue { id: String, field: String, problem: String, place: Place },
+    #[error("connection `{id}` is of type {found}, but {wanted} is needed here")]
+    WrongKind { id: String, found: Kind, wanted: &'static str, place: Place },
+    #[error("connection `{id}`: {field} names {path}, which cannot be read: {cause}")]
+    TlsFile { id: String, field: String, path: String, cause: String },
+    #[error("profile local would stand in for connection `{id}`, but its services are not running")]
+    LocalNotRunning { id: String },
+    #[error("Vault at {address} cannot be asked for connection `{id}`: {cause}")]
+    VaultUnreachable { id: String, address: String, cause: String },
+    #[error("Vault at {address} refuses {request} for connection `{id}`: {cause}")]
+    VaultDenied { id: String, address: String, request: String, cause: String },
+    #[error("Vault at {address} has no KV v2 secret at {path} for connection `{id}`: {cause}")]
+    VaultAnswer { id: String, address: String, path: String, cause: String },
+    #[error("connection `{id}` is to come from Vault, but {missing} is not set")]
+    VaultUnconfigured { id: String, missing: String },
+}
+
+impl Failure for Error {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::UnknownProfile { .. } => &codes::UNKNOWN_PROFILE,
+            Self::Cycle { .. } | Self::Invalid { .. } => &codes::INVALID_PROFILE,
+            Self::NotFound { .. } => &codes::NOT_FOUND,
+            Self::Incomplete { .. } | Self::MissingVariable { .. } | Self::VaultUnconfigured { .. } => {
+                &codes::INCOMPLETE
+            }
+            Self::BadValue { .. } => &codes::INVALID_FIELD,
+            Self::WrongKind { .. } => &codes::WRONG_KIND,
+            Self::TlsFile { .. } => &codes::TLS_FILE,
+            Self::LocalNotRunning { .. } => &disk::LOCAL_SERVICE,
+            Self::VaultUnreachable { .. } => &codes::VAULT_UNREACHABLE,
+            Self::VaultDenied { .. } => &codes::VAULT_DENIED,
+            Self::VaultAnswer { .. } => &codes::VAULT_ANSWER,
+        }
+    }
+
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::UnknownProfile { place, .. } => place.clone(),
+            Self::Cycle { place, .. }
+            | Self::Invalid { place, .. }
+            | Self::Incomplete { place, .. }
+            | Self::MissingVariable { place, .. }
+            | Self::BadValue { place, .. }
+            | Self::WrongKind { place, .. } => Some(place.clone()),
+            Self::NotFound { id, .. }
+            | Self::TlsFile { id, .. }
+            | Self::LocalNotRunning { id }
+            | Self::VaultUnreachable { id, .. }
+            | Self::VaultDenied { id, .. }
+            | Self::VaultAnswer { id, .. }
+            | Self::VaultUnconfigured { id, .. } => Some(Place::Named { what: "connection".into(), name: id.clone() }),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownProfile { known, .. } => {
+                let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                Some(format!("known profiles: {known}"))
+            }
+            Self::Cycle { .. } => Some("let one of them extend nothing, or the built-in `local`".into()),
+            Self::Invalid { hint, .. } => hint.clone(),
+            Self::NotFound { hint, .. } => Some(hint.clone()),
+            Self::Incomplete { set_at, .. } => Some(format!("set {}", set_at.join(", "))),
+            Self::MissingVariable { variable, .. } => Some(format!("export {variable}, or write the value in its place")),
+            Self::LocalNotRunning { .. } => Some("run the command with `--profile local`, which starts them".into()),
+            Self::VaultDenied { .. } => {
+                Some("check the token's policy and lifetime, and VAULT_NAMESPACE where one is used".into())
+            }
+            Self::VaultAnswer { .. } => Some("check `vault_mount_point` and `vault_path`; the mount must be KV version 2".into()),
+            Self::VaultUnconfigured { .. } => {
+                Some("set VAULT_ADDR, and VAULT_TOKEN or VAULT_ROLE_ID with VAULT_SECRET_ID; or define the connection in a profile".into())
+            }
+            Self::BadValue { .. } | Self::WrongKind { .. } | Self::TlsFile { .. } | Self::VaultUnreachable { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The fields that connections have, under the same names in every place.
+
+use crate::error::Error;
+use dpone_model::{Place, Secret};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a connection leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    Http,
+    Kafka,
+    Postgres,
+    Sqlite,
+}
+
+impl Kind {
+    pub const ALL: [Self; 4] = [Self::Http, Self::Kafka, Self::Postgres, Self::Sqlite];
+
+    /// The `type` in YAML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Kafka => "kafka",
+            Self::Postgres => "postgres",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The fields of a kind by their names in Vault; in the environment they stand in upper case.
+///
+/// The first ones tell the kind when nothing else does. In YAML an HTTP connection's credentials
+/// stand in a block `auth` instead (`type` bearer, basic, api_key or none).
+pub fn known(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Http => &[
+            "base_url",
+            "endpoint",
+            "token",
+            "api_key",
+            "api_key_name",
+            "api_key_in",
+            "username",
+            "password",
+            "ssl_ca_location",
+        ],
+        Kind::Kafka => &[
+            "bootstrap_servers",
+            "security_protocol",
+            "sasl_mechanism",
+            "sasl_username",
+            "sasl_password",
+            "ssl_ca_location",
+            "ssl_certificate_location",
+            "ssl_key_location",
+            "ssl_key_password",
+        ],
+        Kind::Postgres => &["host", "port", "database", "username", "password", "ssl_mode", "ssl_ca_location"],
+        Kind::Sqlite => &["path"],
+    }
+}
+
+/// The place that a connection's fields were found in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Profile { name: String, place: Place },
+    File { place: Place },
+    Env { prefix: String },
+    Vault { path: String },
+}
+
+impl Origin {
+    /// Where a field is, or would be, set.
+    pub(crate) fn of_field(&self, field: &str) -> String {
+        match self {
+            Self::Profile { place, .. } | Self::File { place } => format!("`{field}` at {place}"),
+            Self::Env { prefix } => format!("environment variable {prefix}{}", field.to_ascii_uppercase()),
+            Self::Vault { path } => format!("field `{field}` of Vault secret {path}"),
+        }
+    }
+
+    pub(crate) fn place(&self, id: &str) -> Place {
+        match self {
+            Self::Profile { place, .. } | Self::File { place } => place.clone(),
+            _ => Place::Named { what: "connection".into(), name: id.to_owned() },
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Profile { name, place } => write!(f, "profile {name} ({})", file_and_line(place)),
+            Self::File { place } => write!(f, "file {}", file_and_line(place)),
+            Self::Env { prefix } => write!(f, "environment ({prefix}*)"),
+            Self::Vault { path } => write!(f, "Vault ({path})"),
+        }
+    }
+}
+
+fn file_and_line(place: &Place) -> String {
+    match place {
+        Place::File { file, line, .. } => format!("{file}:{line}"),
+        other => other.to_string(),
+    }
+}
+
+/// A field as it was found. A reference to a variable that is not set is an error only when the
+/// field is asked for, so that a profile may hold connections that this run does not need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Set(Secret),
+    MissingVariable { variable: String, place: Place },
+}
+
+/// A connection's fields before they are judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    pub(crate) id: String,
+    pub(crate) origin: Origin,
+    pub(crate) values: BTreeMap<String, Value>,
+}
+
+impl Fields {
+    pub(crate) fn secret(&self, field: &str) -> Result<Option<Secret>, Error> {
+        match self.values.get(field) {
+            None => Ok(None),
+            Some(Value::Set(secret)) if secret.is_empty() => Ok(None),
+            Some(Value::Set(secret)) => Ok(Some(secret.clone())),
+            Some(Value::MissingVariable { variable, place }) => Err(Error::MissingVariable {
+                id: self.id.clone(),
+                field: field.to_owned(),
+                variable: variable.clone(),
+                place: place.clone(),
+            }),
+        }
+    }
+
+    /// A field that is no secret.
+    pub(crate) fn text(&self, field: &str) -> Result<Option<String>, Error> {
+        Ok(self.secret(field)?.map(|secret| secret.expose().to_owned()))
+    }
+
+    pub(crate) fn required(&self, field: &str) -> Result<Secret, Error> {
+        self.secret(field)?.ok_or_else(|| self.incomplete(&[field]))
+    }
+
+    pub(crate) fn incomplete(&self, missing: &[&str]) -> Error {
+        Error::Incomplete {
+            id: self.id.clone(),
+            missing: missing.iter().map(|field| (*field).to_owned()).collect(),
+            set_at: missing.iter().map(|field| self.origin.of_field(field)).collect(),
+            place: self.origin.place(&self.id),
+        }
+    }
+
+    pub(crate) fn bad_value(&self, field: &str, problem: impl Into<String>) -> Error {
+        Error::BadValue {
+            id: self.id.clone(),
+            field: self.origin.of_field(field),
+            problem: problem.into(),
+            place: self.origin.place(&self.id),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The client of one connection and its loop of attempts.
+
+use crate::error::Error;
+use crate::exchange::{Answer, Prepared};
+use crate::resolve::GuardedResolver;
+use crate::retry::{RetryPolicy, is_transient, retry_after};
+use async_trait::async_trait;
+use dpone_model::Report;
+use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse};
+use reqwest::header::RETRY_AFTER;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::time::Instant;
+use url::Url;
+
+/// What a client is made of.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// The connection's own origin; path and query do not count. Credentials go there alone.
+    pub own_origin: Url,
+    /// Further origins that redirects and server-given URLs may lead to, without credentials.
+    pub allow_origins: Vec<Url>,
+    /// Lets other origins be loopback addresses, as the local profile's services are. Other
+    /// addresses inside a network stay refused.
+    pub allow_private: bool,
+    pub connect_timeout: Duration,
+    /// Between two reads, and until the head of the answer.
+    pub read_timeout: Duration,
+    /// One attempt in all, redirects and body included.
+    pub total_timeout: Duration,
+    pub retry: RetryPolicy,
+    /// Authorities in PEM that replace the system's for the own origin; other origins are judged by
+    /// the system's and these.
+    pub ca_pem: Option<Vec<u8>>,
+    pub user_agent: String,
+}
+
+/// An HTTP/1.1 and HTTP/2 client for one connection. Connections are kept alive between requests.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    own: reqwest::Client,
+    /// For other origins: resolves with a check of every address. Most runs never need it.
+    guarded: OnceLock<reqwest::Client>,
+}
+
+impl Client {
+    pub fn new(config: ClientConfig) -> Result<Self, Error> {
+        let own = build(&config, None)?;
+        Ok(Self { config, own, guarded: OnceLock::new() })
+    }
+
+    /// As [`HttpEgress::send`], but an answer with an error status is an answer too, once the
+    /// attempts are used up. For protocols whose error bodies mean something.
+    pub async fn send_any_status(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+        let prepared = Prepared::new(request)?;
+        let (answer, attempts) = self.attempts(&prepared).await?;
+        Ok(response(&prepared, answer, attempts))
+    }
+
+    pub(crate) fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
+    pub(crate) fn own(&self) -> &reqwest::Client {
+        &self.own
+    }
+
+    pub(crate) fn guarded(&self) -> Result<&reqwest::Client, Error> {
+        if let Some(client) = self.guarded.get() {
+            return Ok(client);
+        }
+        let resolver = GuardedResolver { allow_loopback: self.config.allow_private };
+        let client = build(&self.config, Some(resolver))?;
+        Ok(self.guarded.get_or_init(|| client))
+    }
+
+    /// Attempts until an answer that is worth nothing more to repeat, or the policy's end.
+    async fn attempts(&self, prepared: &Prepared) -> Result<(Answer, u32), Error> {
+        let policy = &self.config.retry;
+        let started = Instant::now();
+        // Pauses that the server asked for are its doing and do not count as elapsed.
+        let mut asked_for = Duration::ZERO;
+        let mut attempt = 1;
+        loop {
+            let outcome = self.attempt(prepared).await;
+            let asked = match &outcome {
+                Ok(answer) if is_transient(answer.status) => self.asked_pause(prepared, answer)?,
+                Err(error) if error.is_transient() => None,
+                _ => return outcome.map(|answer| (answer, attempt)).map_err(|error| error.after(attempt)),
+            };
+            let own_pause = policy.pause(attempt, random());
+            let pause = asked.map_or(own_pause, |asked| asked.max(own_pause));
+            let elapsed = started.elapsed().saturating_sub(asked_for);
+            let out_of_time = asked.is_none() && elapsed.saturating_add(pause) > policy.max_elapsed;
+            if attempt >= policy.max_attempts || elapsed > policy.max_elapsed || out_of_time {
+                return outcome.map(|answer| (answer, attempt)).map_err(|error| error.after(attempt));
+            }
+            log_retry(prepared, &outcome, attempt, pause);
+            asked_for += asked.unwrap_or_default();
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, prepared: &Prepared) -> Result<Answer, Error> {
+        let total = self.config.total_timeout;
+        tokio::time::timeout(total, self.exchange(prepared)).await.unwrap_or_else(|_| {
+            Err(Error::Timeout {
+                method: prepared.method().to_owned(),
+                url: prepared.printable_start(),
+                attempts: 1,
+                cause: format!("no whole answer within {} ms", total.as_millis()),
+            })
+        })
+    }
+
+    /// The pause of `Retry-After`, where there is one that can be read.
+    fn asked_pause(&self, prepared: &Prepared, answer: &Answer) -> Result<Option<Duration>, Error> {
+        let header = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let asked = header.and_then(|value| retry_after(value, jiff::Timestamp::now()));
+        let limit = self.config.retry.max_retry_after;
+        match asked {
+            Some(asked) if asked > limit => {
+                Err(Error::RetryAfter { url: prepared.printable(&answer.url), asked, limit })
+            }
+            asked => Ok(asked),
+        }
+    }
+}
+
+#[async_trait]
+impl HttpEgress for Client {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Report> {
+        let prepared = Prepared::new(request)?;
+        let (answer, attempts) = self.attempts(&prepared).await?;
+        if (200..300).contains(&answer.status) {
+            return Ok(response(&prepared, answer, attempts));
+        }
+        Err(Error::Status {
+            method: prepared.method().to_owned(),
+            url: prepared.printable(&answer.url),
+            attempts,
+            status: answer.status,
+            excerpt: excerpt(&prepared, &answer.body),
+        })?
+    }
+}
+
+fn build(config: &ClientConfig, resolver: Option<GuardedResolver>) -> Result<reqwest::Client, Error> {
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .user_agent(config.user_agent.as_str())
+        .connect_timeout(config.connect_timeout)
+        .read_timeout(config.read_timeout);
+    let is_plain = config.own_origin.scheme() == "http";
+    let certificates = certificates(config)?;
+    builder = match (&resolver, certificates.is_empty()) {
+        // A plain origin never speaks TLS: the system's authorities need not even be there.
+        (None, true) if is_plain => builder.tls_certs_only([]),
+        (_, true) => builder,
+        // Who names an authority for an API means that no other may speak for it.
+        (None, false) => builder.tls_certs_only(certificates),
+        (Some(_), false) => builder.tls_certs_merge(certificates),
+    };
+    if let Some(resolver) = resolver {
+        builder = builder.dns_resolver(resolver);
+    }
+    builder.build().map_err(|error| Error::Client { cause: error.to_string() })
+}
+
+fn certificates(config: &ClientConfig) -> Result<Vec<reqwest::Certificate>, Error> {
+    let Some(pem) = &config.ca_pem else { return Ok(Vec::new()) };
+    let found = reqwest::Certificate::from_pem_bundle(pem);
+    let found = found.map_err(|error| Error::Certificates { cause: error.to_string() })?;
+    if found.is_empty() { Err(Error::Certificates { cause: "the PEM holds none".into() }) } else { Ok(found) }
+}
+
+fn response(prepared: &Prepared, answer: Answer, attempts: u32) -> HttpResponse {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
+    HttpResponse {
+        status: answer.status,
+        headers: headers.collect(),
+        body: answer.body,
+        url: prepared.without_secrets(&answer.url),
+        attempts,
+    }
+}
+
+/// Up to 200 printable characters of a body, white space joined, credentials taken out.
+fn excerpt(prepared: &Prepared, body: &[u8]) -> String {
+    const CHARACTERS: usize = 200;
+    // A few bytes more than needed, so that a long run of white space leaves something to show.
+    const BYTES: usize = 4096;
+    let start = body.get(..BYTES.min(body.len())).unwrap_or_default();
+    let text = prepared.redact(&String::from_utf8_lossy(start));
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let joined = words.join(" ");
+    match joined.char_indices().nth(CHARACTERS) {
+        _ if joined.is_empty() => "(empty body)".into(),
+        Some((end, _)) => format!("{}…", joined.get(..end).unwrap_or_default()),
+        None => joined,
+    }
+}
+
+fn log_retry(prepared: &Prepared, outcome: &Result<Answer, Error>, attempt: u32, pause: Duration) {
+    let cause = match outcome {
+        Ok(answer) => format!("status {}", answer.status),
+        Err(error) => error.to_string(),
+    };
+    let url = prepared.printable_start();
+    tracing::warn!(%url, attempt, pause_ms = pause.as_millis() as u64, %cause, "request will be tried again");
+}
+
+/// 64 random bits; where the system has none, the longest pause is as good as any.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,259 @@
+//! One attempt: the request, the redirects it leads to, and the body at the end of them.
+
+use crate::body::{self, ACCEPT_ENCODING, BodyError};
+use crate::client::Client;
+use crate::error::Error;
+use crate::origin::{origin_text, printable_url, same_origin, without_params, without_userinfo};
+use crate::redirect::{MAX_REDIRECTS, redirect};
+use crate::resolve::{Refused, check_literal};
+use bytes::Bytes;
+use dpone_model::http::{Credential, HttpRequest};
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request, Response};
+use std::error::Error as StdError;
+use url::Url;
+
+/// A request whose parts have been checked, ready to be sent as often as it takes.
+pub(crate) struct Prepared {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    secret_headers: Vec<(HeaderName, HeaderValue)>,
+    secret_params: Vec<(String, String)>,
+    pub max_body_bytes: u64,
+}
+
+/// What came back, whatever its status.
+pub(crate) struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub url: Url,
+}
+
+/// Where a request stands between two redirects.
+struct Hop {
+    url: Url,
+    method: Method,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    /// Every URL so far was of the connection's origin. Once left, credentials are not attached
+    /// again, even if the way leads back: the other origin chose the URL.
+    trusted: bool,
+}
+
+impl Prepared {
+    pub(crate) fn new(request: HttpRequest) -> Result<Self, Error> {
+        let invalid = |cause: String| Error::Request { url: "the request".into(), cause };
+        let url = Url::parse(&request.url).map_err(|error| invalid(error.to_string()))?;
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| invalid(error.to_string()))?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+            let (header, value) = header.ok_or_else(|| invalid(format!("header `{name}` is not valid")))?;
+            headers.append(header, value);
+        }
+        let mut prepared = Self {
+            method,
+            url: without_userinfo(&url),
+            headers,
+            body: request.body,
+            secret_headers: Vec::new(),
+            secret_params: Vec::new(),
+            max_body_bytes: request.max_body_bytes,
+        };
+        request.credentials.iter().try_for_each(|credential| prepared.add_credential(credential))?;
+        Ok(prepared)
+    }
+
+    fn add_credential(&mut self, credential: &Credential) -> Result<(), Error> {
+        match credential {
+            Credential::Query { name, value } => self.secret_params.push((name.clone(), value.expose().to_owned())),
+            Credential::Header { name, value } => {
+                let invalid = || Error::Credential { carrier: format!("header {name}") };
+                let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+                let mut value = HeaderValue::from_str(value.expose()).map_err(|_| invalid())?;
+                value.set_sensitive(true);
+                self.secret_headers.push((header, value));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    pub(crate) fn printable(&self, url: &Url) -> String {
+        printable_url(url, &self.secret_names())
+    }
+
+    pub(crate) fn printable_start(&self) -> String {
+        self.printable(&self.url)
+    }
+
+    /// The URL as others may keep it: without the credential, should the server have echoed it.
+    pub(crate) fn without_secrets(&self, url: &Url) -> String {
+        without_params(url, &self.secret_names()).into()
+    }
+
+    /// Replaces what a server may have echoed of the credentials.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        const SHORTEST: usize = 4;
+        let headers = self.secret_headers.iter().filter_map(|(_, value)| value.to_str().ok());
+        let params = self.secret_params.iter().map(|(_, value)| value.as_str());
+        headers
+            // Of `Bearer TOKEN` the token is the secret.
+            .flat_map(|value| [value, value.rsplit(' ').next().unwrap_or(value)])
+            .chain(params)
+            .filter(|secret| secret.len() >= SHORTEST)
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
+    }
+
+    fn secret_names(&self) -> Vec<&str> {
+        self.secret_params.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// What goes on the wire for one hop. Only a trusted hop carries credentials.
+    fn wire_request(&self, hop: &Hop) -> Request {
+        let mut url = hop.url.clone();
+        if hop.trusted && !self.secret_params.is_empty() {
+            url = without_params(&url, &self.secret_names());
+            url.query_pairs_mut().extend_pairs(&self.secret_params);
+        }
+        let mut request = Request::new(hop.method.clone(), url);
+        *request.headers_mut() = hop.headers.clone();
+        request.headers_mut().insert(reqwest::header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPT_ENCODING));
+        if hop.trusted {
+            for (name, value) in &self.secret_headers {
+                request.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+        *request.body_mut() = hop.body.clone().map(Into::into);
+        request
+    }
+}
+
+impl Client {
+    /// Sends, follows redirects and reads the body. The caller bounds it in time.
+    pub(crate) async fn exchange(&self, prepared: &Prepared) -> Result<Answer, Error> {
+        let mut hop = self.first_hop(prepared)?;
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.send_hop(prepared, &hop).await?;
+            match redirect(response.status(), response.headers(), &hop.url, &hop.method) {
+                None => return self.read(prepared, &hop, response).await,
+                Some(next) => self.follow(prepared, &mut hop, next)?,
+            }
+        }
+        Err(Error::Redirects { url: prepared.printable(&hop.url), limit: MAX_REDIRECTS })
+    }
+
+    fn first_hop(&self, prepared: &Prepared) -> Result<Hop, Error> {
+        let trusted = same_origin(&prepared.url, &self.config().own_origin);
+        if !trusted {
+            self.permit(prepared, &prepared.url, &prepared.url, false)?;
+        }
+        Ok(Hop {
+            url: prepared.url.clone(),
+            method: prepared.method.clone(),
+            headers: if trusted { prepared.headers.clone() } else { harmless(&prepared.headers) },
+            body: prepared.body.clone(),
+            trusted,
+        })
+    }
+
+    fn follow(&self, prepared: &Prepared, hop: &mut Hop, next: crate::redirect::Redirect) -> Result<(), Error> {
+        let own = same_origin(&next.url, &self.config().own_origin);
+        if !own {
+            self.permit(prepared, &hop.url, &next.url, true)?;
+            hop.headers = harmless(&hop.headers);
+        }
+        hop.trusted &= own;
+        if !next.keeps_body {
+            hop.body = None;
+            hop.headers.remove(CONTENT_TYPE);
+        }
+        hop.url = without_userinfo(&next.url);
+        hop.method = next.method;
+        Ok(())
+    }
+
+    /// Another origin has to be in `allow_origins` and may not be a literal address inside a network.
+    fn permit(&self, prepared: &Prepared, from: &Url, to: &Url, redirected: bool) -> Result<(), Error> {
+        let config = self.config();
+        if !config.allow_origins.iter().any(|allowed| same_origin(allowed, to)) {
+            return Err(Error::OtherOrigin {
+                from: prepared.printable(from),
+                origin: origin_text(to),
+                own: origin_text(&config.own_origin),
+                redirected,
+            });
+        }
+        check_literal(to, config.allow_private)
+            .map_err(|refused| Error::Address { url: prepared.printable(to), refused })
+    }
+
+    async fn send_hop(&self, prepared: &Prepared, hop: &Hop) -> Result<Response, Error> {
+        let is_own = same_origin(&hop.url, &self.config().own_origin);
+        let client = if is_own { self.own() } else { self.guarded()? };
+        client.execute(prepared.wire_request(hop)).await.map_err(|error| failure(prepared, hop, error))
+    }
+
+    async fn read(&self, prepared: &Prepared, hop: &Hop, response: Response) -> Result<Answer, Error> {
+        let status = response.status();
+        let headers = response.headers().clone();
+        let url = || prepared.printable(&hop.url);
+        let body = match body::read(response, prepared.max_body_bytes).await {
+            Ok(body) => body,
+            // The status says more than a body that cannot be read.
+            Err(BodyError::TooLarge | BodyError::Encoding(_)) if !status.is_success() => Bytes::new(),
+            Err(BodyError::TooLarge) => return Err(Error::TooLarge { url: url(), limit: prepared.max_body_bytes }),
+            Err(BodyError::Encoding(cause)) => return Err(Error::Encoding { url: url(), cause }),
+            Err(BodyError::Broken(error)) => return Err(failure(prepared, hop, error)),
+        };
+        Ok(Answer { status: status.as_u16(), headers, body, url: hop.url.clone() })
+    }
+}
+
+/// The headers that another origin may see: a manifest's own may hold a key that nobody declared.
+fn harmless(headers: &HeaderMap) -> HeaderMap {
+    let is_harmless = |name: &HeaderName| [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE].contains(name);
+    headers.iter().filter(|(name, _)| is_harmless(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Reads an error of the HTTP library: refused address, timeout, bad certificate, or anything that
+/// may be gone at the next attempt.
+fn failure(prepared: &Prepared, hop: &Hop, error: reqwest::Error) -> Error {
+    let url = prepared.printable(&hop.url);
+    let method = hop.method.to_string();
+    if let Some(refused) = chain(&error).find_map(|cause| cause.downcast_ref::<Refused>()) {
+        return Error::Address { url, refused: refused.clone() };
+    }
+    if error.is_timeout() {
+        let phase = if error.is_connect() { "connecting took too long" } else { "the server stopped answering" };
+        return Error::Timeout { method, url, attempts: 1, cause: phase.into() };
+    }
+    if error.is_builder() {
+        return Error::Request { url, cause: root_cause(&error) };
+    }
+    let permanent = error.is_connect() && chain(&error).filter_map(|cause| cause.downcast_ref()).any(is_invalid_data);
+    Error::Unreachable { method, url, attempts: 1, cause: prepared.redact(&root_cause(&error)), permanent }
+}
+
+/// TLS reports a peer that does not verify, or does not speak it, as invalid data; the error may be
+/// wrapped into others of its kind, which the chain of sources passes over.
+fn is_invalid_data(error: &std::io::Error) -> bool {
+    let inner = || error.get_ref().and_then(|inner| inner.downcast_ref());
+    error.kind() == std::io::ErrorKind::InvalidData || inner().is_some_and(is_invalid_data)
+}
+
+fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let next = |cause: &&'a (dyn StdError + 'static)| -> Option<&'a (dyn StdError + 'static)> { (*cause).source() };
+    std::iter::successors(error.source(), next)
+}
+
+/// The innermost cause: `Connection refused (os error 111)` rather than `error sending request`.
+fn root_cause(error: &reqwest::Error) -> String {
+    chain(error).last().map_or_else(|| "the request failed".into(), ToString::to_string)
+}

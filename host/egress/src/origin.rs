@@ -1,0 +1,115 @@
+//! Origins (RFC 6454) and URLs as they may be printed.
+
+use url::Url;
+
+/// What stands for the value of a secret query parameter in a printed URL.
+const REDACTED: &str = "[redacted]";
+
+/// Same scheme, host and port; default ports count as written. Only http and https have an origin
+/// here, so that any other URL is foreign even to itself.
+pub fn same_origin(a: &Url, b: &Url) -> bool {
+    let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
+    is_http(a)
+        && a.scheme() == b.scheme()
+        && a.host_str() == b.host_str()
+        && a.port_or_known_default() == b.port_or_known_default()
+}
+
+/// `scheme://host[:port]`, for messages.
+pub fn origin_text(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    url.port().map_or_else(|| format!("{}://{host}", url.scheme()), |port| format!("{}://{host}:{port}", url.scheme()))
+}
+
+/// The URL without user name, password and fragment, and with `[redacted]` for the values of the
+/// query parameters named in `secret_params` (compared without regard to case).
+pub fn printable_url(url: &Url, secret_params: &[&str]) -> String {
+    let mut clean = without_userinfo(url);
+    let is_secret = |name: &str| secret_params.iter().any(|secret| secret.eq_ignore_ascii_case(name));
+    if !clean.query_pairs().any(|(name, _)| is_secret(&name)) {
+        return clean.into();
+    }
+    let query = clean.query().unwrap_or_default().to_owned();
+    clean.set_query(None);
+    let pairs = query.split('&').map(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let decoded = url::form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name.into_owned());
+        // The brackets are left as they are: this text is for people, not for a server.
+        if decoded.is_some_and(|name| is_secret(&name)) { format!("{name}={REDACTED}") } else { pair.to_owned() }
+    });
+    format!("{clean}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// The URL without what must neither be sent on nor printed: user information and fragment.
+pub(crate) fn without_userinfo(url: &Url) -> Url {
+    let mut clean = url.clone();
+    clean.set_fragment(None);
+    // Both fail only for URLs that cannot have user information in the first place.
+    let _ = clean.set_username("");
+    let _ = clean.set_password(None);
+    clean
+}
+
+/// The URL without the query parameters of these names (compared without regard to case), the others
+/// byte for byte as they are.
+pub fn without_params(url: &Url, names: &[&str]) -> Url {
+    let is_named = |name: &str| names.iter().any(|n| n.eq_ignore_ascii_case(name));
+    if !url.query_pairs().any(|(name, _)| is_named(&name)) {
+        return url.clone();
+    }
+    let kept: Vec<&str> = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !url::form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| is_named(&name)))
+        .collect();
+    let mut clean = url.clone();
+    clean.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn origins() {
+        for (a, b, same) in [
+            ("https://a.example/x", "https://a.example:443/y?z", true),
+            ("https://A.example/", "https://a.example/", true),
+            ("http://a.example/", "https://a.example/", false),
+            ("https://a.example/", "https://a.example:8443/", false),
+            ("https://a.example/", "https://b.a.example/", false),
+            ("https://a.example/", "https://a.example./", false),
+            ("ftp://a.example/", "ftp://a.example/", false),
+        ] {
+            assert_eq!(same_origin(&url(a), &url(b)), same, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn printed_urls_hold_no_secret() {
+        for (text, expected) in [
+            ("https://u:p@a.example/x?api_key=s3cret&b=1#f", "https://a.example/x?api_key=[redacted]&b=1"),
+            (
+                "https://a.example/?API_KEY=s3cret&api%5Fkey=s3cret",
+                "https://a.example/?API_KEY=[redacted]&api%5Fkey=[redacted]",
+            ),
+            ("https://a.example/?b=1", "https://a.example/?b=1"),
+            ("https://a.example/", "https://a.example/"),
+        ] {
+            assert_eq!(printable_url(&url(text), &["api_key"]), expected);
+        }
+    }
+
+    #[test]
+    fn parameters_are_removed_and_the_rest_stays_as_written() {
+        let cleaned = without_params(&url("https://a.example/?k=1&x=%41+b&K=2"), &["k"]);
+        assert_eq!(cleaned.as_str(), "https://a.example/?x=%41+b");
+        assert_eq!(without_params(&url("https://a.example/?k=1"), &["k"]).as_str(), "https://a.example/");
+    }
+}

@@ -1,0 +1,150 @@
+//! What is written beside the pages: how a run was started, and how far it came.
+
+use dpone_model::plugin::Identity;
+use dpone_model::{PipelineName, Report, RunId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `head.json`: everything that a resume needs and the command line no longer says. No secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// [`Head::FORMAT`] of the release that wrote it.
+    pub format: u32,
+    pub run_id: RunId,
+    pub pipeline: PipelineName,
+    /// As it stood, variables not yet filled in.
+    pub manifest_text: String,
+    /// As named on the command line.
+    pub manifest_file: String,
+    pub manifest_sha256: String,
+    /// The resolved manifest without secrets.
+    pub resolved: Value,
+    pub profile: Option<String>,
+    pub plugins: Vec<Identity>,
+    pub started_at: Timestamp,
+    pub seed: u64,
+    pub window: Value,
+    /// Of the state that the run started from.
+    pub revision: u64,
+    /// Names of the slices, in order.
+    pub slices: Vec<String>,
+}
+
+impl Head {
+    pub const FORMAT: u32 = 1;
+}
+
+/// `progress.json`, replaced durably at each mark.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Index into [`Head::slices`].
+    #[serde(default)]
+    pub slice: u32,
+    /// D is done: no further page will come.
+    pub extracted: bool,
+    /// G has judged the slice.
+    pub judged: bool,
+    /// Pages that were durable at the last seal; fewer than these on disk means damage.
+    pub sealed_pages: u64,
+    /// Pages at the last mark.
+    pub pages: u64,
+    /// Bytes of all entries at the last mark.
+    pub bytes: u64,
+    /// Every message of the pages up to this one was acknowledged; 0 is none.
+    pub delivered_through: u64,
+    pub published: u64,
+    pub acknowledged: u64,
+    /// K is done.
+    pub finished: bool,
+    /// Until when the pages of a finished run stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
+    /// The pages were removed.
+    #[serde(default)]
+    pub purged: bool,
+    /// Checksum over all pages, in hexadecimal, as of the last mark.
+    #[serde(default)]
+    pub digest: String,
+    /// What the last attempt failed with.
+    pub failure: Option<StoredFailure>,
+    pub updated_at: Timestamp,
+}
+
+impl Progress {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            slice: 0,
+            extracted: false,
+            judged: false,
+            sealed_pages: 0,
+            pages: 0,
+            bytes: 0,
+            delivered_through: 0,
+            published: 0,
+            acknowledged: 0,
+            finished: false,
+            keep_until: None,
+            purged: false,
+            digest: String::new(),
+            failure: None,
+            updated_at: now,
+        }
+    }
+}
+
+/// A failure as it is kept with the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFailure {
+    /// Such as `DP0504`.
+    pub code: String,
+    pub message: String,
+    pub exit_code: u8,
+}
+
+impl From<&Report> for StoredFailure {
+    fn from(report: &Report) -> Self {
+        Self { code: report.code().id.to_owned(), message: report.message().to_owned(), exit_code: report.exit() as u8 }
+    }
+}
+
+/// What becomes of the pages when K is done (`journal.keep`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bodies {
+    /// Their segments are recycled at once.
+    Drop,
+    /// They stay until the first purge after this instant.
+    KeepUntil(Timestamp),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// A process holds its lock.
+    Active,
+    /// Stopped before K; `dpone resume` goes on.
+    Resumable,
+    /// K is done; the pages are still there.
+    Kept,
+    /// Only counts and digests are left.
+    Purged,
+}
+
+/// One run as `journal list` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    pub pipeline: PipelineName,
+    pub run_id: RunId,
+    pub started_at: Timestamp,
+    pub manifest_file: String,
+    pub manifest_sha256: String,
+    pub plugins: Vec<Identity>,
+    pub status: Status,
+    /// `dpone resume` can go on with it.
+    pub resumable: bool,
+    /// That were journalled, by their heads.
+    pub pages: u64,
+    /// Of its segment files, preallocated room included.
+    pub bytes_on_disk: u64,
+    pub progress: Progress,
+}

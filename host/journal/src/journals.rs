@@ -1,0 +1,331 @@
+//! All journals of a working directory: create, reopen, list, purge.
+
+use crate::Error;
+use crate::disk;
+use crate::entry::run_mark;
+use crate::head::{Head, Progress, Status, Summary};
+use crate::pool::Pool;
+use crate::reader::{Reader, Shared};
+use crate::recover;
+use crate::syncer::Syncer;
+use crate::writer::{Current, Limits, PROGRESS, Writer, drop_segments};
+use cap_std::fs::Dir;
+use dpone_model::{PipelineName, RunId};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use std::fs::{File, TryLockError};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+const HEAD: &str = "head.json";
+const LOCK: &str = "lock";
+
+/// `.dpone/journal`
+#[derive(Debug)]
+pub struct Journals {
+    dir: Dir,
+    pool_bytes: u64,
+}
+
+/// Which runs' pages to remove. Runs that a process works on are never touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PurgeFilter {
+    /// What is due: failed runs that nothing happened to for 72 hours, and finished runs whose
+    /// `journal.keep` is over. Their segments are recycled.
+    Expired,
+    /// One run, whatever its age. Its segments are removed from the disk.
+    Run(RunId),
+    /// All runs, and the recycled segments, which still hold pages of finished runs.
+    All,
+}
+
+impl PurgeFilter {
+    /// How long the pages of a run that stopped before K stay.
+    pub const KEEP_FAILED: Duration = Duration::from_secs(72 * 3600);
+}
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Purged {
+    pub runs: u64,
+    /// Of segment files, recycled ones included.
+    pub bytes: u64,
+}
+
+impl Journals {
+    /// Over the folder `.dpone/journal`, which the edge has opened.
+    pub fn open(dir: Dir) -> Self {
+        Self { dir, pool_bytes: Pool::MAX_BYTES }
+    }
+
+    /// How many bytes of recycled segments stay between runs; 256 MiB unless set.
+    #[must_use]
+    pub fn with_pool_bytes(mut self, bytes: u64) -> Self {
+        self.pool_bytes = bytes;
+        self
+    }
+
+    /// Begins a run's journal. Fails before anything is fetched where the disk has no room.
+    pub fn create(&self, head: &Head, limits: Limits) -> Result<Writer, Error> {
+        let free = disk::free_bytes(&self.dir).map_err(Error::io("the journal's folder"))?;
+        if free < limits.min_free_bytes {
+            return Err(Error::NoRoom { free, needed: limits.min_free_bytes });
+        }
+        let run = head.run_id.as_str();
+        let pipeline = disk::folder(&self.dir, head.pipeline.as_str()).map_err(Error::io(head.pipeline.as_str()))?;
+        let dir = disk::folder(&pipeline, run).map_err(Error::io(run))?;
+        let lock = lock(&dir, run)?;
+        if dir.exists(HEAD) {
+            // Its old pages would carry the new run's mark.
+            return Err(Error::Io { file: HEAD.into(), source: std::io::ErrorKind::AlreadyExists.into() });
+        }
+        let json =
+            serde_json::to_vec_pretty(head).map_err(|error| Error::Io { file: HEAD.into(), source: error.into() })?;
+        disk::replace(&dir, HEAD, &json).map_err(Error::io(HEAD))?;
+        let mut writer = self.writer(head, dir, limits, lock, Progress::new(Timestamp::now()), Vec::new())?;
+        writer.mark(|_| {})?;
+        Ok(writer)
+    }
+
+    /// Goes on with a run that stopped: its whole pages are kept, a torn tail is cut.
+    pub fn reopen(&self, run: &RunId, limits: Limits) -> Result<(Head, Writer, Reader, Progress), Error> {
+        let dir = self.find(run)?;
+        let lock = lock(&dir, run.as_str())?;
+        let (head, progress) = describe(&dir, run)?;
+        if progress.purged {
+            return Err(Error::NotResumable { run: run.to_string(), why: "its pages are gone".into() });
+        }
+        let pages = whole_pages(&dir, &head, &progress)?;
+        let pool = Pool::open(&self.dir, self.pool_bytes).map_err(Error::io("the segment pool"))?;
+        recover::cut_tail(&dir, &pages, &pool, run.as_str())?;
+        let writer = self.writer(&head, dir, limits, lock, progress.clone(), pages)?;
+        let reader = writer.reader();
+        Ok((head, writer, reader, progress))
+    }
+
+    /// Reads a run without writing to it: for replay. The run may be active.
+    pub fn read(&self, run: &RunId) -> Result<(Head, Reader, Progress), Error> {
+        let dir = self.find(run)?;
+        let (head, progress) = describe(&dir, run)?;
+        let pages = recover::whole_pages(&dir, run_mark(head.pipeline.as_str(), run.as_str()))?;
+        let mark = run_mark(head.pipeline.as_str(), run.as_str());
+        let reader = Reader { shared: Arc::new(Shared { dir, run: mark, pages: RwLock::new(pages) }) };
+        Ok((head, reader, progress))
+    }
+
+    /// Every run that left something here, oldest first. What cannot be read is left out with a
+    /// warning in the log.
+    pub fn list(&self) -> Result<Vec<Summary>, Error> {
+        let mut summaries = Vec::new();
+        for (_, run, dir) in self.runs()? {
+            match summarize(&dir, &run) {
+                Ok(summary) => summaries.push(summary),
+                Err(error) => tracing::warn!(run = run.as_str(), %error, "a journal cannot be listed"),
+            }
+        }
+        summaries.sort_by(|a, b| (a.started_at, &a.run_id).cmp(&(b.started_at, &b.run_id)));
+        Ok(summaries)
+    }
+
+    /// Removes pages. Head, counts and digest of each run stay, so that `list` still knows it.
+    pub fn purge(&self, filter: &PurgeFilter) -> Result<Purged, Error> {
+        self.purge_at(filter, Timestamp::now())
+    }
+
+    /// [`Self::purge`] as of another instant.
+    pub fn purge_at(&self, filter: &PurgeFilter, now: Timestamp) -> Result<Purged, Error> {
+        let kept_bytes = if *filter == PurgeFilter::Expired { self.pool_bytes } else { 0 };
+        let pool = Pool::open(&self.dir, kept_bytes).map_err(Error::io("the segment pool"))?;
+        let mut purged = Purged::default();
+        let mut known = false;
+        for (_, run, dir) in self.runs()? {
+            let named = matches!(filter, PurgeFilter::Run(wanted) if *wanted == run);
+            known |= named;
+            if matches!(filter, PurgeFilter::Run(_)) && !named {
+                continue;
+            }
+            match purge_run(&dir, &run, filter, now, &pool) {
+                Ok(Some(bytes)) => {
+                    purged.bytes += bytes;
+                    purged.runs += 1;
+                }
+                Ok(None) => {}
+                Err(Error::Busy { .. }) if !named => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match filter {
+            PurgeFilter::Run(run) if !known => return Err(Error::Unknown { run: run.to_string() }),
+            PurgeFilter::All => purged.bytes += pool.clear().map_err(Error::io("the segment pool"))?,
+            _ => {}
+        }
+        Ok(purged)
+    }
+
+    fn writer(
+        &self,
+        head: &Head,
+        dir: Dir,
+        limits: Limits,
+        lock: File,
+        progress: Progress,
+        pages: Vec<crate::reader::Location>,
+    ) -> Result<Writer, Error> {
+        let pool = Pool::open(&self.dir, self.pool_bytes).map_err(Error::io("the segment pool"))?;
+        let current = pages.last().map(|last| -> Result<Current, Error> {
+            let name = disk::segment_name(last.segment);
+            let file = disk::open_rw(&dir, &name, false).map_err(Error::io(&name))?;
+            let capacity = file.metadata().map_err(Error::io(&name))?.len();
+            Ok(Current { number: last.segment, file: Arc::new(file), offset: last.end(), capacity })
+        });
+        let run = run_mark(head.pipeline.as_str(), head.run_id.as_str());
+        Ok(Writer {
+            limits,
+            pool,
+            run: head.run_id.to_string(),
+            syncer: Syncer::start().map_err(Error::io("the sync thread"))?,
+            current: current.transpose()?,
+            next_segment: pages.last().map_or(0, |last| last.segment + 1),
+            bytes: pages.iter().map(crate::reader::Location::bytes).sum(),
+            previous: pages.last().map_or(0, |last| last.checksum),
+            slice: progress.slice,
+            progress,
+            unsynced: 0,
+            head: Vec::new(),
+            shared: Arc::new(Shared { dir, run, pages: RwLock::new(pages) }),
+            _lock: lock,
+        })
+    }
+
+    fn find(&self, run: &RunId) -> Result<Dir, Error> {
+        let found = self.runs()?.into_iter().find(|(_, candidate, _)| candidate == run);
+        found.map(|(_, _, dir)| dir).ok_or_else(|| Error::Unknown { run: run.to_string() })
+    }
+
+    fn runs(&self) -> Result<Vec<(PipelineName, RunId, Dir)>, Error> {
+        let mut runs = Vec::new();
+        for name in disk::names(&self.dir).map_err(Error::io("the journal's folder"))? {
+            let Some(pipeline) = PipelineName::parse(&name) else { continue };
+            let Ok(folder) = self.dir.open_dir(&name) else { continue };
+            for name in disk::names(&folder).map_err(Error::io(&name))? {
+                let Some(run) = RunId::parse(&name) else { continue };
+                if let Ok(dir) = folder.open_dir(&name)
+                    && dir.is_file(HEAD)
+                {
+                    runs.push((pipeline.clone(), run, dir));
+                }
+            }
+        }
+        Ok(runs)
+    }
+}
+
+/// The run's lock, which ends with the process whatever happens to it.
+fn lock(dir: &Dir, run: &str) -> Result<File, Error> {
+    let file = disk::open_rw(dir, LOCK, true).map_err(Error::io(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { run: run.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(Error::io(LOCK)(error)),
+    }
+}
+
+fn describe(dir: &Dir, run: &RunId) -> Result<(Head, Progress), Error> {
+    let not_resumable = |why: String| Error::NotResumable { run: run.to_string(), why };
+    let format: Format = read_json(dir, HEAD)?.ok_or_else(|| not_resumable("its head is missing".into()))?;
+    if format.format != Head::FORMAT {
+        return Err(not_resumable(format!("its format is {}, this release reads {}", format.format, Head::FORMAT)));
+    }
+    let head: Head = read_json(dir, HEAD)?.ok_or_else(|| not_resumable("its head is missing".into()))?;
+    // A crash between the first two files leaves a run that has no pages yet.
+    let progress = read_json(dir, PROGRESS)?.unwrap_or_else(|| Progress::new(head.started_at));
+    Ok((head, progress))
+}
+
+#[derive(serde::Deserialize)]
+struct Format {
+    format: u32,
+}
+
+fn read_json<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>, Error> {
+    let Some(bytes) = disk::found(dir.read(name)).map_err(Error::io(name))? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Io { file: name.into(), source: error.into() })
+}
+
+/// The pages, none fewer than the run may already have relied on.
+fn whole_pages(dir: &Dir, head: &Head, progress: &Progress) -> Result<Vec<crate::reader::Location>, Error> {
+    let pages = recover::whole_pages(dir, run_mark(head.pipeline.as_str(), head.run_id.as_str()))?;
+    let promised = progress.sealed_pages.max(progress.delivered_through);
+    if (pages.len() as u64) < promised {
+        let segment = pages.last().map_or(0, |page| page.segment);
+        return Err(Error::Damaged {
+            page: pages.len() as u64 + 1,
+            file: disk::segment_name(segment),
+            what: "the page is not whole, although it was synced",
+        });
+    }
+    Ok(pages)
+}
+
+fn segment_bytes(dir: &Dir) -> Result<u64, Error> {
+    let mut sum = 0;
+    for name in disk::names(dir).map_err(Error::io("the run's folder"))? {
+        if name.ends_with(".seg") {
+            sum += disk::found(dir.metadata(&name)).map_err(Error::io(&name))?.map_or(0, |file| file.len());
+        }
+    }
+    Ok(sum)
+}
+
+fn summarize(dir: &Dir, run: &RunId) -> Result<Summary, Error> {
+    let (head, progress) = describe(dir, run)?;
+    let status = match lock(dir, run.as_str()) {
+        Err(Error::Busy { .. }) => Status::Active,
+        Err(error) => return Err(error),
+        Ok(_) if progress.purged => Status::Purged,
+        Ok(_) if progress.finished => Status::Kept,
+        Ok(_) => Status::Resumable,
+    };
+    // A killed run has not marked its last pages.
+    let on_disk = recover::count_pages(dir, run_mark(head.pipeline.as_str(), run.as_str()))?;
+    Ok(Summary {
+        pipeline: head.pipeline,
+        run_id: head.run_id,
+        started_at: head.started_at,
+        manifest_file: head.manifest_file,
+        manifest_sha256: head.manifest_sha256,
+        plugins: head.plugins,
+        status,
+        resumable: status == Status::Resumable,
+        pages: progress.pages.max(on_disk),
+        bytes_on_disk: segment_bytes(dir)?,
+        progress,
+    })
+}
+
+/// Bytes that went; none where the run is not due.
+fn purge_run(dir: &Dir, run: &RunId, filter: &PurgeFilter, now: Timestamp, pool: &Pool) -> Result<Option<u64>, Error> {
+    let _lock = lock(dir, run.as_str())?;
+    let (_, mut progress) = describe(dir, run)?;
+    let bytes = segment_bytes(dir)?;
+    if bytes == 0 && progress.purged {
+        return Ok(None);
+    }
+    let age = Duration::try_from(now.duration_since(progress.updated_at)).unwrap_or_default();
+    let due = match (filter, progress.keep_until) {
+        (PurgeFilter::Run(_) | PurgeFilter::All, _) => true,
+        // A crash in the middle of a finish or a purge left some.
+        _ if progress.purged => true,
+        (PurgeFilter::Expired, Some(until)) if progress.finished => now >= until,
+        (PurgeFilter::Expired, _) => age >= PurgeFilter::KEEP_FAILED,
+    };
+    if !due {
+        return Ok(None);
+    }
+    progress.purged = true;
+    let json = serde_json::to_vec_pretty(&progress)
+        .map_err(|error| Error::Io { file: PROGRESS.into(), source: error.into() })?;
+    disk::replace(dir, PROGRESS, &json).map_err(Error::io(PROGRESS))?;
+    drop_segments(dir, pool, run.as_str())?;
+    Ok(Some(bytes))
+}

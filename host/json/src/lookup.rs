@@ -1,0 +1,158 @@
+//! Single values of a body by path: next cursors, totals, the keys that are there.
+//!
+//! The body has been scanned. On one that is not JSON the answer is `None`, never a panic.
+
+use crate::lex::{self, Lexed};
+use crate::path::{Path, index};
+use crate::text::is_name;
+use dpone_model::{Kind, Span};
+
+/// The value at `path`; the first one where a name occurs twice. `skip` is a span of the body that
+/// is known to be one value, such as the records, and is jumped over where the path does not lead
+/// into it.
+pub fn get(body: &[u8], path: &Path, skip: Option<Span>) -> Option<(Kind, Span)> {
+    let start = lex::space(body, 0);
+    let at = find(body, start, path.segments(), skip)?;
+    let end = value_end(body, at, skip).ok()?;
+    Some((lex::kind_at(body, at)?, Span::new(at, end)))
+}
+
+/// How many elements the array at `path` has; a single object counts as one. `known` is the span
+/// and the count of an array that has been counted already.
+pub fn count(body: &[u8], path: &Path, known: Option<(Span, u32)>) -> Option<u32> {
+    let (kind, span) = get(body, path, known.map(|(span, _)| span))?;
+    match (kind, known) {
+        (_, Some((known_span, known_count))) if known_span == span => Some(known_count),
+        (Kind::Object, _) => Some(1),
+        (Kind::Array, _) => {
+            let mut count = 0;
+            elements(body, span, |_| count += 1)?;
+            Some(count)
+        }
+        _ => None,
+    }
+}
+
+/// The last element of the array at `path`; a single object is its own last element. `known` is an
+/// array's span and that of its last element.
+pub fn last(body: &[u8], path: &Path, known: Option<(Span, Span)>) -> Option<Span> {
+    let (kind, span) = get(body, path, known.map(|(span, _)| span))?;
+    match (kind, known) {
+        (_, Some((known_span, known_last))) if known_span == span => Some(known_last),
+        (Kind::Object, _) => Some(span),
+        (Kind::Array, _) => {
+            let mut last = None;
+            elements(body, span, |element| last = Some(element))?;
+            last
+        }
+        _ => None,
+    }
+}
+
+/// For a path that is not there: the part that is, and the names of the object that lacks the rest.
+pub(crate) fn reached(body: &[u8], path: &Path) -> (String, Vec<String>) {
+    let start = lex::space(body, 0);
+    let there = |count: &usize| find(body, start, path.segments().get(..*count).unwrap_or_default(), None);
+    let (count, at) =
+        (0..path.segments().len()).rev().find_map(|count| there(&count).map(|at| (count, at))).unwrap_or((0, start));
+    (path.prefix(count).to_string(), keys(body, at))
+}
+
+/// The first names of the object at `at`.
+fn keys(body: &[u8], at: usize) -> Vec<String> {
+    const MAX_KEYS: usize = 20;
+    let mut keys = Vec::new();
+    if body.get(at) == Some(&b'{') {
+        // An error cannot be: the body has been scanned.
+        let _ = members(body, at, None, |name, colon, _| {
+            let quoted = body.get(name..colon).unwrap_or_default().trim_ascii_end();
+            let quoted = quoted.strip_suffix(b":").unwrap_or(quoted).trim_ascii_end();
+            keys.push(crate::unescape(quoted).into_owned());
+            keys.len() < MAX_KEYS
+        });
+    }
+    keys
+}
+
+/// Where the value at `segments` starts.
+fn find(body: &[u8], mut at: usize, segments: &[String], skip: Option<Span>) -> Option<usize> {
+    for segment in segments {
+        let mut found = None;
+        match body.get(at) {
+            Some(b'{') => members(body, at, skip, |name, end, value| {
+                found = is_name(body, name, end, segment).then_some(value);
+                found.is_none()
+            })
+            .ok()?,
+            Some(b'[') => {
+                let wanted = index(segment)?;
+                let mut position = 0;
+                items(body, at, skip, |value| {
+                    found = (position == wanted).then_some(value);
+                    position += 1;
+                    found.is_none()
+                })
+                .ok()?;
+            }
+            _ => {}
+        }
+        at = found?;
+    }
+    Some(at)
+}
+
+/// Calls `each` with the place of every member's name, the end of its colon and the start of its
+/// value, as long as it says so.
+fn members(
+    body: &[u8],
+    open: usize,
+    skip: Option<Span>,
+    mut each: impl FnMut(usize, usize, usize) -> bool,
+) -> Lexed<()> {
+    let mut at = lex::space(body, open + 1);
+    while body.get(at) == Some(&b'"') {
+        let value = lex::name_and_colon(body, at)?;
+        if !each(at, value, value) {
+            break;
+        }
+        at = lex::space(body, value_end(body, value, skip)?);
+        if body.get(at) == Some(&b',') {
+            at = lex::space(body, at + 1);
+        }
+    }
+    Ok(())
+}
+
+/// Calls `each` with the start of every element, as long as it says so.
+fn items(body: &[u8], open: usize, skip: Option<Span>, mut each: impl FnMut(usize) -> bool) -> Lexed<()> {
+    let mut at = lex::space(body, open + 1);
+    while !matches!(body.get(at), Some(b']') | None) {
+        if !each(at) {
+            break;
+        }
+        at = lex::space(body, value_end(body, at, skip)?);
+        if body.get(at) == Some(&b',') {
+            at = lex::space(body, at + 1);
+        }
+    }
+    Ok(())
+}
+
+fn elements(body: &[u8], array: Span, mut each: impl FnMut(Span)) -> Option<()> {
+    let mut failed = false;
+    items(body, array.start as usize, None, |at| {
+        let end = lex::value(body, at, 0).map(|value| value.end);
+        failed |= end.is_err();
+        each(Span::new(at, end.unwrap_or(at)));
+        !failed
+    })
+    .ok()?;
+    (!failed).then_some(())
+}
+
+fn value_end(body: &[u8], at: usize, skip: Option<Span>) -> Lexed<usize> {
+    match skip {
+        Some(span) if span.start as usize == at && !span.is_empty() => Ok(span.end as usize),
+        _ => Ok(lex::value(body, at, 0)?.end),
+    }
+}

@@ -1,0 +1,176 @@
+//! Plugins as blocks of the manifest, in the long form (`uses`, `with`) and the short one
+//! (`type: cursor`, options beside it).
+
+use crate::builtins::{self, Kind};
+use crate::checked::{Grants, Limits, PluginUse};
+use crate::error::Error;
+use crate::read::{Block, Value};
+use serde_json::{Map, Value as Json};
+
+/// Reads a plugin's own keys out of a block in which the host's keys were already asked for.
+/// `None` where the block names no plugin, which is then a problem, or none is usable.
+pub(crate) fn plugin(block: &mut Block<'_>, kind: Kind) -> Option<PluginUse> {
+    let uses = block.get("uses");
+    let short = block.get("type");
+    let sha256 = block.get("sha256").and_then(|value| sha256(&value));
+    let grants = grants(block.block("grants"));
+    let limits = limits(block.block("limits"));
+    let key = block.key.clone();
+    if uses.is_some() && short.is_some() {
+        let message = "`type` and `uses` both name a plugin".to_owned();
+        block.conflict("type", "uses", message, "keep `uses` for a component of your own, `type` for a built-in one");
+    }
+    let (uses, with, with_key) = match (uses, short) {
+        (Some(uses), _) => {
+            let with_key = block.path("with");
+            let with = block.get("with").and_then(|value| options(&value));
+            (reference(&uses)?, with.unwrap_or_default(), with_key)
+        }
+        (None, Some(short)) => {
+            let name = builtins::short_name(&short, kind)?;
+            let rest = block.rest();
+            (format!("builtin:{name}"), collect(rest), key.clone())
+        }
+        (None, None) => {
+            if block.has("type") || block.has("uses") {
+                return None;
+            }
+            let hint = "name a built-in one with `type`, or a component with `uses`";
+            block.problem("uses", Error::MissingKey(format!("the plugin of `{key}`"), hint.to_owned()));
+            return None;
+        }
+    };
+    let mut plugin = PluginUse { uses, with, sha256, grants, limits, key, with_key };
+    builtins::normalise(&mut plugin, block, kind);
+    Some(plugin)
+}
+
+/// `builtin:NAME`, a path, or a name along the plugin path.
+fn reference(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))
+    };
+    let is_path = text.contains('/') || text.ends_with(".wasm");
+    let valid = match text.strip_prefix("builtin:") {
+        Some(name) => is_name(name),
+        None => is_path || is_name(&text),
+    };
+    if !valid {
+        let hint = "write `builtin:NAME`, `./FILE.wasm`, or a name along the plugin path";
+        return value.invalid(format!("`{}` names no plugin", value.shown()), hint);
+    }
+    Some(text)
+}
+
+fn options(value: &Value<'_>) -> Option<Map<String, Json>> {
+    let mut block = value.block()?;
+    Some(collect(block.rest()))
+}
+
+fn collect(entries: Vec<(String, Value<'_>)>) -> Map<String, Json> {
+    entries.into_iter().filter_map(|(name, value)| Some((name, value.json()?))).collect()
+}
+
+fn sha256(value: &Value<'_>) -> Option<String> {
+    let text = value.scalar_text()?.to_ascii_lowercase();
+    let is_digest = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_digest {
+        return value.invalid(
+            format!("`{}` is no SHA-256 digest", value.key),
+            "write the 64 hexadecimal digits that `dpone plugin inspect` prints",
+        );
+    }
+    Some(text)
+}
+
+fn grants(mut block: Block<'_>) -> Grants {
+    let not_yet = |block: &mut Block<'_>, name: &'static str| {
+        if let Some(value) = block.get(name) {
+            value.problem(Error::GrantNotYet(name));
+        }
+    };
+    not_yet(&mut block, "secrets");
+    not_yet(&mut block, "http");
+    let real = |block: &mut Block<'_>, name| block.one_of(name, &[("real", true), ("fixed", false)]).unwrap_or(false);
+    let grants = Grants {
+        files: block.get("files").and_then(|value| folder(&value)),
+        secrets: Vec::new(),
+        http: Vec::new(),
+        real_clock: real(&mut block, "clock"),
+        real_random: real(&mut block, "random"),
+        headers: block.get("headers").map(|value| header_names(&value)).unwrap_or_default(),
+        methods: block.get("methods").map(|value| methods(&value)).unwrap_or_default(),
+        paths: block.get("paths").map(|value| path_prefixes(&value)).unwrap_or_default(),
+    };
+    block.finish();
+    grants
+}
+
+fn folder(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    if !is_inside(&text) {
+        let hint = "name a folder beside the manifest, without a leading `/` and without `..`";
+        return value.invalid(format!("`{}` leaves the manifest's folder", value.shown()), hint);
+    }
+    Some(text)
+}
+
+/// Whether a path is relative and never climbs.
+pub(crate) fn is_inside(path: &str) -> bool {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    !path.starts_with(['/', '\\', '~'])
+        && !drive
+        && !path.contains('\0')
+        && path.split(['/', '\\']).all(|part| part != "..")
+}
+
+fn header_names(value: &Value<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, item) in value.texts() {
+        if crate::source::is_reserved_header(&name) {
+            let hint = "a plugin never sets it; credentials come from the connection";
+            let _: Option<()> = item.invalid(format!("the header `{}` cannot be granted", item.shown()), hint);
+        } else {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn methods(value: &Value<'_>) -> Vec<String> {
+    let known = [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")];
+    let items = value.texts();
+    items.into_iter().filter_map(|(_, item)| item.one_of(&known)).map(str::to_owned).collect()
+}
+
+fn path_prefixes(value: &Value<'_>) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (path, item) in value.texts() {
+        if path.starts_with('/') && !path.contains(['?', '#']) && path.split('/').all(|part| part != "..") {
+            paths.push(path);
+        } else {
+            let _: Option<()> =
+                item.invalid(format!("`{}` is no path", item.shown()), "write a path that starts with `/`");
+        }
+    }
+    paths
+}
+
+fn limits(mut block: Block<'_>) -> Limits {
+    let default = Limits::default();
+    let positive = |block: &mut Block<'_>, name| block.get(name).and_then(|value| value.positive_duration());
+    let limits = Limits {
+        memory: block.size("memory", (1 << 20)..=(4 << 30)).unwrap_or(default.memory),
+        deadline: positive(&mut block, "deadline").unwrap_or(default.deadline),
+        wall_clock: positive(&mut block, "wall_clock").unwrap_or(default.wall_clock),
+        output: block.size("output", 1..=(1 << 30)).unwrap_or(default.output),
+        log: block.size("log", 0..=(64 << 20)).unwrap_or(default.log),
+    };
+    if limits.deadline > limits.wall_clock {
+        let message = "`deadline` is longer than `wall_clock`".to_owned();
+        block.conflict("wall_clock", "deadline", message, "raise `wall_clock`, which bounds a call in all");
+    }
+    block.finish();
+    limits
+}

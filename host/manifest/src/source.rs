@@ -1,0 +1,378 @@
+//! `source`: the request, its boundary and its pagination.
+
+use crate::builtins::Kind;
+use crate::checked::{
+    Body, ConnectionRef, ConnectionType, CursorFormat, Incremental, Order, Pagination, Retry, Source, Staging, Timeouts,
+};
+use crate::error::Error;
+use crate::plugin::plugin;
+use crate::read::{Block, Value};
+use dpone_model::CursorValue;
+use jiff::SignedDuration;
+use std::cmp::Ordering;
+use std::time::Duration;
+use url::Url;
+
+/// Reads the block; what is broken falls back to something usable, and the problem is noted.
+pub(crate) fn source(mut block: Block<'_>) -> Source {
+    if let Some(value) = block.require("type", "write `type: api`") {
+        value.one_of(&[("api", ())]);
+    }
+    let connection = connection(&mut block, true).unwrap_or_else(|| unnamed_connection(""));
+    let mut options = block.block("options");
+    if !block.has("options") {
+        let hint = "the request stands under `source.options`: at least `url`";
+        block.problem("options", Error::MissingKey("`source.options`".into(), hint.into()));
+    }
+    let source = options_block(&mut options, connection, block.has("options"));
+    options.finish();
+    block.finish();
+    source
+}
+
+fn options_block(options: &mut Block<'_>, connection: ConnectionRef, is_there: bool) -> Source {
+    options.one_of("api_type", &[("rest", ())]);
+    let method = options.get("method").and_then(|value| method(&value));
+    let incremental = incremental(options);
+    let params = options.pairs("params", true);
+    for bound in incremental.iter().flat_map(|i| [&i.param, &i.end_param]).flatten() {
+        if params.iter().any(|(name, _)| name == bound) {
+            let message = format!("the request parameter `{bound}` is set by `params` and by `incremental`");
+            options.conflict("incremental", "params", message, "remove it from `params`");
+        }
+    }
+    Source {
+        connection,
+        method: method.unwrap_or_else(|| "GET".to_owned()),
+        url: url(options, is_there),
+        params,
+        body: body(options),
+        headers: headers(options),
+        records_path: options.get("records_path").and_then(|value| records_path(&value)).unwrap_or_default(),
+        timeouts: timeouts(options),
+        retry: retry(options.block("retry")),
+        max_page_bytes: options.size("max_page_bytes", 1..=(1 << 30)).unwrap_or(64 << 20),
+        allow_origins: options.get("allow_origins").map(|value| origins(&value)).unwrap_or_default(),
+        staging: options.one_of("staging", &[("slice", Staging::Slice), ("none", Staging::None)]).unwrap_or_default(),
+        pagination: pagination(options),
+        incremental,
+    }
+}
+
+/// In either case, as 0.88 took it.
+fn method(value: &Value<'_>) -> Option<String> {
+    let known = ["GET", "POST", "PUT", "PATCH"];
+    let text = value.text()?.to_ascii_uppercase();
+    if known.contains(&text.as_str()) { Some(text) } else { value.unknown_choice(&known) }
+}
+
+/// `connection_id`, `connection_type` and the keys that belong to the type.
+pub(crate) fn connection(block: &mut Block<'_>, is_required: bool) -> Option<ConnectionRef> {
+    let id = match is_required {
+        true => block.require("connection_id", "name the connection; profile, environment, file or Vault define it"),
+        false => block.get("connection_id"),
+    };
+    let choices = [("env", ConnectionType::Env), ("file", ConnectionType::File), ("vault", ConnectionType::Vault)];
+    let via = block.one_of("connection_type", &choices).unwrap_or_default();
+    let id = id.and_then(|value| {
+        let text = value.text()?;
+        let valid = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        if valid {
+            Some(text)
+        } else {
+            value.invalid(format!("`{}` is no connection id", value.shown()), "use letters, digits, `_`, `-` and `.`")
+        }
+    });
+    let mut connection = ConnectionRef { via, ..unnamed_connection(&id.clone().unwrap_or_default()) };
+    connection.vault_mount_point = typed_key(block, "vault_mount_point", via, ConnectionType::Vault);
+    connection.vault_path = typed_key(block, "vault_path", via, ConnectionType::Vault);
+    connection.connection_file = typed_key(block, "connection_file", via, ConnectionType::File);
+    id.map(|_| connection)
+}
+
+fn typed_key(block: &mut Block<'_>, name: &str, via: ConnectionType, needs: ConnectionType) -> Option<String> {
+    let text = block.text(name)?;
+    if via != needs {
+        let needed = if needs == ConnectionType::Vault { "vault" } else { "file" };
+        let message = format!("`{name}` has no meaning without `connection_type: {needed}`");
+        block.conflict("connection_type", name, message, "remove it, or change the connection type");
+    }
+    Some(text)
+}
+
+fn unnamed_connection(id: &str) -> ConnectionRef {
+    ConnectionRef {
+        id: id.to_owned(),
+        via: ConnectionType::default(),
+        vault_mount_point: None,
+        vault_path: None,
+        connection_file: None,
+    }
+}
+
+/// `url`, or `endpoint` and `path` of 0.88.
+fn url(options: &mut Block<'_>, is_there: bool) -> String {
+    let url = options.get("url");
+    let endpoint = options.get("endpoint");
+    let path = options.get("path");
+    if url.is_some() && (endpoint.is_some() || path.is_some()) {
+        let other = if endpoint.is_some() { "endpoint" } else { "path" };
+        let message = format!("`url` and `{other}` both say where the API is");
+        options.conflict("url", other, message, "keep `url`, or `endpoint` with `path`");
+    }
+    let text = |value: &Option<Value<'_>>| value.as_ref().and_then(Value::text);
+    let (joined, value) = match (&url, &endpoint, &path) {
+        (Some(value), ..) => (text(&url), value),
+        (None, Some(value), Some(_)) => {
+            let joined = text(&endpoint).zip(text(&path));
+            (joined.map(|(endpoint, path)| join(&endpoint, &path)), value)
+        }
+        (None, Some(value), None) => (text(&endpoint), value),
+        (None, None, Some(value)) => (text(&path), value),
+        (None, None, None) => {
+            let was_named = ["url", "endpoint", "path"].iter().any(|name| options.has(name));
+            if is_there && !was_named {
+                let hint = "write the absolute URL, or a path that is joined to the connection's base_url";
+                options.problem("url", Error::MissingKey(format!("`{}`", options.path("url")), hint.into()));
+            }
+            return String::new();
+        }
+    };
+    joined.and_then(|text| checked_url(value, text)).unwrap_or_default()
+}
+
+fn join(endpoint: &str, path: &str) -> String {
+    format!("{}/{}", endpoint.trim_end_matches('/'), path.trim_start_matches('/'))
+}
+
+fn checked_url(value: &Value<'_>, text: String) -> Option<String> {
+    // Variables may hold a password, so the message quotes only what the file says.
+    let shown = value.shown();
+    if text.starts_with('/') && !text.starts_with("//") {
+        return Some(text);
+    }
+    let hint = "write an absolute http or https URL, or a path that starts with `/`";
+    match Url::parse(&text) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            value.invalid("the URL holds credentials", "put them into the connection, which can keep a secret")
+        }
+        Ok(url) if url.fragment().is_some() => {
+            value.invalid(format!("the URL `{shown}` has a fragment"), "remove the `#` part")
+        }
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(text),
+        Ok(_) => value.invalid(format!("`{shown}` is no http or https URL"), hint),
+        // Without a scheme it is a path below the connection's base_url, as 0.88 took it.
+        Err(url::ParseError::RelativeUrlWithoutBase) if !text.starts_with("//") && !text.contains(' ') => Some(text),
+        Err(error) => value.invalid(format!("`{shown}` is no URL: {error}"), hint),
+    }
+}
+
+fn body(options: &mut Block<'_>) -> Option<Body> {
+    let json = options.get("json");
+    let text = options.get("body");
+    if json.is_some() && text.is_some() {
+        options.conflict("json", "body", "`json` and `body` both give the request's body".into(), "keep one of them");
+    }
+    match json {
+        Some(value) => value.json().map(Body::Json),
+        None => text.and_then(|value| value.text()).map(Body::Text),
+    }
+}
+
+/// Headers that carry credentials, which come from the connection alone.
+const CREDENTIALS: &[&str] = &["authorization", "proxy-authorization", "cookie"];
+/// Hop-by-hop headers (RFC 9110, section 7.6.1) and others that the HTTP client sets.
+const CLIENT: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "upgrade",
+    "te",
+    "trailer",
+    "proxy-connection",
+    "accept-encoding",
+    "expect",
+];
+/// Headers by which some servers take another method than the request line's.
+const METHOD_OVERRIDES: &[&str] = &["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// Headers that no plugin sets, whatever it is granted.
+pub(crate) fn is_reserved_header(name: &str) -> bool {
+    [CREDENTIALS, CLIENT, METHOD_OVERRIDES].into_iter().flatten().any(|reserved| reserved.eq_ignore_ascii_case(name))
+}
+
+fn headers(options: &mut Block<'_>) -> Vec<(String, String)> {
+    let Some(mut block) = options.get("headers").and_then(|value| value.block()) else { return Vec::new() };
+    let mut headers = Vec::new();
+    for (name, value) in block.rest() {
+        let Some(text) = value.scalar_text() else { continue };
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let problem: Option<()> = if name.is_empty() || !name.bytes().all(is_token) {
+            value.invalid(format!("`{name}` is no header name"), "use letters, digits and `-`")
+        } else if text.bytes().any(|b| (b < 32 && b != b'\t') || b == 127) {
+            value.invalid(format!("the header `{name}` holds a control character"), "write it in one line")
+        } else if CREDENTIALS.iter().any(|header| header.eq_ignore_ascii_case(&name)) {
+            let hint = "give the connection `auth` (bearer, basic or api_key), so that the secret stays one";
+            value.invalid(format!("the header `{name}` carries credentials, which come from the connection"), hint)
+        } else if CLIENT.iter().any(|header| header.eq_ignore_ascii_case(&name)) {
+            value.invalid(format!("the header `{name}` is the HTTP client's own"), "remove it")
+        } else {
+            Some(())
+        };
+        if problem.is_some() {
+            headers.push((name, text));
+        }
+    }
+    headers
+}
+
+/// Root as the empty path.
+fn records_path(value: &Value<'_>) -> Option<String> {
+    let text = value.scalar().filter(|s| s.text.is_empty()).map(|s| s.text.clone()).or_else(|| value.text())?;
+    if text == "." {
+        return Some(String::new());
+    }
+    let unescaped = text.replace("\\.", "_");
+    if !text.is_empty() && unescaped.split('.').any(str::is_empty) {
+        return value.invalid(
+            format!("`{}` is no path", value.shown()),
+            "write names between dots, such as `data.items`; `\\.` is a dot in a name",
+        );
+    }
+    Some(text)
+}
+
+fn timeouts(options: &mut Block<'_>) -> Timeouts {
+    let total = options.get("timeout").and_then(|value| value.positive_duration());
+    let mut block = options.block("timeouts");
+    let timeouts = Timeouts {
+        total: total.unwrap_or(Duration::from_secs(60)),
+        connect: block.milliseconds("connect_ms", 10_000),
+        read: block.milliseconds("read_ms", 30_000),
+    };
+    block.finish();
+    timeouts
+}
+
+fn retry(mut block: Block<'_>) -> Retry {
+    let retry = Retry {
+        max_attempts: block.integer("max_attempts", 1..=100).unwrap_or(5) as u32,
+        base: block.milliseconds("base_ms", 500),
+        max: block.milliseconds("max_ms", 30_000),
+        max_elapsed: block.duration("max_elapsed").unwrap_or(Duration::from_secs(60)),
+        max_retry_after: block.duration("max_retry_after").unwrap_or(Duration::from_secs(300)),
+    };
+    block.finish();
+    retry
+}
+
+fn origins(value: &Value<'_>) -> Vec<String> {
+    let mut origins = Vec::new();
+    for (text, item) in value.texts() {
+        let is_origin = Url::parse(&text).is_ok_and(|url| {
+            let bare =
+                url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+            matches!(url.scheme(), "http" | "https") && url.has_host() && bare
+        });
+        if is_origin {
+            origins.push(text);
+        } else {
+            let _: Option<()> = item.invalid(
+                format!("`{}` is no origin", item.shown()),
+                "write scheme and host, such as `https://files.example.com`",
+            );
+        }
+    }
+    origins
+}
+
+fn pagination(options: &mut Block<'_>) -> Pagination {
+    let mut block = options.block("pagination");
+    let max_pages = block.integer("max_pages", 1..=u64::from(u32::MAX));
+    let stop = block.one_of("on_max_pages", &[("error", false), ("fail", false), ("stop", true)]);
+    let max_empty_pages = block.integer("max_empty_pages", 0..=u64::from(u32::MAX)).unwrap_or(10) as u32;
+    let is_none = block.get("type").is_none_or(|value| value.scalar().is_some_and(|s| s.text == "none"));
+    let has_none = !block.has("type") || is_none;
+    let extractor = if has_none && !block.has("uses") {
+        block.finish();
+        None
+    } else {
+        let extractor = plugin(&mut block, Kind::Extractor);
+        if extractor.is_some() {
+            block.finish();
+        }
+        extractor
+    };
+    Pagination { extractor, max_pages, stop_at_max_pages: stop.unwrap_or(false), max_empty_pages }
+}
+
+fn incremental(options: &mut Block<'_>) -> Option<Incremental> {
+    let mut block = options.get("incremental")?.block()?;
+    let cursor_field = block.require("cursor_field", "name the record's field that grows with each change");
+    let lookback = block.get("lookback").and_then(|value| signed(&value));
+    let safety_lag = block.get("safety_lag").and_then(|value| signed(&value));
+    let formats = [
+        ("rfc3339", CursorFormat::AsIs),
+        ("as_is", CursorFormat::AsIs),
+        ("date", CursorFormat::Date),
+        ("epoch", CursorFormat::EpochSeconds),
+        ("epoch_ms", CursorFormat::EpochMillis),
+    ];
+    let incremental = Incremental {
+        cursor_field: cursor_field.and_then(|value| value.text()).unwrap_or_default(),
+        start: block.get("start").and_then(|value| value.cursor()),
+        end: block.get("end").and_then(|value| value.cursor()),
+        lookback,
+        safety_lag,
+        param: block.text("param"),
+        end_param: block.text("end_param"),
+        format: block.one_of("format", &formats).unwrap_or_default(),
+        order: block.one_of("order", &[("ascending", Order::Ascending), ("descending", Order::Descending)]),
+    };
+    check_bounds(&block, &incremental);
+    block.finish();
+    Some(incremental)
+}
+
+fn check_bounds(block: &Block<'_>, incremental: &Incremental) {
+    if let (Some(start), Some(end)) = (&incremental.start, &incremental.end) {
+        match start.compare(end) {
+            Some(Ordering::Less) => {}
+            Some(_) => block.conflict(
+                "start",
+                "end",
+                "`end` is not after `start`".into(),
+                "`end` is exclusive and must be greater",
+            ),
+            None => block.conflict(
+                "start",
+                "end",
+                "`start` and `end` are of different kinds".into(),
+                "write two timestamps or two numbers",
+            ),
+        }
+    }
+    let numeric =
+        [&incremental.start, &incremental.end].into_iter().flatten().any(|value| !CursorValue::is_instant(value));
+    if !numeric {
+        return;
+    }
+    for name in ["lookback", "safety_lag"].into_iter().filter(|name| block.has(name)) {
+        let message = format!("`{name}` is a duration, but the boundary is a number");
+        block.conflict("start", name, message, "remove it; a number has no duration");
+    }
+    if incremental.format != CursorFormat::AsIs {
+        block.conflict(
+            "start",
+            "format",
+            "`format` writes timestamps, but the boundary is a number".into(),
+            "remove it",
+        );
+    }
+}
+
+fn signed(value: &Value<'_>) -> Option<SignedDuration> {
+    SignedDuration::try_from(value.duration()?).ok()
+}

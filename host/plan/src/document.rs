@@ -1,0 +1,381 @@
+//! The plan as a document: everything that a reviewer has to know before a run.
+
+use crate::authority::{PluginFacts, PluginKind, asks, bounds, gets};
+use crate::boundary::{Boundary, Window};
+use crate::strategy::StrategyFacts;
+use dpone_manifest::{DuplicatePolicy, KeyMode, Manifest, Mode, Staging, When};
+use dpone_model::plugin::{Identity, Stage};
+use dpone_model::schema::Schema;
+use dpone_model::state::StateRow;
+use dpone_model::target::TopicDescription;
+use serde::{Deserialize, Serialize};
+
+/// Version of the plan file.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// What is known of the topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum TopicFacts {
+    Known {
+        topic: TopicDescription,
+    },
+    /// It does not exist; whether a run would create it.
+    Missing {
+        will_be_created: bool,
+    },
+    /// The broker could not be asked, and why.
+    Unknown {
+        cause: String,
+    },
+}
+
+impl TopicFacts {
+    pub fn topic(&self) -> Option<&TopicDescription> {
+        match self {
+            Self::Known { topic } => Some(topic),
+            Self::Missing { .. } | Self::Unknown { .. } => None,
+        }
+    }
+}
+
+/// What is known of the state.
+#[derive(Debug, Clone)]
+pub enum StateFacts<'a> {
+    /// The row, none before the first run.
+    Known(Option<&'a StateRow>),
+    /// The store could not be asked, and why.
+    Unknown(String),
+}
+
+/// Everything that [`plan`] puts together; whoever calls it has done the asking.
+#[derive(Debug, Clone)]
+pub struct PlanInput<'a> {
+    pub manifest: &'a Manifest,
+    pub profile: Option<&'a str>,
+    /// Method and URL of the first request, without secrets.
+    pub first_request: String,
+    /// Connections that stand in for the manifest's, a line each.
+    pub substitutions: Vec<String>,
+    pub boundary: &'a Boundary,
+    pub window: &'a Window,
+    /// Whether a windowed run would move the state (`--advance-state`).
+    pub advances_state: bool,
+    /// Where the store is, as it describes itself.
+    pub state_store: String,
+    pub state: StateFacts<'a>,
+    /// Folder of the page journal.
+    pub journal_path: String,
+    pub topic: TopicFacts,
+    pub strategy: StrategyFacts,
+    /// In the order extractor, transforms, checks; checks in the manifest's order.
+    pub plugins: Vec<PluginFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub format: u32,
+    pub pipeline: String,
+    pub manifest_file: String,
+    /// Hex SHA-256 of the manifest's bytes.
+    pub manifest_sha256: String,
+    pub profile: Option<String>,
+    pub substitutions: Vec<String>,
+    pub source: SourcePlan,
+    pub boundary: BoundaryPlan,
+    pub staging: StagingPlan,
+    /// What is known of the fields before the run; none where state is unknown.
+    pub schema: Option<Schema>,
+    pub schema_rule: String,
+    pub state: StatePlan,
+    pub strategy: StrategyPlan,
+    pub target: TargetPlan,
+    pub plugins: Vec<PluginPlan>,
+    pub checks: Vec<CheckPlan>,
+    /// What a run over an empty boundary does.
+    pub on_empty_boundary: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePlan {
+    pub connection: String,
+    pub first_request: String,
+    pub records_path: String,
+    pub pagination: String,
+    pub max_pages: Option<u64>,
+    pub on_max_pages: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundaryPlan {
+    pub field: Option<String>,
+    /// Inclusive.
+    pub lower: Option<String>,
+    /// Exclusive.
+    pub upper: Option<String>,
+    pub lookback: Option<String>,
+    pub safety_lag: Option<String>,
+    /// The command line's bounds took the place of the watermark.
+    pub window_override: bool,
+    /// Rows at the watermark whose digests are known and that are dropped as already loaded.
+    pub known_rows: usize,
+    /// What reading it takes.
+    pub cost: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagingPlan {
+    pub mode: Staging,
+    /// Where pages are kept between D and K.
+    pub path: String,
+    /// What judges before the first message, or no longer can.
+    pub gates: String,
+    pub max_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatePlan {
+    pub store: String,
+    /// None before the first run, or where it is unknown.
+    pub revision: Option<u64>,
+    pub watermark: Option<String>,
+    /// Why the state could not be read.
+    pub unknown: Option<String>,
+    /// Whether this run moves it, and why not.
+    pub advances: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyPlan {
+    pub mode: Mode,
+    pub unique_key: Vec<String>,
+    pub key: String,
+    pub duplicate_policy: DuplicatePolicy,
+    pub guarantee: String,
+    pub mechanism: String,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetPlan {
+    pub connection: String,
+    pub topic: String,
+    pub facts: TopicFacts,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginPlan {
+    /// Its place in the manifest.
+    pub key: String,
+    pub uses: String,
+    pub kind: PluginKind,
+    pub identity: Identity,
+    pub is_pinned: bool,
+    pub asks: Vec<String>,
+    pub gets: Vec<String>,
+    pub limits: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckPlan {
+    pub id: String,
+    pub uses: String,
+    pub prevents_publication: bool,
+    /// When it judges, and what follows.
+    pub judges: String,
+}
+
+/// Puts the document together. Pure: equal inputs give equal plans.
+pub fn plan(input: PlanInput<'_>) -> Plan {
+    let manifest = input.manifest;
+    Plan {
+        format: PLAN_FORMAT,
+        pipeline: manifest.name.to_string(),
+        manifest_file: manifest.origin.file.clone(),
+        manifest_sha256: manifest.origin.sha256.clone(),
+        profile: input.profile.map(str::to_owned),
+        substitutions: input.substitutions.clone(),
+        source: source(&input),
+        boundary: boundary(&input),
+        staging: staging(&input),
+        schema: known_row(&input.state).map(|row| row.map(|row| row.checkpoint.schema.clone()).unwrap_or_default()),
+        schema_rule:
+            "additions and widenings (null to a type, integer to decimal) pass; an absent field is no removal; \
+                      a breaking change ends the run before publication (DP0601)"
+                .to_owned(),
+        state: state(&input),
+        strategy: strategy(&input),
+        target: TargetPlan {
+            connection: manifest.sink.connection.id.clone(),
+            topic: manifest.sink.topic.clone(),
+            facts: input.topic.clone(),
+        },
+        plugins: input.plugins.iter().map(plugin).collect(),
+        checks: checks(&input),
+        on_empty_boundary: if manifest.quality.pass_empty_boundary {
+            "a run without rows passes; no check judges it".to_owned()
+        } else {
+            "a run without rows is judged like any other; `min_rows: 1` fails it".to_owned()
+        },
+    }
+}
+
+fn known_row<'a>(state: &StateFacts<'a>) -> Option<Option<&'a StateRow>> {
+    match state {
+        StateFacts::Known(row) => Some(*row),
+        StateFacts::Unknown(_) => None,
+    }
+}
+
+fn source(input: &PlanInput<'_>) -> SourcePlan {
+    let source = &input.manifest.source;
+    let pagination = &source.pagination;
+    let max_pages = [pagination.max_pages, input.window.max_pages].into_iter().flatten().min();
+    let stops = pagination.stop_at_max_pages || input.window.max_pages.is_some_and(|limit| Some(limit) == max_pages);
+    SourcePlan {
+        connection: source.connection.id.clone(),
+        first_request: input.first_request.clone(),
+        records_path: if source.records_path.is_empty() { "the root".into() } else { source.records_path.clone() },
+        pagination: pagination.extractor.as_ref().map_or_else(|| "none: one request".to_owned(), |p| p.uses.clone()),
+        max_pages,
+        on_max_pages: if stops { "stop" } else { "error" }.to_owned(),
+    }
+}
+
+fn boundary(input: &PlanInput<'_>) -> BoundaryPlan {
+    let boundary = input.boundary;
+    let text = |value: &Option<dpone_model::CursorValue>| value.as_ref().map(ToString::to_string);
+    let duration = |value: &Option<jiff::SignedDuration>| value.map(|duration| format!("{duration:#}"));
+    BoundaryPlan {
+        field: boundary.field.clone(),
+        lower: text(&boundary.lower),
+        upper: text(&boundary.upper),
+        lookback: duration(&boundary.lookback),
+        safety_lag: duration(&boundary.safety_lag),
+        window_override: boundary.window_override,
+        known_rows: boundary.known.len(),
+        cost: cost(input),
+    }
+}
+
+/// A boundary that the API does not know of is paid for with every page.
+fn cost(input: &PlanInput<'_>) -> String {
+    let Some(incremental) = &input.manifest.source.incremental else {
+        return "no boundary: every page is fetched and every row belongs to the run".to_owned();
+    };
+    let has_lower = incremental.param.is_some() || input.boundary.lower.is_none();
+    let has_upper = incremental.end_param.is_some() || input.boundary.upper.is_none();
+    let sent: Vec<&str> =
+        [&incremental.param, &incremental.end_param].into_iter().flatten().map(String::as_str).collect();
+    match (has_lower, has_upper) {
+        (true, true) if sent.is_empty() => "no bound is set: every page is fetched".to_owned(),
+        (true, true) => {
+            format!("the API gets the bounds as `{}` and sends only what belongs to the run", sent.join("`, `"))
+        }
+        (false, _) if incremental.order == Some(dpone_manifest::Order::Descending) => {
+            "no request parameter for the lower bound: pages are fetched, newest first, until one lies below it"
+                .to_owned()
+        }
+        (false, _) => "no request parameter for the lower bound (`incremental.param`): every page is fetched and \
+                       filtered here, however few rows are new"
+            .to_owned(),
+        (true, false) => "no request parameter for the upper bound (`incremental.end_param`): pages beyond it are \
+                          fetched and filtered here"
+            .to_owned(),
+    }
+}
+
+fn staging(input: &PlanInput<'_>) -> StagingPlan {
+    let mode = input.manifest.source.staging;
+    let gates = match mode {
+        Staging::Slice => "before the first message: schema, keys, duplicates, row sizes, and the checks named below",
+        Staging::None => {
+            "none for the whole slice: schema, keys, duplicates, row sizes and checks judge after pages were published"
+        }
+    };
+    StagingPlan {
+        mode,
+        path: input.journal_path.clone(),
+        gates: gates.to_owned(),
+        max_bytes: input.manifest.journal.max_bytes,
+    }
+}
+
+fn state(input: &PlanInput<'_>) -> StatePlan {
+    let row = known_row(&input.state).flatten();
+    let advances = match (input.window.is_narrowed(), input.advances_state) {
+        (true, false) => "no: a windowed run leaves it (`--advance-state` moves it)",
+        (true, true) => "yes, by `--advance-state`, although the run covers a window only",
+        (false, _) => "yes, in K, after every message was acknowledged and every check passed",
+    };
+    StatePlan {
+        store: input.state_store.clone(),
+        revision: row.map(|row| row.revision),
+        watermark: row.and_then(|row| Some(row.checkpoint.watermark.as_ref()?.value.to_string())),
+        unknown: match &input.state {
+            StateFacts::Unknown(cause) => Some(cause.clone()),
+            StateFacts::Known(_) => None,
+        },
+        advances: advances.to_owned(),
+    }
+}
+
+fn strategy(input: &PlanInput<'_>) -> StrategyPlan {
+    let sink = &input.manifest.sink;
+    let format = sink.key.format.name();
+    let key = match &sink.key.mode {
+        KeyMode::Fields(fields) => format!("{} (format {format}, partitioner {})", fields.join(", "), sink.partitioner),
+        KeyMode::HashRow => format!("SHA-256 of the row (partitioner {})", sink.partitioner),
+        KeyMode::Null => "none".to_owned(),
+    };
+    StrategyPlan {
+        mode: sink.strategy.mode,
+        unique_key: sink.strategy.unique_key.clone(),
+        key,
+        duplicate_policy: sink.strategy.duplicate_policy,
+        guarantee: input.strategy.guarantee.clone(),
+        mechanism: input.strategy.mechanism.clone(),
+        warnings: input.strategy.warnings.clone(),
+    }
+}
+
+fn plugin(facts: &PluginFacts) -> PluginPlan {
+    PluginPlan {
+        key: facts.plugin.key.clone(),
+        uses: facts.plugin.uses.clone(),
+        kind: facts.kind,
+        identity: facts.identity.clone(),
+        is_pinned: facts.plugin.sha256.is_some(),
+        asks: asks(&facts.imports),
+        gets: gets(&facts.plugin.grants),
+        limits: bounds(&facts.plugin.limits),
+    }
+}
+
+fn checks(input: &PlanInput<'_>) -> Vec<CheckPlan> {
+    let quality = &input.manifest.quality;
+    let stage_of = |key: &str| input.plugins.iter().find(|facts| facts.plugin.key == key).and_then(|facts| facts.stage);
+    let describe = |check: &dpone_manifest::CheckUse| {
+        let after =
+            check.when == Some(When::AfterDelivery) || stage_of(&check.plugin.key) == Some(Stage::AfterDelivery);
+        let is_staged = input.manifest.source.staging == Staging::Slice;
+        let ends_run = quality.fail && check.is_error;
+        let judges = match (ends_run, after, is_staged) {
+            (false, ..) => "a failure is only a warning",
+            (true, true, _) => "after delivery: a failure keeps the state where it is, but the rows are in the topic",
+            (true, false, true) => "before the first message: a failure prevents publication",
+            (true, false, false) => {
+                "can no longer prevent publication, because `staging: none` streams; a failure keeps the state where it is"
+            }
+        };
+        let prevents_publication = ends_run && !after && is_staged;
+        CheckPlan {
+            id: check.id.clone(),
+            uses: check.plugin.uses.clone(),
+            prevents_publication,
+            judges: judges.to_owned(),
+        }
+    };
+    quality.checks.iter().map(describe).collect()
+}

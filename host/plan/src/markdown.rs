@@ -1,0 +1,163 @@
+//! The plan for people.
+
+use crate::document::{Plan, PluginPlan, TopicFacts};
+use dpone_model::schema::Schema;
+use std::fmt::Write as _;
+
+impl Plan {
+    /// The whole plan as Markdown; plain enough to be read in a terminal.
+    pub fn to_markdown(&self) -> String {
+        let mut page = Page(format!("# Plan for {}\n", self.pipeline));
+        page.facts(&[
+            ("Manifest", format!("`{}` (sha256 {})", self.manifest_file, self.manifest_sha256)),
+            ("Profile", self.profile.clone().unwrap_or_else(|| "none".to_owned())),
+        ]);
+        self.substitutions.iter().for_each(|line| page.item("Instead", line));
+        self.write_source(&mut page);
+        self.write_staging(&mut page);
+        self.write_target(&mut page);
+        self.write_state(&mut page);
+        page.heading("Quality");
+        for check in &self.checks {
+            page.item(&format!("`{}` ({})", check.id, check.uses), &check.judges);
+        }
+        if self.checks.is_empty() {
+            page.item("Checks", "none");
+        }
+        page.item("Empty boundary", &self.on_empty_boundary);
+        page.heading("Plugins");
+        if self.plugins.is_empty() {
+            page.item("Plugins", "none");
+        }
+        self.plugins.iter().for_each(|plugin| write_plugin(&mut page, plugin));
+        page.0
+    }
+
+    fn write_source(&self, page: &mut Page) {
+        let boundary = &self.boundary;
+        page.heading("Source boundary");
+        page.facts(&[
+            ("Connection", self.source.connection.clone()),
+            ("First request", format!("`{}`", self.source.first_request)),
+            ("Records", format!("`{}`", self.source.records_path)),
+            ("Pagination", self.source.pagination.clone()),
+        ]);
+        if let Some(max_pages) = self.source.max_pages {
+            page.item("Most pages", &format!("{max_pages}, then {}", self.source.on_max_pages));
+        }
+        if let Some(field) = &boundary.field {
+            let from =
+                boundary.lower.as_ref().map_or_else(|| "any value".to_owned(), |lower| format!("{lower} (inclusive)"));
+            let to =
+                boundary.upper.as_ref().map_or_else(|| "any value".to_owned(), |upper| format!("{upper} (exclusive)"));
+            let origin = if boundary.window_override { ", by the command line" } else { "" };
+            page.item("Rows", &format!("`{field}` from {from} to {to}{origin}"));
+        }
+        for (name, value) in [("Lookback", &boundary.lookback), ("Safety lag", &boundary.safety_lag)] {
+            value.iter().for_each(|value| page.item(name, value));
+        }
+        if boundary.known_rows > 0 {
+            page.item(
+                "Already loaded",
+                &format!("{} rows at the watermark are known and dropped", boundary.known_rows),
+            );
+        }
+        page.item("Cost", &boundary.cost);
+    }
+
+    fn write_staging(&self, page: &mut Page) {
+        page.heading("Staging path");
+        page.item("Journal", &format!("`{}`, at most {} bytes", self.staging.path, self.staging.max_bytes));
+        page.item("Gates", &self.staging.gates);
+        page.heading("Schema evolution");
+        page.item("Rule", &self.schema_rule);
+        page.item("Known fields", &self.schema.as_ref().map_or_else(|| "unknown".to_owned(), fields));
+    }
+
+    fn write_target(&self, page: &mut Page) {
+        page.heading("Target");
+        page.item("Topic", &format!("`{}` on {}", self.target.topic, self.target.connection));
+        match &self.target.facts {
+            TopicFacts::Unknown { cause } => page.item("Found", &format!("unknown: {cause}")),
+            TopicFacts::Missing { will_be_created: true } => page.item("Found", "does not exist; a run creates it"),
+            TopicFacts::Missing { will_be_created: false } => {
+                page.item("Found", "does not exist; a run fails (DP0502)")
+            }
+            TopicFacts::Known { topic } => {
+                let config = |name: &str| topic.configs.get(name).map_or("unknown", String::as_str);
+                let (partitions, replicas) = (topic.partitions, topic.replication_factor);
+                let (policy, bytes) = (config("cleanup.policy"), config("max.message.bytes"));
+                page.item("Found", &format!("{partitions} partitions, replication factor {replicas}, cleanup.policy {policy}, max.message.bytes {bytes}"));
+            }
+        }
+        let strategy = &self.strategy;
+        let policy = format!("{:?}", strategy.duplicate_policy).to_lowercase();
+        page.facts(&[
+            ("Strategy", format!("{}, repeats of a key: {policy}", strategy.mode.name())),
+            ("Key", strategy.key.clone()),
+            ("Guarantee", strategy.guarantee.clone()),
+            ("Mechanism", strategy.mechanism.clone()),
+        ]);
+        strategy.warnings.iter().for_each(|warning| page.item("Warning", warning));
+    }
+
+    fn write_state(&self, page: &mut Page) {
+        let state = &self.state;
+        page.heading("State");
+        page.item("Store", &state.store);
+        match (&state.unknown, state.revision, &state.watermark) {
+            (Some(cause), ..) => page.item("Now", &format!("unknown: {cause}")),
+            (None, None, _) => page.item("Now", "no run yet"),
+            (None, Some(revision), None) => page.item("Now", &format!("revision {revision}, no watermark")),
+            (None, Some(revision), Some(watermark)) => {
+                page.item("Now", &format!("revision {revision}, watermark {watermark}"))
+            }
+        }
+        page.item("Advances", &state.advances);
+    }
+}
+
+fn fields(schema: &Schema) -> String {
+    let field = |(name, field): (&String, &dpone_model::schema::FieldType)| {
+        format!("`{name}` {}{}", field.logical.name(), if field.nullable { "?" } else { "" })
+    };
+    let fields: Vec<String> = schema.fields.iter().map(field).collect();
+    if fields.is_empty() { "none yet; the first run fixes them".to_owned() } else { fields.join(", ") }
+}
+
+fn write_plugin(page: &mut Page, plugin: &PluginPlan) {
+    let identity = &plugin.identity;
+    let pinned = if plugin.is_pinned { ", pinned" } else { "" };
+    let name = format!("{} {} ({}, `{}`)", identity.name, identity.version, plugin.kind.name(), plugin.key);
+    page.item(&name, &format!("`{}`, sha256 {}{pinned}", plugin.uses, identity.sha256));
+    for (what, lines) in [("may ask for", &plugin.asks), ("gets", &plugin.gets)] {
+        page.sub_item(what, &lines.join("; "));
+    }
+    page.sub_item("limits", &plugin.limits);
+}
+
+/// A page of Markdown that grows line by line.
+struct Page(String);
+
+impl Page {
+    fn heading(&mut self, title: &str) {
+        self.line(&format!("\n## {title}"));
+    }
+
+    fn facts(&mut self, facts: &[(&str, String)]) {
+        facts.iter().for_each(|(name, value)| self.item(name, value));
+    }
+
+    fn item(&mut self, name: &str, value: &str) {
+        self.line(&format!("- **{name}**: {value}"));
+    }
+
+    fn sub_item(&mut self, name: &str, value: &str) {
+        self.line(&format!("  - {name}: {value}"));
+    }
+
+    fn line(&mut self, line: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+}

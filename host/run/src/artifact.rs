@@ -1,0 +1,153 @@
+//! The run artifact: what happened, in files that are there on success and on failure.
+//!
+//! Every file is written beside its name and renamed, so that a reader never sees half of one.
+
+use crate::events::Step;
+use dpone_model::plugin::{Identity, Usage};
+use dpone_model::{Counts, Report, codes};
+use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// `run.json`, also printed by `run --format json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    pub run_id: String,
+    pub pipeline: String,
+    /// `running`, `succeeded` or `failed`.
+    pub outcome: &'static str,
+    pub exit_code: u8,
+    pub error: Option<Report>,
+    pub started_at: jiff::Timestamp,
+    pub finished_at: Option<jiff::Timestamp>,
+    pub profile: Option<String>,
+    pub manifest: String,
+    pub manifest_sha256: String,
+    /// The run that this one went on from.
+    pub resumed: bool,
+    pub steps: Vec<StepReport>,
+    pub pages: u64,
+    pub bytes: u64,
+    pub rows: Rows,
+    pub checkpoint: Checkpoints,
+    pub guarantee: Option<String>,
+    pub plugins: Vec<PluginReport>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct StepReport {
+    pub step: char,
+    pub title: &'static str,
+    pub started_at: jiff::Timestamp,
+    pub duration_ms: u64,
+    /// `done`, `failed`, or `running` while it lasts.
+    pub outcome: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Rows {
+    pub extracted: u64,
+    pub filtered: u64,
+    pub published: u64,
+    pub acknowledged: u64,
+    pub dead_lettered: u64,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Checkpoints {
+    pub before: Option<CheckpointReport>,
+    pub after: Option<CheckpointReport>,
+}
+
+/// A checkpoint without its digests and schema, which have files of their own.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckpointReport {
+    pub revision: u64,
+    pub watermark: Option<String>,
+    pub response_cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginReport {
+    #[serde(flatten)]
+    pub identity: Identity,
+    pub role: String,
+    #[serde(flatten)]
+    pub usage: Usage,
+}
+
+impl RunReport {
+    pub fn set_counts(&mut self, counts: &Counts) {
+        self.pages = counts.pages;
+        self.bytes = counts.bytes;
+        self.rows = Rows {
+            extracted: counts.extracted,
+            filtered: counts.filtered,
+            published: counts.published,
+            acknowledged: counts.acknowledged,
+            dead_lettered: counts.dead_lettered,
+        };
+    }
+
+    pub fn step_started(&mut self, step: Step, now: jiff::Timestamp) {
+        self.steps.push(StepReport {
+            step: step.letter(),
+            title: step.title(),
+            started_at: now,
+            duration_ms: 0,
+            outcome: "running",
+        });
+    }
+
+    pub fn step_ended(&mut self, now: jiff::Timestamp, done: bool) {
+        if let Some(step) = self.steps.last_mut() {
+            let duration_ms = now.duration_since(step.started_at).as_millis();
+            step.duration_ms = u64::try_from(duration_ms).unwrap_or_default();
+            step.outcome = if done { "done" } else { "failed" };
+        }
+    }
+}
+
+/// The folder of one run's artifact; `None` inside when artifacts are switched off.
+pub struct Artifact {
+    folder: Option<PathBuf>,
+}
+
+impl Artifact {
+    /// Creates `<workdir>/<path>/<run_id>/`. The manifest's check made sure that `path` stays below.
+    pub fn create(workdir: &Path, path: Option<&str>, run_id: &str) -> Result<Self, Report> {
+        let Some(path) = path else { return Ok(Self { folder: None }) };
+        let folder = workdir.join(path).join(run_id);
+        std::fs::create_dir_all(&folder).map_err(|cause| io_report(&folder, &cause))?;
+        Ok(Self { folder: Some(folder) })
+    }
+
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    pub fn write(&self, name: &str, content: &impl Serialize) -> Result<(), Report> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let path = folder.join(name);
+        let text = serde_json::to_vec_pretty(content).map_err(|cause| {
+            Report::new(&codes::internal::BUG, format!("{name} cannot be written as JSON: {cause}"))
+        })?;
+        replace(&path, &text).map_err(|cause| io_report(&path, &cause))
+    }
+}
+
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("json.partial");
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(text)?;
+    file.write_all(b"\n")?;
+    file.sync_data()?;
+    std::fs::rename(&beside, path)
+}
+
+/// A local file that cannot be read or written, or a disk that is full.
+pub fn io_report(path: &Path, cause: &std::io::Error) -> Report {
+    let code = if cause.kind() == std::io::ErrorKind::StorageFull { &codes::disk::FULL } else { &codes::disk::IO };
+    Report::new(code, format!("{}: {cause}", path.display()))
+}

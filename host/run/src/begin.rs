@@ -1,0 +1,179 @@
+//! The start of D: journal, walk and everything that watches pages, fresh or from where a stopped
+//! run left off.
+
+use crate::describe::SchemaObserver;
+use crate::extract::{Extract, PageWork};
+use crate::open::Opened;
+use crate::planning::SlicePlan;
+use crate::resolve::{Host, Request};
+use crate::resume::Reopened;
+use crate::session::Session;
+use crate::stage::bug;
+use dpone_egress::Client;
+use dpone_journal::{Head, Journals, Limits, PurgeFilter, Reader, Writer};
+use dpone_json::Scanner;
+use dpone_manifest::DuplicatePolicy;
+use dpone_model::plugin::Extractor;
+use dpone_model::{Report, codes};
+use dpone_quality::{Duplicates, Judge, Sets};
+use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
+use dpone_source::{BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, Walk, WalkConfig, client_config};
+use std::sync::{Arc, Mutex, PoisonError};
+
+const USER_AGENT: &str = concat!("dpone/", env!("CARGO_PKG_VERSION"));
+
+/// Opens the journal and the walk; a resumed run first shows the journalled pages to everything
+/// that has to know them.
+pub async fn extract(
+    session: &mut Session,
+    host: &Host,
+    request: &Request,
+    opened: &Opened,
+    plan: &SlicePlan,
+    journal: Option<Reopened>,
+) -> Result<Extract, Report> {
+    let (writer, resume) = match journal {
+        Some(journal) => {
+            let from = resume_from(&journal.reader)?;
+            (journal.writer, Some(from))
+        }
+        None => (create_journal(opened, request)?, earlier_cursor(opened, plan)),
+    };
+    session.resumable = true;
+    let scanner: SharedScanner = Arc::new(Mutex::new(Scanner::new()));
+    let mut work = page_work(opened, plan, &scanner, &writer).await?;
+    let complete = writer.progress().extracted;
+    for page in 1..=writer.reader().pages() as u64 {
+        let entry = writer.reader().read(page)?;
+        work.replay(&entry).await?;
+        session.count_page(&entry);
+    }
+    let walk = walk(host, opened, plan, &scanner, resume).await?;
+    Ok(Extract { walk, work, writer, complete })
+}
+
+/// The run's producer.
+pub fn publisher(session: &Session, opened: &Opened, plan: &SlicePlan) -> Result<Publisher, Report> {
+    let options = Options { stop: session.cancel.flag(), topic: Some(plan.topic.clone()) };
+    Publisher::new(&opened.kafka, &opened.resolved.local.manifest, options)
+}
+
+async fn page_work(
+    opened: &Opened,
+    plan: &SlicePlan,
+    scanner: &SharedScanner,
+    writer: &Writer,
+) -> Result<PageWork, Report> {
+    let manifest = &opened.resolved.local.manifest;
+    let sink = &manifest.sink;
+    let order = manifest.source.incremental.as_ref().and_then(|incremental| incremental.order);
+    let scratch = || -> Result<cap_std::fs::Dir, Report> {
+        let scratch = opened.folders.below("scratch")?;
+        let name = opened.run_id.as_str();
+        let opened = scratch.create_dir_all(name).and_then(|()| scratch.open_dir(name));
+        opened.map_err(|cause| Report::new(&codes::disk::IO, format!(".dpone/scratch/{name}: {cause}")))
+    };
+    let duplicates = match sink.strategy.duplicate_policy {
+        DuplicatePolicy::Allow => None,
+        policy => {
+            let field = manifest.source.incremental.as_ref().map(|incremental| incremental.cursor_field.clone());
+            Some(Duplicates::new(policy, scratch()?, opened.seed, writer.reader()).newest_by(field))
+        }
+    };
+    let checks = opened.checks(|| Ok(Box::new(Sets::new(scratch()?, opened.seed)))).await?;
+    let checks = manifest.quality.checks.iter().cloned().zip(checks).collect();
+    let keys = {
+        let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
+        KeyEncoder::new(&sink.key, scanner.names_mut())
+    };
+    Ok(PageWork {
+        scanner: scanner.clone(),
+        filter: BoundaryFilter::new(&plan.boundary, order, opened.started_at, scanner)?,
+        transforms: opened.transforms().await?,
+        keys,
+        sizes: SizeCheck::new(sink, &plan.topic),
+        schema: SchemaObserver::default(),
+        duplicates,
+        judge: Judge::new(&manifest.quality, &manifest.origin, checks)?,
+    })
+}
+
+async fn walk(
+    host: &Host,
+    opened: &Opened,
+    plan: &SlicePlan,
+    scanner: &SharedScanner,
+    resume: Option<ResumeFrom>,
+) -> Result<Walk, Report> {
+    let manifest = &opened.resolved.local.manifest;
+    let connection = &opened.resolved.http;
+    let extractor: Box<dyn Extractor> = match (host.native_extractor, opened.extractor().await?) {
+        (Some(native), _) => native(),
+        (None, Some(component)) => component,
+        (None, None) => Box::new(SinglePage::new(&manifest.source.records_path)),
+    };
+    let client = Client::new(client_config(&manifest.source, connection, opened.resolved.is_local, USER_AGENT)?)?;
+    let config = WalkConfig {
+        source: &manifest.source,
+        connection,
+        boundary: &plan.boundary,
+        egress: Arc::new(client),
+        extractor,
+        scanner: scanner.clone(),
+        max_pages: plan.window.max_pages,
+    };
+    Ok(match resume {
+        Some(from) => Walk::resume(config, from)?,
+        None => Walk::new(config)?,
+    })
+}
+
+fn resume_from(reader: &Reader) -> Result<ResumeFrom, Report> {
+    let mut from = ResumeFrom::default();
+    for page in 1..=reader.pages() as u64 {
+        let entry = reader.read(page)?;
+        from.empty_pages = if entry.index.extracted == 0 { from.empty_pages + 1 } else { 0 };
+        from.earlier.push((entry.request, entry.url));
+        from.next = entry.next;
+        from.state = entry.extractor_state;
+    }
+    Ok(from)
+}
+
+/// Where `cursor_incremental` goes on: the page that the last run asked for last.
+fn earlier_cursor(opened: &Opened, plan: &SlicePlan) -> Option<ResumeFrom> {
+    let cursor = opened.row.checkpoint.response_cursor.as_deref().filter(|_| plan.keeps_cursor)?;
+    ResumeFrom::response_cursor(cursor)
+}
+
+fn create_journal(opened: &Opened, request: &Request) -> Result<Writer, Report> {
+    let local = &opened.resolved.local;
+    let journals = Journals::open(opened.folders.below("journal")?);
+    // Old journals hold production data; each run lets go of those that nobody will resume.
+    if let Err(error) = journals.purge(&PurgeFilter::Expired) {
+        tracing::warn!(%error, "old journals could not be purged");
+    }
+    let head = Head {
+        format: Head::FORMAT,
+        run_id: opened.run_id.clone(),
+        pipeline: local.manifest.name.clone(),
+        manifest_text: String::from_utf8(local.text.clone()).map_err(|cause| bug(&cause))?,
+        manifest_file: local.manifest.origin.file.clone(),
+        manifest_sha256: local.manifest.origin.sha256.clone(),
+        resolved: serde_json::json!({
+            "source": opened.resolved.http.origin_note,
+            "target": opened.resolved.kafka.origin_note,
+            "state": opened.state.describe(),
+            "substitutions": opened.resolved.substitutions,
+        }),
+        profile: opened.resolved.profile.clone(),
+        plugins: opened.plugins.iter().map(|plugin| plugin.loaded.inspection().identity.clone()).collect(),
+        started_at: opened.started_at,
+        seed: opened.seed,
+        window: request.to_window()?,
+        revision: opened.row.revision,
+        slices: vec![opened.key.slice.clone()],
+    };
+    let limits = Limits { max_bytes: local.manifest.journal.max_bytes, ..Limits::default() };
+    Ok(journals.create(&head, limits)?)
+}

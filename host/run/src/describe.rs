@@ -1,0 +1,83 @@
+//! E: what the extract looks like: logical types per field, from the kinds that the scan noted.
+
+use dpone_model::schema::{FieldType, LogicalType, Schema};
+use dpone_model::{Kind, Names, Records};
+
+/// Collects kinds per field over all pages; memory grows with the number of names only.
+#[derive(Default)]
+pub struct SchemaObserver {
+    fields: Vec<Seen>,
+    records: u64,
+}
+
+#[derive(Clone, Default)]
+struct Seen {
+    /// One bit a [`Shape`].
+    shapes: u16,
+    count: u64,
+    /// Page and record where each shape was first seen.
+    first: [Option<(u64, u32)>; SHAPES],
+}
+
+/// Kinds with integer and decimal apart: the bit of a field's value.
+const SHAPES: usize = 7;
+const LOGICAL: [LogicalType; SHAPES] = [
+    LogicalType::Null,
+    LogicalType::Boolean,
+    LogicalType::Integer,
+    LogicalType::Decimal,
+    LogicalType::String,
+    LogicalType::Array,
+    LogicalType::Object,
+];
+
+impl SchemaObserver {
+    pub fn observe(&mut self, page: u64, records: &Records, names: &Names) {
+        if self.fields.len() < names.len() {
+            self.fields.resize(names.len(), Seen::default());
+        }
+        self.records += records.len() as u64;
+        for (index, record) in records.records.iter().enumerate() {
+            for field in records.fields_of(record) {
+                let Some(seen) = self.fields.get_mut(field.name.0 as usize) else { continue };
+                let shape = shape(field.kind, field.special);
+                seen.count += 1;
+                if seen.shapes & (1 << shape) == 0 {
+                    seen.shapes |= 1 << shape;
+                    if let Some(first) = seen.first.get_mut(shape) {
+                        *first = Some((page, index as u32));
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn schema(&self, names: &Names) -> Schema {
+        let mut schema = Schema::default();
+        for (id, seen) in self.fields.iter().enumerate().filter(|(_, seen)| seen.count > 0) {
+            let name = names.name(dpone_model::NameId(id as u32));
+            schema.fields.insert(name.to_owned(), self.field_type(seen));
+        }
+        schema
+    }
+
+    fn field_type(&self, seen: &Seen) -> FieldType {
+        let shapes = || (0..SHAPES).filter(|shape| seen.shapes & (1 << shape) != 0);
+        let logical = shapes().filter_map(|s| LOGICAL.get(s).copied()).fold(LogicalType::Null, LogicalType::join);
+        let first_of = |shape: usize| seen.first.get(shape).copied().flatten();
+        // The first record that is not null tells the reader more than a null would.
+        let first_seen = shapes().filter(|shape| *shape != 0).filter_map(first_of).max().or(first_of(0));
+        FieldType { logical, nullable: seen.shapes & 1 != 0 || seen.count < self.records, first_seen }
+    }
+}
+
+fn shape(kind: Kind, special: bool) -> usize {
+    match kind {
+        Kind::Missing | Kind::Null => 0,
+        Kind::False | Kind::True => 1,
+        Kind::Number => 2 + usize::from(special),
+        Kind::String => 4,
+        Kind::Array => 5,
+        Kind::Object => 6,
+    }
+}

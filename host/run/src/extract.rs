@@ -1,0 +1,230 @@
+//! D: pulls pages, works on each while it is warm, and journals it.
+//!
+//! The walk has sent the next request by the time it hands over a page, so the API and this host
+//! work at the same time. What is done to a page (boundary, transforms, keys, schema, duplicates,
+//! checks) is done again without the journal when a resumed run rebuilds what the checks had seen.
+
+use crate::batch::Batch;
+use crate::describe::SchemaObserver;
+use crate::failpoint;
+use crate::session::Session;
+use bytes::Bytes;
+use dpone_journal::{PageEntry, PageIndex, Writer};
+use dpone_json::{Edited, Path};
+use dpone_model::plugin::{BatchView, Outcome, Transform};
+use dpone_model::{PagePlace, Place, Records, Report, codes};
+use dpone_quality::{Duplicates, Judge};
+use dpone_sink::{KeyEncoder, SizeCheck, check_sizes};
+use dpone_source::{BoundaryFilter, Page, SharedScanner, Walk};
+use std::sync::{Arc, PoisonError};
+
+/// The pages of one slice as they come, and everything that watches them.
+pub struct Extract {
+    pub walk: Walk,
+    pub work: PageWork,
+    pub writer: Writer,
+    /// No further page will come.
+    pub complete: bool,
+}
+
+/// What is done to a page while it is warm.
+pub struct PageWork {
+    pub scanner: SharedScanner,
+    pub filter: BoundaryFilter,
+    pub transforms: Vec<Box<dyn Transform>>,
+    pub keys: KeyEncoder,
+    pub sizes: SizeCheck,
+    pub schema: SchemaObserver,
+    pub duplicates: Option<Duplicates>,
+    pub judge: Judge,
+}
+
+/// A page's records after boundary and transforms, and the buffer that they lie in.
+struct Worked {
+    buffer: Bytes,
+    records: Records,
+    is_output: bool,
+}
+
+impl Extract {
+    /// Pulls up to `limit` pages, or all that come.
+    pub async fn pull(&mut self, session: &mut Session, limit: Option<u64>) -> Result<u64, Report> {
+        let mut pulled = 0;
+        while !self.complete && limit.is_none_or(|limit| pulled < limit) {
+            let Some(page) = session.cancel.guard(self.walk.next()).await? else {
+                self.complete = true;
+                break;
+            };
+            self.page(session, page).await?;
+            pulled += 1;
+        }
+        if self.complete {
+            self.writer.seal()?;
+            self.writer.mark(|progress| progress.extracted = true)?;
+        }
+        Ok(pulled)
+    }
+
+    async fn page(&mut self, session: &mut Session, page: Page) -> Result<(), Report> {
+        let (entry, stop_early) = self.work.fresh(page).await?;
+        self.writer.append(&entry)?;
+        failpoint::hit('D', &entry.page.to_string());
+        session.count_page(&entry);
+        if stop_early {
+            self.walk.stop();
+        }
+        session.events.emit(crate::events::Event::Page(session.counts));
+        Ok(())
+    }
+}
+
+impl PageWork {
+    /// Works on a page that has just arrived.
+    async fn fresh(&mut self, page: Page) -> Result<(PageEntry, bool), Report> {
+        let place = page.place();
+        let buffer = page.records_body.clone().unwrap_or_else(|| page.body.clone());
+        let mut records = page.records;
+        let mut index = PageIndex { extracted: records.len() as u32, ..PageIndex::default() };
+        let filtered = self.filter.apply(&place, &buffer, &mut records)?;
+        index.source_rows = records.len() as u32;
+        let mut worked = Worked { buffer, records, is_output: false };
+        for position in 0..self.transforms.len() {
+            worked = self.transform(position, &place, worked).await?;
+        }
+        {
+            let scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
+            self.keys.encode(&place, &worked.buffer, &worked.records, scanner.names(), &mut index)?;
+        }
+        check_sizes(&self.sizes, &place, &index)?;
+        let output = worked.is_output.then(|| worked.buffer.clone());
+        self.watch(&place, &index, worked).await?;
+        let entry = PageEntry {
+            page: page.number,
+            request: page.request,
+            url: page.url,
+            status: page.status,
+            headers: page.headers,
+            body: page.body,
+            records_path: page.records_path,
+            records_body: page.records_body,
+            output,
+            index,
+            next: page.next,
+            extractor_state: page.state,
+        };
+        Ok((entry, filtered.stop_early))
+    }
+
+    /// Shows a page of the journal to everything that has to know it, without working on it again.
+    pub async fn replay(&mut self, entry: &PageEntry) -> Result<(), Report> {
+        let place = PagePlace::new(entry.page, entry.url.clone());
+        let mut records = self.scan_source(&place, entry)?;
+        self.filter.apply(&place, entry.source(), &mut records)?;
+        let mut worked = Worked { buffer: entry.source().clone(), records, is_output: false };
+        if let Some(output) = &entry.output {
+            worked =
+                Worked { buffer: output.clone(), records: self.scan_output(&place, output, None)?, is_output: true };
+        }
+        let mut published = entry.index.values.iter().peekable();
+        worked.records.retain(|_, record| published.next_if(|span| **span == record.span).is_some());
+        self.watch(&place, &entry.index, worked).await
+    }
+
+    /// Schema, duplicates and checks see the page.
+    async fn watch(&mut self, place: &PagePlace, index: &PageIndex, worked: Worked) -> Result<(), Report> {
+        {
+            let scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
+            self.schema.observe(place.page, &worked.records, scanner.names());
+        }
+        if let Some(duplicates) = &mut self.duplicates {
+            duplicates.observe(place.page, index)?;
+        }
+        let batch = Arc::new(self.batch(place, worked));
+        self.judge.observe(batch).await
+    }
+
+    async fn transform(&mut self, position: usize, place: &PagePlace, worked: Worked) -> Result<Worked, Report> {
+        let Some(transform) = self.transforms.get_mut(position) else { return Ok(worked) };
+        let is_output = worked.is_output;
+        let batch = Arc::new(Batch {
+            page: place.page,
+            url: place.url.clone(),
+            body: worked.buffer,
+            records: worked.records,
+            scanner: self.scanner.clone(),
+        });
+        let outcome = transform.apply(batch.clone() as Arc<dyn BatchView>).await?;
+        let plugin = crate::plugins::place(transform.identity());
+        let (buffer, records) = match Arc::try_unwrap(batch) {
+            Ok(batch) => (batch.body, batch.records),
+            Err(shared) => (shared.body.clone(), shared.records.clone()),
+        };
+        let unchanged = Worked { buffer, records, is_output };
+        self.apply(place, plugin, unchanged, outcome)
+    }
+
+    fn apply(&mut self, place: &PagePlace, plugin: Place, worked: Worked, outcome: Outcome) -> Result<Worked, Report> {
+        let output = match outcome {
+            Outcome::Unchanged => return Ok(worked),
+            Outcome::Replaced(bytes) => bytes,
+            Outcome::Edited(edits) => {
+                let edited = {
+                    let scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
+                    dpone_json::apply_edits(&worked.buffer, &worked.records, scanner.names(), &edits)
+                };
+                let edited = edited.map_err(|error| {
+                    let message = format!("page {}: {error}", place.page);
+                    Report::new(&codes::plugin::BAD_OUTPUT, message).at(plugin.clone())
+                })?;
+                match edited {
+                    Edited::Unchanged => return Ok(worked),
+                    Edited::Kept(kept) => {
+                        let mut worked = worked;
+                        worked.records.retain(|index, _| kept.get(index).copied().unwrap_or(false));
+                        return Ok(worked);
+                    }
+                    Edited::Rewritten(bytes) => bytes,
+                }
+            }
+        };
+        let buffer = Bytes::from(output);
+        let records = self.scan_output(place, &buffer, Some(plugin))?;
+        Ok(Worked { buffer, records, is_output: true })
+    }
+
+    fn scan_output(&self, place: &PagePlace, output: &[u8], plugin: Option<Place>) -> Result<Records, Report> {
+        let mut records = Records::default();
+        let mut scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
+        scanner.scan_ndjson(output, &mut records).map_err(|error| {
+            let excerpt = dpone_json::excerpt(output, error.offset);
+            let message = format!("page {}: {error} near `{excerpt}`", place.page);
+            match plugin {
+                Some(plugin) => Report::new(&codes::plugin::BAD_OUTPUT, message).at(plugin),
+                None => Report::new(&codes::disk::DAMAGED, message),
+            }
+        })?;
+        Ok(records)
+    }
+
+    fn scan_source(&self, place: &PagePlace, entry: &PageEntry) -> Result<Records, Report> {
+        if entry.records_body.is_some() {
+            return self.scan_output(place, entry.source(), None);
+        }
+        let mut records = Records::default();
+        let Some(path) = &entry.records_path else { return Ok(records) };
+        let mut scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
+        let scanned = scanner.scan(&entry.body, &Path::parse(path), &mut records);
+        scanned.map_err(|error| Report::new(&codes::disk::DAMAGED, format!("page {}: {error}", place.page)))?;
+        Ok(records)
+    }
+
+    fn batch(&self, place: &PagePlace, worked: Worked) -> Batch {
+        Batch {
+            page: place.page,
+            url: place.url.clone(),
+            body: worked.buffer,
+            records: worked.records,
+            scanner: self.scanner.clone(),
+        }
+    }
+}

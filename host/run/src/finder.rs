@@ -1,0 +1,88 @@
+//! Finding the components that a manifest names: built-in, beside the manifest, or along a path.
+
+use dpone_manifest::{Manifest, PluginUse};
+use dpone_model::{Report, codes};
+use std::path::{Path, PathBuf};
+
+/// What a plugin is used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Extractor,
+    Transform,
+    Check,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Extractor => "extractor",
+            Self::Transform => "transform",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// A component's bytes and where they were found.
+pub struct Found {
+    pub role: Role,
+    pub plugin: PluginUse,
+    pub bytes: Vec<u8>,
+    /// `builtin:cursor`, or the file's path.
+    pub from: String,
+}
+
+/// Where to look.
+#[derive(Clone)]
+pub struct Finder {
+    /// The shipped components by name.
+    pub builtins: fn(&str) -> Option<&'static [u8]>,
+    /// Folders in which a bare name is looked up, as `NAME.wasm`.
+    pub plugin_path: Vec<PathBuf>,
+}
+
+impl Finder {
+    /// Every plugin of a manifest, in the order extractor, transforms, checks. All problems at once.
+    pub fn find_all(&self, manifest: &Manifest, manifest_dir: &Path) -> Result<Vec<Found>, Report> {
+        let extractor = manifest.source.pagination.extractor.iter().map(|plugin| (Role::Extractor, plugin));
+        let transforms = manifest.transforms.iter().map(|plugin| (Role::Transform, plugin));
+        let checks = manifest.quality.checks.iter().map(|check| (Role::Check, &check.plugin));
+        let (mut found, mut problems) = (Vec::new(), Vec::new());
+        for (role, plugin) in extractor.chain(transforms).chain(checks) {
+            match self.find(&plugin.uses, manifest_dir) {
+                Ok((bytes, from)) => found.push(Found { role, plugin: plugin.clone(), bytes, from }),
+                Err(report) => problems.push(report.at(manifest.origin.place(&plugin.key))),
+            }
+        }
+        Report::all(problems).map_or(Ok(found), Err)
+    }
+
+    /// One component: `builtin:NAME`, a path relative to `base`, or a name along the plugin path.
+    pub fn find(&self, uses: &str, base: &Path) -> Result<(Vec<u8>, String), Report> {
+        if let Some(name) = uses.strip_prefix("builtin:") {
+            return (self.builtins)(name).map(|bytes| (bytes.to_vec(), uses.to_owned())).ok_or_else(|| {
+                not_found(format!("there is no built-in plugin `{name}`"))
+                    .hint("`dpone plugin list` shows the built-in ones")
+            });
+        }
+        if uses.contains('/') || uses.ends_with(".wasm") {
+            return read(&base.join(uses));
+        }
+        let candidates: Vec<PathBuf> = self.plugin_path.iter().map(|dir| dir.join(format!("{uses}.wasm"))).collect();
+        if let Some(path) = candidates.iter().find(|path| path.is_file()) {
+            return read(path);
+        }
+        let looked = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let looked = if looked.is_empty() { "no plugin path is set".to_owned() } else { format!("looked at {looked}") };
+        Err(not_found(format!("no plugin `{uses}` along the plugin path: {looked}"))
+            .hint("set --plugin-path or DPONE_PLUGIN_PATH, or write `./NAME.wasm` for a file beside the manifest"))
+    }
+}
+
+fn read(path: &Path) -> Result<(Vec<u8>, String), Report> {
+    let bytes = std::fs::read(path).map_err(|cause| not_found(format!("{}: {cause}", path.display())))?;
+    Ok((bytes, path.display().to_string()))
+}
+
+fn not_found(message: String) -> Report {
+    Report::new(&codes::plugin::NOT_FOUND, message)
+}

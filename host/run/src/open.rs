@@ -1,0 +1,162 @@
+//! B: state with its lease, the target, and the plugins; everything that can say no before the
+//! first request is sent.
+
+use crate::artifact::PluginReport;
+use crate::folders::Folders;
+use crate::lease::Held;
+use crate::plugins::{self, Plugin};
+use crate::resolve::{Host, Resolved};
+use crate::resume::Reopened;
+use crate::session::Session;
+use dpone_manifest::StateBlock;
+use dpone_model::state::{LeaseRequest, STATE_FORMAT, StateRow, StateStore};
+use dpone_model::target::{TargetReader, TopicDescription};
+use dpone_model::{Checkpoint, Report, RunId, StateKey, codes};
+use dpone_sandbox::Sandbox;
+use dpone_sink::Kafka;
+use std::sync::Arc;
+
+/// B's result: what the run holds until it ends.
+pub struct Opened {
+    pub resolved: Resolved,
+    pub run_id: RunId,
+    pub seed: u64,
+    pub started_at: jiff::Timestamp,
+    pub folders: Folders,
+    pub state: Arc<dyn StateStore>,
+    pub key: StateKey,
+    pub row: StateRow,
+    pub lease: Option<Held>,
+    pub kafka: Kafka,
+    /// None where it does not exist yet.
+    pub topic: Option<TopicDescription>,
+    pub sandbox: Sandbox,
+    pub plugins: Vec<Plugin>,
+}
+
+/// Opens state, takes the lease, asks the broker for the topic, and lets the plugins in.
+pub async fn open(
+    session: &mut Session,
+    host: &Host,
+    mut resolved: Resolved,
+    journal: Option<&Reopened>,
+) -> Result<Opened, Report> {
+    for line in &resolved.substitutions {
+        session.note(line.clone());
+    }
+    let started_at = journal.map_or_else(jiff::Timestamp::now, |journal| journal.head.started_at);
+    let seed = match journal {
+        Some(journal) => journal.head.seed,
+        None => random()?,
+    };
+    let run_id = match journal {
+        Some(journal) => journal.head.run_id.clone(),
+        None => RunId::new(started_at, random()?),
+    };
+    session.begin(host, &resolved, &run_id)?;
+    let folders = Folders::open(&host.workdir)?;
+    let sandbox = plugins::sandbox(host)?;
+    let found = std::mem::take(&mut resolved.local.plugins);
+    let mut plugins = plugins::load(&sandbox, found, &resolved.local.manifest).await?;
+    plugins::check_options(&sandbox, &resolved.local, &mut plugins).await?;
+    if let Some(journal) = journal {
+        journal.refuse_age(resolved.local.manifest.resume_max_age)?;
+        journal.refuse_other_plugins(&plugins)?;
+    }
+    let state = open_state(&resolved).await?;
+    let key = StateKey::whole(resolved.local.manifest.name.clone());
+    let lease = LeaseRequest { run_id: run_id.clone(), host: host_name(), pid: std::process::id() };
+    let row = session.cancel.guard(state.acquire(&key, &lease)).await?;
+    let held = Held::keep(state.clone(), key.clone(), run_id.clone(), session.cancel.clone());
+    let target = async {
+        if let Some(journal) = journal {
+            journal.refuse_other_state(row.revision)?;
+        }
+        target(&resolved).await
+    };
+    match session.cancel.guard(target).await {
+        Ok((kafka, topic)) => Ok(Opened {
+            resolved,
+            run_id,
+            seed,
+            started_at,
+            folders,
+            state,
+            key,
+            row,
+            lease: Some(held),
+            kafka,
+            topic,
+            sandbox,
+            plugins,
+        }),
+        Err(report) => {
+            held.release().await;
+            Err(report)
+        }
+    }
+}
+
+/// Lets go of what the run held.
+pub async fn close(opened: Opened) {
+    if let Some(lease) = opened.lease {
+        lease.release().await;
+    }
+    // Scratch files of this run are of no use to anybody else.
+    if let Ok(scratch) = opened.folders.below("scratch") {
+        let _ = scratch.remove_dir_all(opened.run_id.as_str());
+    }
+}
+
+/// The state store of a manifest.
+pub async fn open_state(resolved: &Resolved) -> Result<Arc<dyn StateStore>, Report> {
+    let (schema, table) = match &resolved.local.manifest.state {
+        StateBlock::Postgres { schema, table, .. } | StateBlock::Sqlite { schema, table, .. } => {
+            (schema.as_str(), table.as_str())
+        }
+        StateBlock::Disabled => ("", ""),
+    };
+    Ok(Arc::from(dpone_state::open(&resolved.state, schema, table).await?))
+}
+
+/// What a pipeline has before its first completed run.
+pub fn blank_row() -> StateRow {
+    StateRow {
+        format: STATE_FORMAT,
+        revision: 0,
+        checkpoint: Checkpoint::default(),
+        fingerprint: String::new(),
+        fingerprint_parts: Vec::new(),
+        run_id: None,
+        updated_at: None,
+        lease: None,
+    }
+}
+
+/// The plugins as the artifact shows them.
+pub fn plugin_reports(plugins: &[Plugin]) -> Vec<PluginReport> {
+    let report = |plugin: &Plugin| PluginReport {
+        identity: plugin.loaded.inspection().identity.clone(),
+        role: plugin.found.role.name().to_owned(),
+        usage: plugin.usage,
+    };
+    plugins.iter().map(report).collect()
+}
+
+async fn target(resolved: &Resolved) -> Result<(Kafka, Option<TopicDescription>), Report> {
+    let sink = &resolved.local.manifest.sink;
+    let kafka = Kafka::connect(&resolved.kafka, sink).await?;
+    let topic = kafka.describe_topic(&sink.topic).await?;
+    Ok((kafka, topic))
+}
+
+fn random() -> Result<u64, Report> {
+    getrandom::u64()
+        .map_err(|cause| Report::new(&codes::internal::BUG, format!("the system gives no random numbers: {cause}")))
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_else(|_| "unknown".to_owned())
+}

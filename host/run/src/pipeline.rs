@@ -1,0 +1,107 @@
+//! A bounded load: eleven steps in order, A to K. Each takes the step before's result; only the
+//! last one moves state.
+//!
+//! Two types guard the order: H takes a `Judged`, which only G makes, and K takes a `Verified`,
+//! which only J makes. So "publish before the gate" and "K before J" do not compile.
+
+use crate::artifact::RunReport;
+use crate::events::Step;
+use crate::open::{self, Opened};
+use crate::planning::{self, SlicePlan};
+use crate::resolve::{self, Host, Request};
+use crate::session::Session;
+use crate::{begin, load, resume as again, stage, verify};
+use dpone_manifest::Staging;
+use dpone_model::{Report, RunId};
+use std::path::PathBuf;
+
+/// How a run ended.
+pub struct Finished {
+    pub report: RunReport,
+    pub result: Result<(), Report>,
+    /// The artifact's folder.
+    pub artifact: Option<PathBuf>,
+    /// `dpone resume` would go on with it.
+    pub resumable: bool,
+}
+
+/// Loads what is new.
+pub async fn run(host: &Host, request: &Request) -> Finished {
+    let mut session = Session::start(host, request);
+    let result = steps(&mut session, host, request, None).await;
+    session.close(result)
+}
+
+/// Goes on with a failed or interrupted run after its last whole page.
+pub async fn resume(host: &Host, run_id: &RunId, profile: Option<&str>) -> Finished {
+    let (request, journal) = match again::reopen(host, run_id, profile) {
+        Ok(reopened) => reopened,
+        Err(report) => return Session::start(host, &Request::default()).close(Err(report)),
+    };
+    let mut session = Session::start(host, &request);
+    let result = steps(&mut session, host, &request, Some(journal)).await;
+    session.close(result)
+}
+
+async fn steps(
+    session: &mut Session,
+    host: &Host,
+    request: &Request,
+    journal: Option<again::Reopened>,
+) -> Result<(), Report> {
+    let text = journal.as_ref().map(|journal| journal.manifest_text.clone());
+    let resolved = session.step(Step::Resolve, async |_| resolve::resolve(host, request, text).await).await?;
+    let mut opened =
+        session.step(Step::Open, async |session| open::open(session, host, resolved, journal.as_ref()).await).await?;
+    let result = async {
+        let plan = session.step(Step::Plan, async |session| planning::slice(session, request, &opened).await).await?;
+        slice(session, host, request, &mut opened, plan, journal).await
+    };
+    let result = result.await;
+    open::close(opened).await;
+    result
+}
+
+/// D to K for one slice. With `staging: slice` the whole slice is one batch; with `none` each page is.
+async fn slice(
+    session: &mut Session,
+    host: &Host,
+    request: &Request,
+    opened: &mut Opened,
+    plan: SlicePlan,
+    journal: Option<again::Reopened>,
+) -> Result<(), Report> {
+    let limit = (opened.resolved.local.manifest.source.staging == Staging::None).then_some(1);
+    let mut extract = session
+        .step(Step::Pull, async |session| begin::extract(session, host, request, opened, &plan, journal).await)
+        .await?;
+    let values_shown = opened.resolved.is_local || opened.resolved.local.manifest.values_shown;
+    let mut publisher = Some(begin::publisher(session, opened, &plan)?);
+    loop {
+        let first = extract.writer.progress().delivered_through + 1;
+        session.step(Step::Pull, async |session| extract.pull(session, limit).await).await?;
+        let pages = first..=extract.writer.reader().pages() as u64;
+        let described = session.step(Step::Describe, async |_| Ok(stage::describe(&extract, pages))).await?;
+        let known = &opened.row.checkpoint.schema;
+        let schema = session
+            .step(Step::Evolve, async |session| stage::evolve(session, known, &described, &extract, values_shown))
+            .await?;
+        let judged =
+            session.step(Step::Stage, async |session| stage::stage(session, &mut extract, described).await).await?;
+        let sending = publisher.take().ok_or_else(|| stage::bug(&"the publisher is gone"))?;
+        let (back, open_publisher, delivered) =
+            session.step(Step::Load, async |session| load::load(session, extract, sending, judged).await).await?;
+        (extract, publisher) = (back, open_publisher);
+        if publisher.is_some() {
+            continue;
+        }
+        let done = session.step(Step::Finalize, async |_| Ok(verify::finalize(delivered))).await?;
+        let verified =
+            session.step(Step::Verify, async |session| verify::verify(session, &mut extract, done).await).await?;
+        return session
+            .step(Step::Advance, async |session| {
+                verify::advance(session, opened, &plan, schema, extract, verified).await
+            })
+            .await;
+    }
+}

@@ -1,0 +1,206 @@
+//! C: what the run will load, and the document that says so.
+
+use crate::finder::Role;
+use crate::open::{self, Opened};
+use crate::plugins::{self, Plugin};
+use crate::resolve::{Host, Request, Resolved};
+use crate::session::Session;
+use dpone_manifest::Mode;
+use dpone_model::state::StateRow;
+use dpone_model::target::{TargetReader, TopicDescription};
+use dpone_model::{CursorValue, Report, codes};
+use dpone_plan::{Boundary, Fingerprint, Plan, PlanInput, PluginFacts, PluginKind, StateFacts, TopicFacts, Window};
+use dpone_sink::Kafka;
+use dpone_source::resolved_url;
+
+/// C's result for one slice.
+pub struct SlicePlan {
+    pub boundary: Boundary,
+    pub window: Window,
+    pub fingerprint: Fingerprint,
+    pub advances_state: bool,
+    /// State keeps the API's own cursor (`cursor_incremental` without a cursor field).
+    pub keeps_cursor: bool,
+    pub topic: TopicDescription,
+}
+
+/// Plans the slice, compares it with the reviewed plan, and makes sure of the topic.
+pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) -> Result<SlicePlan, Report> {
+    let manifest = &opened.resolved.local.manifest;
+    let fingerprint = fingerprint(&opened.resolved)?;
+    refuse_other_fingerprint(&opened.row, &fingerprint)?;
+    let window = window(request)?;
+    let boundary = dpone_plan::boundary(manifest, Some(&opened.row.checkpoint), &window)?;
+    let facts = match &opened.topic {
+        Some(topic) => TopicFacts::Known { topic: topic.clone() },
+        None => TopicFacts::Missing { will_be_created: creates(&opened.resolved) },
+    };
+    let strategy = dpone_plan::judge_strategy(manifest, opened.topic.as_ref(), opened.row.checkpoint.target.as_ref())?;
+    for warning in &strategy.warnings {
+        session.warn(warning.clone());
+    }
+    session.report.guarantee = Some(strategy.guarantee.clone());
+    let document = dpone_plan::plan(PlanInput {
+        manifest,
+        profile: opened.resolved.profile.as_deref(),
+        first_request: first_request(&opened.resolved, &boundary)?,
+        substitutions: opened.resolved.substitutions.clone(),
+        boundary: &boundary,
+        window: &window,
+        advances_state: advances_state(request),
+        state_store: opened.state.describe(),
+        state: StateFacts::Known(Some(&opened.row)),
+        journal_path: journal_path(),
+        topic: facts,
+        strategy,
+        plugins: opened.plugins.iter().map(plugin_facts).collect(),
+    });
+    if let Some(artifact) = &session.artifact {
+        artifact.write("plan.json", &document)?;
+    }
+    if let Some(reviewed) = &request.reviewed {
+        refuse_difference(reviewed, &document)?;
+    }
+    let topic = opened.kafka.ensure_topic(opened.resolved.is_local).await?;
+    // A topic that is made anew is not the one that earlier runs filled.
+    dpone_plan::judge_strategy(manifest, Some(&topic), opened.row.checkpoint.target.as_ref())?;
+    Ok(SlicePlan {
+        keeps_cursor: manifest.sink.strategy.mode == Mode::CursorIncremental && boundary.field.is_none(),
+        boundary,
+        window,
+        fingerprint,
+        advances_state: advances_state(request),
+        topic,
+    })
+}
+
+/// `dpone plan`: the same document without a lease; what cannot be reached is unknown.
+pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
+    let mut resolved = crate::resolve::resolve(host, request, None).await?;
+    let sandbox = plugins::sandbox(host)?;
+    let found = std::mem::take(&mut resolved.local.plugins);
+    let mut loaded = plugins::load(&sandbox, found, &resolved.local.manifest).await?;
+    plugins::check_options(&sandbox, &resolved.local, &mut loaded).await?;
+    let manifest = &resolved.local.manifest;
+    let (store, row) = state_row(&resolved).await;
+    let checkpoint = row.as_ref().ok().and_then(Option::as_ref).map(|row| &row.checkpoint);
+    let window = window(request)?;
+    let boundary = dpone_plan::boundary(manifest, checkpoint, &window)?;
+    let topic = topic_facts(&resolved).await;
+    let target = checkpoint.and_then(|checkpoint| checkpoint.target.as_ref());
+    let strategy = dpone_plan::judge_strategy(manifest, topic.topic(), target)?;
+    Ok(dpone_plan::plan(PlanInput {
+        manifest,
+        profile: resolved.profile.as_deref(),
+        first_request: first_request(&resolved, &boundary)?,
+        substitutions: resolved.substitutions.clone(),
+        boundary: &boundary,
+        window: &window,
+        advances_state: advances_state(request),
+        state_store: store,
+        state: match &row {
+            Ok(row) => StateFacts::Known(row.as_ref()),
+            Err(report) => StateFacts::Unknown(report.message().to_owned()),
+        },
+        journal_path: journal_path(),
+        topic,
+        strategy,
+        plugins: loaded.iter().map(plugin_facts).collect(),
+    }))
+}
+
+/// What state belongs to. Where `local` stands in for the source, the manifest's own URL counts: a
+/// port that changes from run to run would make every cursor foreign.
+pub fn fingerprint(resolved: &Resolved) -> Result<Fingerprint, Report> {
+    let manifest = &resolved.local.manifest;
+    let url = match resolved.http.substituted {
+        true => manifest.source.url.clone(),
+        false => resolved_url(&manifest.source, &resolved.http)?.to_string(),
+    };
+    Ok(dpone_plan::fingerprint(manifest, &url))
+}
+
+fn refuse_other_fingerprint(row: &StateRow, now: &Fingerprint) -> Result<(), Report> {
+    if row.fingerprint.is_empty() || row.fingerprint == now.digest {
+        return Ok(());
+    }
+    let changes = now.changes_from(&row.fingerprint_parts);
+    Err(Report::new(&codes::state::FINGERPRINT, format!("the state belongs to another load: {}", changes.join("; ")))
+        .hint("`dpone state adopt` keeps the cursor under the new manifest, `dpone state reset` starts from nothing"))
+}
+
+fn refuse_difference(reviewed: &Plan, now: &Plan) -> Result<(), Report> {
+    let difference = reviewed.difference(now);
+    if difference.is_empty() {
+        return Ok(());
+    }
+    let message = format!("no longer what was reviewed:\n  {}", difference.join("\n  "));
+    Err(Report::new(&codes::review::CHANGED, message).hint("make a new plan, review it, and run that"))
+}
+
+fn window(request: &Request) -> Result<Window, Report> {
+    let bound = |name: &str, text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => CursorValue::parse(text).map(Some).ok_or_else(|| {
+            Report::new(
+                &codes::usage::USAGE,
+                format!("--{name} `{text}` is neither an RFC 3339 timestamp nor a number"),
+            )
+        }),
+    };
+    Ok(Window { from: bound("from", &request.from)?, to: bound("to", &request.to)?, max_pages: request.max_pages })
+}
+
+fn advances_state(request: &Request) -> bool {
+    !request.is_window() || request.advance_state
+}
+
+fn creates(resolved: &Resolved) -> bool {
+    resolved.is_local || resolved.local.manifest.sink.topic_config.create
+}
+
+fn journal_path() -> String {
+    ".dpone/journal".to_owned()
+}
+
+fn first_request(resolved: &Resolved, boundary: &Boundary) -> Result<String, Report> {
+    let source = &resolved.local.manifest.source;
+    let template = dpone_source::Template::new(source, &resolved.http, boundary)?;
+    Ok(format!("{} {}", source.method, template.url()))
+}
+
+async fn state_row(resolved: &Resolved) -> (String, Result<Option<StateRow>, Report>) {
+    let key = dpone_model::StateKey::whole(resolved.local.manifest.name.clone());
+    match open::open_state(resolved).await {
+        Ok(store) => (store.describe(), store.load(&key).await),
+        Err(report) => ("unknown".to_owned(), Err(report)),
+    }
+}
+
+async fn topic_facts(resolved: &Resolved) -> TopicFacts {
+    let sink = &resolved.local.manifest.sink;
+    let described = match Kafka::connect(&resolved.kafka, sink).await {
+        Ok(kafka) => kafka.describe_topic(&sink.topic).await,
+        Err(report) => Err(report),
+    };
+    match described {
+        Ok(Some(topic)) => TopicFacts::Known { topic },
+        Ok(None) => TopicFacts::Missing { will_be_created: creates(resolved) },
+        Err(report) => TopicFacts::Unknown { cause: report.message().to_owned() },
+    }
+}
+
+fn plugin_facts(plugin: &Plugin) -> PluginFacts {
+    let inspection = plugin.loaded.inspection();
+    PluginFacts {
+        plugin: plugin.found.plugin.clone(),
+        kind: match plugin.found.role {
+            Role::Extractor => PluginKind::Extractor,
+            Role::Transform => PluginKind::Transform,
+            Role::Check => PluginKind::Check,
+        },
+        identity: inspection.identity.clone(),
+        imports: inspection.imports.clone(),
+        stage: plugin.stage,
+    }
+}

@@ -1,0 +1,103 @@
+//! `doctor` and `connections test`: what answers, and what does not.
+
+use crate::folders::Folders;
+use crate::open::open_state;
+use crate::plugins;
+use crate::resolve::{self, Host, Needs, Request, Resolved};
+use dpone_egress::Client;
+use dpone_model::Report;
+use dpone_source::{SinglePage, WalkConfig, client_config};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// One thing that was tried.
+pub struct Probe {
+    pub name: String,
+    /// What it answered, or why it did not.
+    pub result: Result<String, Report>,
+}
+
+/// Connects to everything that a manifest names.
+pub async fn connections(host: &Host, request: &Request) -> Result<Vec<Probe>, Report> {
+    let resolved = resolve::resolve(host, request, None).await?;
+    let manifest = &resolved.local.manifest;
+    Ok(vec![
+        Probe { name: format!("http {}", manifest.source.connection.id), result: http(&resolved).await },
+        Probe { name: format!("kafka {}", manifest.sink.connection.id), result: kafka(&resolved).await },
+        Probe { name: "state".to_owned(), result: open_state(&resolved).await.map(|store| store.describe()) },
+    ])
+}
+
+/// This machine, the built-in components, and what the profile stands on.
+pub async fn doctor(host: &Host, profile: Option<&str>, builtins: &[(&str, &[u8])]) -> Vec<Probe> {
+    let folder = Folders::open(&host.workdir).map(|_| format!("{} is writable", host.workdir.join(".dpone").display()));
+    let mut probes = vec![Probe { name: "working folder".to_owned(), result: folder }];
+    probes.push(Probe { name: "plugins".to_owned(), result: components(host, builtins).await });
+    let name = format!("profile {}", profile.unwrap_or("none"));
+    // Any id stands for what the built-in profile would put in its place.
+    let needs = Needs { http: Some("doctor"), kafka: Some("doctor") };
+    match resolve::resolver(host, profile, &needs).await {
+        Err(report) => probes.push(Probe { name, result: Err(report) }),
+        Ok(resolver) => {
+            let defined = resolver.list(&[]).map(|listed| format!("{} connections defined", listed.len()));
+            probes.push(Probe { name, result: defined });
+            if resolver.profile().extends_local() {
+                probes.extend(local(&resolver).await);
+            }
+        }
+    }
+    probes
+}
+
+async fn local(resolver: &dpone_connections::Resolver) -> Vec<Probe> {
+    let reference = dpone_manifest::ConnectionRef {
+        id: "doctor".to_owned(),
+        via: dpone_manifest::ConnectionType::Env,
+        vault_mount_point: None,
+        vault_path: None,
+        connection_file: None,
+    };
+    let broker = match resolver.kafka(&reference).await {
+        Ok(connection) => {
+            dpone_sink::probe(&connection, Duration::from_secs(10)).await.map(|probe| probe.brokers.join(", "))
+        }
+        Err(report) => Err(report),
+    };
+    let api = resolver
+        .http(&reference)
+        .await
+        .map(|connection| connection.base_url.map_or_else(String::new, |url| url.to_string()));
+    vec![Probe { name: "local broker".to_owned(), result: broker }, Probe { name: "demo API".to_owned(), result: api }]
+}
+
+async fn components(host: &Host, builtins: &[(&str, &[u8])]) -> Result<String, Report> {
+    let sandbox = plugins::sandbox(host)?;
+    for (name, bytes) in builtins {
+        sandbox.load(bytes.to_vec(), name).await?;
+    }
+    Ok(format!("{} built-in components compile and start", builtins.len()))
+}
+
+async fn http(resolved: &Resolved) -> Result<String, Report> {
+    let source = &resolved.local.manifest.source;
+    let config = client_config(source, &resolved.http, resolved.is_local, "dpone-probe")?;
+    let boundary = dpone_plan::Boundary::default();
+    let answer = dpone_source::probe(WalkConfig {
+        source,
+        connection: &resolved.http,
+        boundary: &boundary,
+        egress: Arc::new(Client::new(config)?),
+        extractor: Box::new(SinglePage::new(&source.records_path)),
+        scanner: Arc::new(Mutex::new(dpone_json::Scanner::new())),
+        max_pages: Some(1),
+    });
+    Ok(match answer.await? {
+        Some(page) => format!("{} {}, {} records in {:?}", page.status, page.url, page.records, page.took),
+        None => "no page".to_owned(),
+    })
+}
+
+async fn kafka(resolved: &Resolved) -> Result<String, Report> {
+    let probe = dpone_sink::probe(&resolved.kafka, resolved.local.manifest.sink.connect_timeout).await?;
+    Ok(format!("{} with {} topics", probe.brokers.join(", "), probe.topics))
+}

@@ -1,0 +1,155 @@
+//! A: manifest, plugins and connections become [`Resolved`].
+
+use crate::cancel::Cancel;
+use crate::events::Events;
+use crate::finder::{Finder, Found};
+use async_trait::async_trait;
+use dpone_connections::{HttpConnection, KafkaConnection, LocalServices, Profile, Resolver, StateConnection};
+use dpone_manifest::{Manifest, Variables};
+use dpone_model::{Report, codes};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the process gives to every run.
+pub struct Host {
+    pub workdir: PathBuf,
+    pub finder: Finder,
+    /// Starts (or joins) the demo API and the local broker when a profile extends `local`.
+    pub local: Arc<dyn LocalStarter>,
+    /// This program and the hidden argument that makes it compile a component.
+    pub compiler: Vec<String>,
+    pub events: Arc<dyn Events>,
+    pub cancel: Cancel,
+    /// Stands in for the extractor component in a benchmark.
+    pub native_extractor: Option<fn() -> Box<dyn dpone_model::plugin::Extractor>>,
+}
+
+#[async_trait]
+pub trait LocalStarter: Send + Sync {
+    async fn start(&self, needs: LocalNeeds) -> Result<LocalServices, Report>;
+}
+
+/// What no profile of the chain defines, so that `local` has to stand in for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalNeeds {
+    pub api: bool,
+    pub broker: bool,
+}
+
+/// What one run was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub manifest: PathBuf,
+    pub profile: Option<String>,
+    pub params: BTreeMap<String, String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub max_pages: Option<u64>,
+    /// Moves state although the run covers a window only.
+    pub advance_state: bool,
+    /// The plan that was reviewed (`run --plan`).
+    pub reviewed: Option<dpone_plan::Plan>,
+}
+
+impl Request {
+    /// Whether the run covers less than the manifest's own boundary.
+    pub fn is_window(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || self.max_pages.is_some()
+    }
+}
+
+/// The manifest and its plugins: everything that `check` looks at.
+pub struct Local {
+    pub manifest: Manifest,
+    pub text: Vec<u8>,
+    /// Plugin paths are relative to it.
+    pub manifest_dir: PathBuf,
+    pub plugins: Vec<Found>,
+}
+
+/// A's result.
+pub struct Resolved {
+    pub local: Local,
+    pub profile: Option<String>,
+    /// `local` or a profile that extends it: topics are created, values are shown.
+    pub is_local: bool,
+    pub http: HttpConnection,
+    pub kafka: KafkaConnection,
+    pub state: StateConnection,
+    /// Connections that stand in for others, a line each.
+    pub substitutions: Vec<String>,
+}
+
+/// Reads the manifest and finds its plugins; no network.
+pub fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Local, Report> {
+    let path = host.workdir.join(&request.manifest);
+    let shown = request.manifest.display().to_string();
+    let text = match text {
+        Some(text) => text,
+        None => std::fs::read(&path).map_err(|cause| {
+            Report::new(&codes::manifest::UNREADABLE, format!("{shown}: {cause}"))
+                .hint("the path is relative to the working directory")
+        })?,
+    };
+    let variables = Variables {
+        env: Box::new(|name| std::env::var(name).ok()),
+        params: request.params.clone(),
+        interval: request.from.clone().zip(request.to.clone()),
+    };
+    let manifest = dpone_manifest::load(&text, &shown, &variables)?;
+    let manifest_dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let plugins = host.finder.find_all(&manifest, &manifest_dir)?;
+    Ok(Local { manifest, text, manifest_dir, plugins })
+}
+
+/// Reads the manifest, finds its plugins, and looks its connections up.
+pub async fn resolve(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Resolved, Report> {
+    let local = check(host, request, text)?;
+    let manifest = &local.manifest;
+    let needs = Needs { http: Some(&manifest.source.connection.id), kafka: Some(&manifest.sink.connection.id) };
+    let resolver = resolver(host, request.profile.as_deref(), &needs).await?;
+    let http = resolver.http(&manifest.source.connection).await;
+    let kafka = resolver.kafka(&manifest.sink.connection).await;
+    let state = resolver.state(&manifest.state).await;
+    let substitutions = resolver.substitutions();
+    match (http, kafka, state) {
+        (Ok(http), Ok(kafka), Ok(state)) => {
+            let profile = request.profile.clone();
+            Ok(Resolved {
+                is_local: resolver.profile().extends_local(),
+                local,
+                profile,
+                http,
+                kafka,
+                state,
+                substitutions,
+            })
+        }
+        (http, kafka, state) => {
+            let problems = [http.err(), kafka.err(), state.err()].into_iter().flatten().collect();
+            Err(Report::all(problems).unwrap_or_else(|| Report::new(&codes::internal::BUG, "a connection was lost")))
+        }
+    }
+}
+
+/// Ids that a command will look up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs<'a> {
+    pub http: Option<&'a str>,
+    pub kafka: Option<&'a str>,
+}
+
+/// The profile's connections; starts the local services that the profile needs for them.
+pub async fn resolver(host: &Host, profile: Option<&str>, needs: &Needs<'_>) -> Result<Resolver, Report> {
+    let env = |name: &str| std::env::var(name).ok();
+    let profile = Profile::load(&host.workdir, profile, &env)?;
+    let missing = |id: Option<&str>| id.is_some_and(|id| !profile.defines(id));
+    let local = if profile.extends_local() {
+        let needs = LocalNeeds { api: missing(needs.http), broker: missing(needs.kafka) };
+        Some(host.local.start(needs).await?)
+    } else {
+        None
+    };
+    Ok(Resolver::new(profile, local, host.workdir.clone(), env))
+}

@@ -1,0 +1,107 @@
+//! `dpone resume`: a stopped run's journal, and the request that it was started with.
+
+use crate::folders::Folders;
+use crate::plugins::Plugin;
+use crate::resolve::{Host, Request};
+use dpone_journal::{Head, Journals, Limits, Reader, Writer};
+use dpone_model::{Report, RunId, codes};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A journal that was opened again; its torn tail is cut.
+pub struct Reopened {
+    pub head: Head,
+    pub writer: Writer,
+    pub reader: Reader,
+    pub manifest_text: Vec<u8>,
+}
+
+/// What the journal's head keeps of a request: the command line is not given again.
+#[derive(Serialize, Deserialize)]
+struct StoredWindow {
+    from: Option<String>,
+    to: Option<String>,
+    max_pages: Option<u64>,
+    advance_state: bool,
+    params: BTreeMap<String, String>,
+}
+
+impl Request {
+    pub(crate) fn to_window(&self) -> Result<serde_json::Value, Report> {
+        let stored = StoredWindow {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            max_pages: self.max_pages,
+            advance_state: self.advance_state,
+            params: self.params.clone(),
+        };
+        serde_json::to_value(stored).map_err(|cause| Report::new(&codes::internal::BUG, cause.to_string()))
+    }
+}
+
+/// Opens the journal of a stopped run. `profile` replaces the one that the run was started with.
+pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Request, Reopened), Report> {
+    let journals = Journals::open(Folders::open(&host.workdir)?.below("journal")?);
+    let (head, writer, reader, progress) = journals.reopen(run_id, Limits::default())?;
+    if progress.finished {
+        let message = format!("run {run_id} is done; there is nothing to resume");
+        return Err(Report::new(&codes::usage::UNKNOWN_RUN, message));
+    }
+    let window: StoredWindow = serde_json::from_value(head.window.clone())
+        .map_err(|cause| Report::new(&codes::disk::DAMAGED, format!("the journal's head: {cause}")))?;
+    let request = Request {
+        manifest: head.manifest_file.clone().into(),
+        profile: profile.map(str::to_owned).or_else(|| head.profile.clone()),
+        params: window.params,
+        from: window.from,
+        to: window.to,
+        max_pages: window.max_pages,
+        advance_state: window.advance_state,
+        reviewed: None,
+    };
+    let manifest_text = head.manifest_text.clone().into_bytes();
+    Ok((request, Reopened { head, writer, reader, manifest_text }))
+}
+
+impl Reopened {
+    /// The journalled pages were made by these very plugins; others would give other bytes.
+    pub fn refuse_other_plugins(&self, plugins: &[Plugin]) -> Result<(), Report> {
+        let now: Vec<_> = plugins.iter().map(|plugin| &plugin.loaded.inspection().identity).collect();
+        let changed: Vec<String> = self
+            .head
+            .plugins
+            .iter()
+            .filter(|before| !now.iter().any(|now| now.sha256 == before.sha256))
+            .map(|before| format!("{} {}", before.name, before.version))
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let message = format!("the run was started with other plugins: {} changed since", changed.join(", "));
+        Err(Report::new(&codes::plugin::DIGEST, message)
+            .hint("start a new run: the journal of this one belongs to the old plugins"))
+    }
+
+    /// A newer run has completed since: its state and messages are ahead of this journal.
+    pub fn refuse_other_state(&self, revision: u64) -> Result<(), Report> {
+        if self.head.revision == revision {
+            return Ok(());
+        }
+        let message = format!(
+            "run {} started from state revision {}, which is {revision} by now",
+            self.head.run_id, self.head.revision
+        );
+        Err(Report::new(&codes::state::CONFLICT, message).hint("start a new run: another one has completed since"))
+    }
+
+    /// A journal too old for the source's cursors is not resumed.
+    pub fn refuse_age(&self, max_age: Option<std::time::Duration>) -> Result<(), Report> {
+        let Some(max_age) = max_age else { return Ok(()) };
+        let age = jiff::Timestamp::now().duration_since(self.head.started_at);
+        if age.unsigned_abs() <= max_age {
+            return Ok(());
+        }
+        let message = format!("the journal is {age:#} old, more than resume.max_age");
+        Err(Report::new(&codes::source::RESUME_AGE, message).hint("start the run anew"))
+    }
+}

@@ -1,0 +1,131 @@
+//! What one run keeps from its first step to its last: its report, its artifact, its progress.
+
+use crate::artifact::{Artifact, PluginReport, RunReport};
+use crate::cancel::Cancel;
+use crate::events::{Event, Events, Step};
+use crate::pipeline::Finished;
+use crate::resolve::{Host, Request, Resolved};
+use dpone_journal::PageEntry;
+use dpone_model::{Counts, Exit, Report, RunId};
+use std::sync::Arc;
+
+/// The run's own bookkeeping.
+pub struct Session {
+    pub report: RunReport,
+    pub counts: Counts,
+    /// None before the manifest was read.
+    pub artifact: Option<Artifact>,
+    pub events: Arc<dyn Events>,
+    pub cancel: Cancel,
+    /// There is a journal that `dpone resume` would go on with.
+    pub resumable: bool,
+}
+
+impl Session {
+    /// A run that has no id yet: if the manifest cannot be read, it never gets one.
+    pub fn start(host: &Host, request: &Request) -> Self {
+        let report = RunReport {
+            run_id: String::new(),
+            pipeline: String::new(),
+            outcome: "running",
+            exit_code: 0,
+            error: None,
+            started_at: jiff::Timestamp::now(),
+            finished_at: None,
+            profile: request.profile.clone(),
+            manifest: request.manifest.display().to_string(),
+            manifest_sha256: String::new(),
+            resumed: false,
+            steps: Vec::new(),
+            pages: 0,
+            bytes: 0,
+            rows: Default::default(),
+            checkpoint: Default::default(),
+            guarantee: None,
+            plugins: Vec::new(),
+            warnings: Vec::new(),
+        };
+        Self {
+            report,
+            counts: Counts::default(),
+            artifact: None,
+            events: host.events.clone(),
+            cancel: host.cancel.clone(),
+            resumable: false,
+        }
+    }
+
+    /// The run has an id: from now on there is an artifact.
+    pub fn begin(&mut self, host: &Host, resolved: &Resolved, run_id: &RunId) -> Result<(), Report> {
+        let manifest = &resolved.local.manifest;
+        self.report.run_id = run_id.to_string();
+        self.report.pipeline = manifest.name.to_string();
+        self.report.manifest_sha256.clone_from(&manifest.origin.sha256);
+        let path = manifest.artifacts.enabled.then_some(manifest.artifacts.path.as_str());
+        self.artifact = Some(Artifact::create(&host.workdir, path, run_id.as_str())?);
+        self.events.emit(Event::Started { run_id: run_id.to_string(), pipeline: manifest.name.to_string() });
+        self.save()
+    }
+
+    /// Runs one step: times it, shows it, and lets a stop asked from outside end it.
+    pub async fn step<T>(
+        &mut self,
+        step: Step,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, Report>,
+    ) -> Result<T, Report> {
+        self.cancel.check()?;
+        self.report.step_started(step, jiff::Timestamp::now());
+        self.events.emit(Event::StepStarted(step));
+        let result = work(self).await;
+        self.report.step_ended(jiff::Timestamp::now(), result.is_ok());
+        if result.is_ok() {
+            self.events.emit(Event::StepDone(step));
+        }
+        result
+    }
+
+    pub fn note(&self, text: impl Into<String>) {
+        self.events.emit(Event::Note(text.into()));
+    }
+
+    /// A warning is shown and kept in the artifact.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.note(format!("warning: {text}"));
+        self.report.warnings.push(text);
+    }
+
+    /// Adds a page to the counts.
+    pub fn count_page(&mut self, entry: &PageEntry) {
+        let extracted = u64::from(entry.index.extracted);
+        let counts = &mut self.counts;
+        counts.pages += 1;
+        counts.bytes += entry.body.len() as u64;
+        counts.extracted += extracted;
+        counts.source_rows += u64::from(entry.index.source_rows);
+        counts.filtered += extracted.saturating_sub(entry.index.len() as u64);
+    }
+
+    pub fn set_plugins(&mut self, plugins: Vec<PluginReport>) {
+        self.report.plugins = plugins;
+    }
+
+    /// Writes `run.json` as it is now.
+    pub fn save(&mut self) -> Result<(), Report> {
+        self.report.set_counts(&self.counts);
+        self.artifact.as_ref().map_or(Ok(()), |artifact| artifact.write("run.json", &self.report))
+    }
+
+    /// Ends the run: the report says how, in the artifact and to the caller.
+    pub fn close(mut self, result: Result<(), Report>) -> Finished {
+        let exit = result.as_ref().err().map_or(Exit::Ok, Report::exit);
+        self.report.outcome = if result.is_ok() { "succeeded" } else { "failed" };
+        self.report.exit_code = exit as u8;
+        self.report.error = result.as_ref().err().cloned();
+        self.report.finished_at = Some(jiff::Timestamp::now());
+        let saved = self.save();
+        let artifact = self.artifact.as_ref().and_then(|artifact| artifact.folder().map(ToOwned::to_owned));
+        let resumable = self.resumable && result.is_err();
+        Finished { report: self.report, result: result.and(saved), artifact, resumable }
+    }
+}

@@ -1,0 +1,114 @@
+//! I, J and K: finalize, verify what was delivered, and only then advance state.
+
+use crate::artifact::{CheckpointReport, Checkpoints};
+use crate::extract::Extract;
+use crate::failpoint;
+use crate::open::Opened;
+use crate::planning::SlicePlan;
+use crate::session::Session;
+use crate::stage::check_counts;
+use dpone_journal::Bodies;
+use dpone_manifest::Keep;
+use dpone_model::state::StateWrite;
+use dpone_model::{Checkpoint, Report};
+use dpone_plan::SchemaPlan;
+use dpone_sink::DeliveryReport;
+
+/// I's result. Appending needs nothing that could not be undone: what is published is the truth.
+pub struct Finalization {
+    delivered: DeliveryReport,
+}
+
+/// J's result, and the only thing with which K moves state. It has one constructor, [`verify`].
+pub struct Verified {
+    _gate: Gate,
+}
+
+/// Nobody outside of this module can make one.
+struct Gate;
+
+/// I: prepares finalization.
+pub fn finalize(delivered: DeliveryReport) -> Finalization {
+    Finalization { delivered }
+}
+
+/// J: checks that judge after delivery, and the count of what the broker acknowledged.
+pub async fn verify(session: &mut Session, extract: &mut Extract, done: Finalization) -> Result<Verified, Report> {
+    done.delivered.check()?;
+    let counts = check_counts(session, Some(session.counts.acknowledged));
+    let outcome = extract.work.judge.after_delivery(counts).await;
+    if let Some(artifact) = &session.artifact {
+        artifact.write("quality.json", &extract.work.judge.results())?;
+    }
+    for warning in extract.work.judge.take_warnings() {
+        session.warn(warning);
+    }
+    outcome?;
+    Ok(Verified { _gate: Gate })
+}
+
+/// K: advances state, unless the run covered a window only; then lets go of the journal.
+pub async fn advance(
+    session: &mut Session,
+    opened: &Opened,
+    plan: &SlicePlan,
+    schema: SchemaPlan,
+    extract: Extract,
+    verified: Verified,
+) -> Result<(), Report> {
+    let Verified { _gate } = verified;
+    let before = checkpoint_report(opened.row.revision, &opened.row.checkpoint);
+    session.report.checkpoint = Checkpoints { before: Some(before), after: None };
+    if plan.advances_state {
+        let checkpoint = next_checkpoint(opened, plan, schema, &extract);
+        failpoint::hit('K', "before");
+        let write = StateWrite {
+            checkpoint: checkpoint.clone(),
+            fingerprint: plan.fingerprint.digest.clone(),
+            fingerprint_parts: plan.fingerprint.parts.clone(),
+            run_id: opened.run_id.clone(),
+            reason: "run".into(),
+        };
+        let revision = opened.state.commit(&opened.key, opened.row.revision, write, true).await?;
+        failpoint::hit('K', "after");
+        session.report.checkpoint.after = Some(checkpoint_report(revision, &checkpoint));
+    } else {
+        session.note("state was not moved: the run covered a window; --advance-state moves it");
+    }
+    let keep = match opened.resolved.local.manifest.journal.keep {
+        Keep::UntilVerified => Bodies::Drop,
+        Keep::For(duration) => {
+            let duration = jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX);
+            Bodies::KeepUntil(jiff::Timestamp::now().saturating_add(duration).unwrap_or(jiff::Timestamp::MAX))
+        }
+    };
+    // State has moved: a journal that stays behind costs room, not correctness.
+    if let Err(error) = extract.writer.finish(keep) {
+        session.warn(format!("the journal could not be cleaned up: {error}"));
+    }
+    Ok(())
+}
+
+fn next_checkpoint(opened: &Opened, plan: &SlicePlan, schema: SchemaPlan, extract: &Extract) -> Checkpoint {
+    let earlier = &opened.row.checkpoint;
+    let manifest = &opened.resolved.local.manifest;
+    Checkpoint {
+        // A run that saw no row keeps the watermark that it started from.
+        watermark: extract.work.filter.watermark().or_else(|| earlier.watermark.clone()),
+        response_cursor: extract
+            .walk
+            .response_cursor()
+            .filter(|_| plan.keeps_cursor)
+            .or_else(|| earlier.response_cursor.clone()),
+        schema: schema.merged,
+        target: Some(dpone_plan::target_facts(manifest, &plan.topic)),
+    }
+}
+
+pub fn checkpoint_report(revision: u64, checkpoint: &Checkpoint) -> CheckpointReport {
+    CheckpointReport {
+        revision,
+        watermark: checkpoint.watermark.as_ref().map(|watermark| watermark.value.text().to_owned()),
+        response_cursor: checkpoint.response_cursor.clone(),
+    }
+}

@@ -1,0 +1,45 @@
+//! Bindings to the three worlds of `wit/`. They share the types and the host interfaces, so that
+//! one host state serves every kind of plugin.
+
+/// The version of the contract that this host speaks.
+pub const WIT_VERSION: &str = "0.1.0";
+/// The package of the contract.
+pub const WIT_PACKAGE: &str = "dpone:plugin";
+
+pub mod extractor {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "extractor-plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: { "dpone:plugin/pages.page": crate::host::PageHandle },
+    });
+}
+
+pub mod transform {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "transform-plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
+            "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
+            "dpone:plugin/batches.batch": crate::host::BatchHandle,
+        },
+    });
+}
+
+pub mod check {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "check-plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
+            "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
+            "dpone:plugin/batches": crate::bindings::transform::dpone::plugin::batches,
+        },
+    });
+}

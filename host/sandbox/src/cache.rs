@@ -1,0 +1,144 @@
+//! Compiled plugins on disk, by digest and engine, under a keyed checksum.
+//!
+//! An entry is `dponeCC1`, 32 bytes HMAC-SHA256 over the entry's name and the code, then the code.
+//! The key is made once and lies beside the entries, readable by the user alone. An entry that
+//! does not fit is removed and the plugin is compiled anew.
+
+use crate::error::Error;
+use crate::trusted::OwnCode;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use dpone_model::codes;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::io::{self, ErrorKind, Read, Write};
+
+const MAGIC: &[u8; 8] = b"dponeCC1";
+const TAG_BYTES: usize = 32;
+/// A whole block of SHA-256, so that the key goes into the HMAC as it is.
+const KEY_BYTES: usize = 64;
+const KEY_FILE: &str = "key";
+/// Entries beyond this many are removed, oldest first.
+const MAX_ENTRIES: usize = 128;
+
+/// The folder of compiled plugins.
+pub(crate) struct Cache {
+    dir: Dir,
+    max_code_bytes: u64,
+}
+
+impl Cache {
+    pub fn new(dir: Dir, max_code_bytes: u64) -> Self {
+        Self { dir, max_code_bytes }
+    }
+
+    /// The code of a component, if it is there and untouched.
+    pub fn get(&self, name: &str) -> Result<Option<OwnCode>, Error> {
+        let Some(entry) = self.read(name).map_err(Error::CacheIo)? else { return Ok(None) };
+        let key = self.key().map_err(Error::CacheIo)?;
+        match verified(&key, name, entry) {
+            Some(code) => Ok(Some(OwnCode::vouched(code))),
+            None => {
+                self.discard(name);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps code that the compile child made.
+    pub fn put(&self, name: &str, code: &OwnCode) -> Result<(), Error> {
+        self.write(name, code.bytes()).map_err(Error::CacheIo)
+    }
+
+    /// Removes an entry that does not fit, with a warning.
+    pub fn discard(&self, name: &str) {
+        let code = codes::plugin::CACHE.id;
+        tracing::warn!(code, entry = name, "a compiled plugin in the cache is damaged; it is compiled anew");
+        // A second process may have removed it first.
+        let _ = self.dir.remove_file(name);
+    }
+
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let file = match self.dir.open(name) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let limit = self.max_code_bytes.saturating_add((MAGIC.len() + TAG_BYTES) as u64);
+        let size = file.metadata()?.len().min(limit);
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
+        let key = self.key()?;
+        let mut file = cap_tempfile::TempFile::new(&self.dir)?;
+        file.write_all(MAGIC)?;
+        file.write_all(&tag(&key, name, code).finalize().into_bytes())?;
+        file.write_all(code)?;
+        file.replace(name)?;
+        self.prune();
+        Ok(())
+    }
+
+    /// The cache's own key; made by whoever comes first.
+    fn key(&self) -> io::Result<[u8; KEY_BYTES]> {
+        let mut key = [0; KEY_BYTES];
+        match self.dir.open(KEY_FILE) {
+            Ok(mut file) => match file.read_exact(&mut key) {
+                Ok(()) => return Ok(key),
+                // A torn key verifies nothing; a new one lets the entries be compiled anew.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
+                Err(error) => return Err(error),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+        let scratch = format!("{KEY_FILE}.{}", hex::encode(key.get(..8).unwrap_or_default()));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        self.dir.open_with(&scratch, &options)?.write_all(&key)?;
+        self.dir.rename(&scratch, &self.dir, KEY_FILE)?;
+        Ok(key)
+    }
+
+    /// Keeps the folder from growing with every new version of a plugin. Best effort: what cannot
+    /// be removed now is removed another time.
+    fn prune(&self) {
+        let Ok(entries) = self.dir.entries() else { return };
+        let mut aged: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().ends_with(SUFFIX))
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry)))
+            .collect();
+        aged.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
+        for (_, entry) in aged.into_iter().skip(MAX_ENTRIES) {
+            let _ = entry.remove_file();
+        }
+    }
+}
+
+const SUFFIX: &str = ".cwasm";
+
+/// The file name of a component's code for this engine.
+pub(crate) fn entry_name(sha256: &str, compatibility: &str) -> String {
+    format!("{sha256}-{compatibility}{SUFFIX}")
+}
+
+fn verified(key: &[u8; KEY_BYTES], name: &str, mut entry: Vec<u8>) -> Option<Vec<u8>> {
+    let rest = entry.strip_prefix(MAGIC)?;
+    let (found, code) = rest.split_at_checked(TAG_BYTES)?;
+    tag(key, name, code).verify_slice(found).ok()?;
+    entry.drain(..MAGIC.len() + TAG_BYTES);
+    Some(entry)
+}
+
+fn tag(key: &[u8; KEY_BYTES], name: &str, code: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new(key.into());
+    // The name binds the code to its component; its length keeps the two apart.
+    mac.update(&(name.len() as u64).to_le_bytes());
+    mac.update(name.as_bytes());
+    mac.update(code);
+    mac
+}

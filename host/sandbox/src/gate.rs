@@ -1,0 +1,127 @@
+//! The import gate: what a component may ask for, and what kind of plugin it is.
+
+use crate::bindings::{WIT_PACKAGE, WIT_VERSION};
+use crate::error::Error;
+use crate::inspection::Kind;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// What the gate has read from a component that it lets in.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub kind: Kind,
+    pub wit_version: String,
+    pub imports: Vec<String>,
+}
+
+/// Judges a component by the names of its imports and exports.
+pub(crate) fn judge(engine: &Engine, component: &Component, named: &str) -> Result<Passed, Error> {
+    let ty = component.component_type();
+    let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    judge_names(imports, &exports, named)
+}
+
+fn judge_names(imports: Vec<String>, exports: &[String], named: &str) -> Result<Passed, Error> {
+    let forbidden: Vec<String> = imports.iter().filter(|name| !may_import(name)).cloned().collect();
+    if !forbidden.is_empty() {
+        return Err(Error::ForbiddenImport { named: named.to_owned(), imports: forbidden });
+    }
+    let ours =
+        || imports.iter().chain(exports).map(|name| Name::parse(name)).filter(|name| name.package == WIT_PACKAGE);
+    if let Some(other) = ours().find(|name| name.version != Some(WIT_VERSION)) {
+        let built = other.version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
+        return Err(Error::WrongVersion { named: named.to_owned(), built });
+    }
+    let kinds: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| {
+            exports
+                .iter()
+                .map(|name| Name::parse(name))
+                .any(|name| name.is_ours() && name.interface == kind.interface())
+        })
+        .collect();
+    match kinds.as_slice() {
+        [kind] => Ok(Passed { kind: *kind, wit_version: WIT_VERSION.to_owned(), imports }),
+        [] => Err(Error::NoWorld { named: named.to_owned(), found: listed(exports) }),
+        _ => {
+            let found = kinds.iter().map(|kind| kind.interface().to_owned()).collect();
+            Err(Error::SeveralWorlds { named: named.to_owned(), found })
+        }
+    }
+}
+
+fn may_import(name: &str) -> bool {
+    let name = Name::parse(name);
+    name.package == WIT_PACKAGE || name.package.strip_prefix("wasi:").is_some_and(|rest| !rest.is_empty())
+}
+
+fn listed(exports: &[String]) -> String {
+    match exports {
+        [] => "exports nothing".to_owned(),
+        _ => format!("exports {}", exports.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// `package/interface@version`, as components name their imports and exports.
+pub(crate) struct Name<'a> {
+    pub package: &'a str,
+    pub interface: &'a str,
+    pub version: Option<&'a str>,
+}
+
+impl<'a> Name<'a> {
+    pub fn parse(name: &'a str) -> Self {
+        let (path, version) = match name.split_once('@') {
+            Some((path, version)) => (path, Some(version)),
+            None => (name, None),
+        };
+        let (package, interface) = path.split_once('/').unwrap_or((path, ""));
+        Self { package, interface, version }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.package == WIT_PACKAGE && self.version == Some(WIT_VERSION)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dpone_model::Failure;
+
+    #[test]
+    fn imports_and_exports_decide() {
+        let extractor = "dpone:plugin/extractor@0.1.0";
+        let cases: &[(&[&str], &[&str], Result<Kind, (&str, &str)>)] = &[
+            (&["dpone:plugin/host@0.1.0"], &[extractor], Ok(Kind::Extractor)),
+            (&["wasi:cli/environment@0.2.3", "wasi:http/types@0.2.0"], &["dpone:plugin/check@0.1.0"], Ok(Kind::Check)),
+            (&["env"], &[extractor], Err(("DP0304", "`p` imports `env`, which no plugin gets"))),
+            (
+                &["wasi:cli/exit@0.2.0", "acme:db/query@1.0.0", "wasimisc:x/y"],
+                &[extractor],
+                Err(("DP0304", "`p` imports `acme:db/query@1.0.0`, `wasimisc:x/y`, which no plugin gets")),
+            ),
+            (&["dpone:pluginx/host@0.1.0"], &[extractor], Err(("DP0304", "dpone:pluginx"))),
+            (&["dpone:plugin/host@0.2.0"], &[extractor], Err(("DP0306", "version 0.2.0 of the plugin contract"))),
+            (&[], &["dpone:plugin/extractor@0.9.1"], Err(("DP0306", "this host speaks 0.1.0"))),
+            (&[], &["dpone:plugin/extractor"], Err(("DP0306", "no version"))),
+            (&[], &[], Err(("DP0305", "exports nothing"))),
+            (&[], &["wasi:cli/run@0.2.0"], Err(("DP0305", "exports `wasi:cli/run@0.2.0`"))),
+            (&[], &[extractor, "dpone:plugin/check@0.1.0"], Err(("DP0305", "more than one"))),
+        ];
+        for (imports, exports, expected) in cases {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            let judged = judge_names(owned(imports), &owned(exports), "p");
+            match (judged, expected) {
+                (Ok(passed), Ok(kind)) => assert_eq!(passed.kind, *kind),
+                (Err(error), Err((code, text))) => {
+                    assert_eq!(error.code().id, *code, "{error}");
+                    assert!(error.to_string().contains(text), "{error}");
+                }
+                (judged, expected) => panic!("{imports:?} {exports:?}: {judged:?} instead of {expected:?}"),
+            }
+        }
+    }
+}

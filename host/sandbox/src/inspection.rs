@@ -1,0 +1,74 @@
+//! What is known of a component once it is loaded.
+
+use crate::host::Host;
+use dpone_model::plugin::Identity;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use wasmtime::component::InstancePre;
+
+/// The kind of a plugin, by the interface that it exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Extractor,
+    Transform,
+    Check,
+}
+
+impl Kind {
+    pub const ALL: [Self; 3] = [Self::Extractor, Self::Transform, Self::Check];
+
+    /// The name of its interface in the plugin contract.
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Extractor => "extractor",
+            Self::Transform => "transform",
+            Self::Check => "check",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.interface())
+    }
+}
+
+/// What `dpone plugin inspect` shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    pub identity: Identity,
+    pub kind: Kind,
+    /// Version of `dpone:plugin` that the component was built against.
+    pub wit_version: String,
+    /// What the component can ask for, in its own order, versions included.
+    pub imports: Vec<String>,
+    /// JSON Schema of the options.
+    pub options_schema: serde_json::Value,
+    /// Of the component's bytes.
+    pub size: u64,
+    /// Time that it took to compile, or to fetch from the cache, in milliseconds.
+    pub compile_ms: u64,
+    /// Whether the compiled code came from the cache.
+    pub cached: bool,
+}
+
+/// A component that was let in: compiled, linked and described. Cheap to clone.
+#[derive(Clone)]
+pub struct Loaded {
+    pub(crate) inspection: Arc<Inspection>,
+    pub(crate) pre: InstancePre<Host>,
+}
+
+impl Loaded {
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("inspection", &self.inspection).finish_non_exhaustive()
+    }
+}

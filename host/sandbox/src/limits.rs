@@ -1,0 +1,173 @@
+//! What one instance may take: memory by the limiter, time by the meter.
+
+use crate::error::Fault;
+use dpone_manifest::Limits;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use wasmtime::ResourceLimiter;
+
+/// Core instances of one component; CPython as a component has more than twenty.
+const MAX_INSTANCES: usize = 64;
+const MAX_TABLES: usize = 64;
+const MAX_MEMORIES: usize = 16;
+/// Elements over all tables.
+const MAX_TABLE_ELEMENTS: usize = 1_000_000;
+
+/// Counts an instance's memory, and remembers which limit it ran into.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limit: u64,
+    used: u64,
+    pub peak: u64,
+    elements: usize,
+    pub fault: Option<Fault>,
+}
+
+impl Limiter {
+    pub fn new(limits: &Limits) -> Self {
+        Self { limit: limits.memory, used: 0, peak: 0, elements: 0, fault: None }
+    }
+
+    fn refuse(&mut self, fault: Fault) -> wasmtime::Result<bool> {
+        self.fault = Some(fault);
+        // An error traps at once; -1 from `memory.grow` would end as a nameless abort.
+        Err(wasmtime::format_err!("a limit was reached"))
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.used.saturating_add((desired as u64).saturating_sub(current as u64));
+        if wanted > self.limit {
+            return self.refuse(Fault::Memory { limit: self.limit, wanted });
+        }
+        self.used = wanted;
+        self.peak = self.peak.max(wanted);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.elements.saturating_add(desired.saturating_sub(current));
+        if wanted > MAX_TABLE_ELEMENTS {
+            let what = format!("asked for tables of {wanted} elements; the limit is {MAX_TABLE_ELEMENTS}");
+            return self.refuse(Fault::Bound(what));
+        }
+        self.elements = wanted;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+}
+
+/// Measures one call: how long it lasts, and how much of that it computes. A guest that sleeps or
+/// waits for the host is not polled, so time inside `poll` is computing.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    base: Instant,
+    called_ns: AtomicU64,
+    polled_ns: AtomicU64,
+    busy_ns: AtomicU64,
+}
+
+impl Meter {
+    pub fn new() -> Arc<Self> {
+        let zero = || AtomicU64::new(0);
+        Arc::new(Self { base: Instant::now(), called_ns: zero(), polled_ns: zero(), busy_ns: zero() })
+    }
+
+    /// A new call begins.
+    pub fn begin(&self) {
+        self.called_ns.store(self.now(), Ordering::Relaxed);
+        self.busy_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// Which limit the call has passed, asked from inside of a poll.
+    pub fn judge(&self, limits: &Limits) -> Option<Fault> {
+        let now = self.now();
+        let since = |start: &AtomicU64| Duration::from_nanos(now.saturating_sub(start.load(Ordering::Relaxed)));
+        let busy = Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed)) + since(&self.polled_ns);
+        if busy > limits.deadline {
+            Some(Fault::Deadline(limits.deadline))
+        } else if since(&self.called_ns) > limits.wall_clock {
+            Some(Fault::WallClock(limits.wall_clock))
+        } else {
+            None
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A call under its meter.
+pub(crate) struct Metered<'a, T> {
+    meter: Arc<Meter>,
+    call: Pin<Box<dyn Future<Output = T> + Send + 'a>>,
+}
+
+impl<'a, T> Metered<'a, T> {
+    pub fn new(meter: Arc<Meter>, call: Pin<Box<dyn Future<Output = T> + Send + 'a>>) -> Self {
+        Self { meter, call }
+    }
+}
+
+impl<T> Future for Metered<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let started = self.meter.now();
+        self.meter.polled_ns.store(started, Ordering::Relaxed);
+        let polled = self.call.as_mut().poll(context);
+        let spent = self.meter.now().saturating_sub(started);
+        self.meter.busy_ns.fetch_add(spent, Ordering::Relaxed);
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_over_all_memories() {
+        let mut limiter = Limiter::new(&Limits { memory: 1000, ..Limits::default() });
+        assert!(limiter.memory_growing(0, 600, None).is_ok());
+        assert!(limiter.memory_growing(0, 400, None).is_ok());
+        assert_eq!(limiter.peak, 1000);
+        assert!(limiter.memory_growing(400, 401, None).is_err());
+        assert!(matches!(limiter.fault, Some(Fault::Memory { limit: 1000, wanted: 1001 })));
+    }
+
+    #[tokio::test]
+    async fn sleeping_is_not_computing() {
+        let limits =
+            Limits { deadline: Duration::from_millis(40), wall_clock: Duration::from_millis(400), ..Limits::default() };
+        let meter = Meter::new();
+        meter.begin();
+        let asked = meter.clone();
+        let call = async move {
+            tokio::time::sleep(Duration::from_millis(80)).await;
+            let after_sleep = asked.judge(&limits);
+            std::thread::sleep(Duration::from_millis(60));
+            (after_sleep, asked.judge(&limits))
+        };
+        let (after_sleep, after_work) = Metered::new(meter, Box::pin(call)).await;
+        assert!(after_sleep.is_none(), "{after_sleep:?}");
+        assert!(matches!(after_work, Some(Fault::Deadline(_))), "{after_work:?}");
+    }
+}

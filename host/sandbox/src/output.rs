@@ -1,0 +1,161 @@
+//! What a plugin returned, checked against its contract before anybody works with it.
+
+use crate::bindings::extractor::dpone::plugin::types;
+use crate::bindings::extractor::exports::dpone::plugin::extractor as e;
+use crate::bindings::transform::exports::dpone::plugin::transform as t;
+use dpone_model::plugin::{Column, Edits, Outcome, RecordsAt, RequestEdit, RequestValue, Step};
+use serde::de::IgnoredAny;
+
+/// What is wrong, as a fragment.
+pub(crate) type Broken = String;
+
+pub(crate) fn step(step: e::Step) -> Result<Step, Broken> {
+    let records = match step.records {
+        e::Records::None => RecordsAt::None,
+        e::Records::At(path) => RecordsAt::Path(path),
+        e::Records::Bytes(bytes) => RecordsAt::Bytes(bytes),
+    };
+    Ok(Step { records, next: step.next.map(request).transpose()?, state: step.state })
+}
+
+pub(crate) fn request(request: e::Request) -> Result<RequestEdit, Broken> {
+    for field in &request.body {
+        if let e::Value::Text(text) = &field.value {
+            serde_json::from_str::<IgnoredAny>(text)
+                .map_err(|error| format!("the request's body field `{}` is not JSON text: {error}", field.name))?;
+        }
+    }
+    let fields = |fields: Vec<e::Field>| -> Vec<(String, RequestValue)> {
+        fields.into_iter().map(|field| (field.name, value(field.value))).collect()
+    };
+    Ok(RequestEdit {
+        url: request.url,
+        query: fields(request.query),
+        body: fields(request.body),
+        headers: fields(request.headers),
+        method: request.method,
+        path: request.path,
+    })
+}
+
+fn value(value: e::Value) -> RequestValue {
+    match value {
+        e::Value::Text(text) => RequestValue::Text(text),
+        e::Value::Secret(name) => RequestValue::Secret(name),
+    }
+}
+
+/// `records` is the batch's length.
+pub(crate) fn outcome(outcome: t::Outcome, records: usize) -> Result<Outcome, Broken> {
+    let edits = match outcome {
+        t::Outcome::Unchanged => return Ok(Outcome::Unchanged),
+        t::Outcome::Replaced(bytes) => return Ok(Outcome::Replaced(bytes)),
+        t::Outcome::Edited(edits) => edits,
+    };
+    let keep = match edits.keep {
+        Some(keep) if keep.len() != records => {
+            return Err(format!("`keep` has {} entries for {records} records", keep.len()));
+        }
+        keep => keep.map(|keep| keep.into_iter().map(|byte| byte != 0).collect()),
+    };
+    let mut set = Vec::with_capacity(edits.set.len());
+    for column in edits.set {
+        let values = self::column(column.values, records)
+            .map_err(|broken| format!("the column set for `{}` {broken}", column.field))?;
+        set.push((column.field, values));
+    }
+    let rename = edits.rename.into_iter().map(|renamed| (renamed.from_name, renamed.to_name)).collect();
+    Ok(Outcome::Edited(Edits { keep, rename, drop: edits.drop, set }))
+}
+
+/// A column must have one value a record, each the JSON text of its kind, so that it can be
+/// spliced into a record as it stands.
+fn column(column: types::Column, records: usize) -> Result<Column, Broken> {
+    let types::Column { kinds, offsets, text } = column;
+    if kinds.len() != records {
+        return Err(format!("has {} kinds for {records} records", kinds.len()));
+    }
+    if offsets.len() != records + 1 {
+        return Err(format!("has {} offsets, not one more than its {records} records", offsets.len()));
+    }
+    let whole = std::str::from_utf8(&text).map_err(|error| format!("is not UTF-8: {error}"))?;
+    if offsets.first() != Some(&0) || offsets.last().map(|end| *end as usize) != Some(text.len()) {
+        return Err("has offsets that do not cover its text".to_owned());
+    }
+    if whole.contains(['\n', '\r']) {
+        return Err("has a line break between two tokens of a value".to_owned());
+    }
+    for (record, (kind, bounds)) in kinds.iter().zip(offsets.windows(2)).enumerate() {
+        let range = match bounds {
+            [start, end] if start <= end => *start as usize..*end as usize,
+            _ => return Err(format!("has descending offsets at record {record}")),
+        };
+        let value = whole.get(range).ok_or_else(|| format!("cuts a character in two at record {record}"))?;
+        if !is_of_kind(*kind, value) {
+            return Err(format!("has a value at record {record} that is not JSON text of its kind {kind}"));
+        }
+    }
+    Ok(Column { kinds, offsets, text })
+}
+
+fn is_of_kind(kind: u8, value: &str) -> bool {
+    let starts = |with: &[u8]| value.bytes().next().is_some_and(|first| with.contains(&first));
+    match kind {
+        0 => value.is_empty(),
+        1 => value == "null",
+        2 => value == "false",
+        3 => value == "true",
+        4 => starts(b"-0123456789") && is_json(value),
+        5 => starts(b"\"") && is_json(value),
+        6 => starts(b"[") && is_json(value),
+        7 => starts(b"{") && is_json(value),
+        _ => false,
+    }
+}
+
+fn is_json(value: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(value).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(kinds: &[u8], offsets: &[u32], text: &str) -> types::Column {
+        types::Column { kinds: kinds.to_vec(), offsets: offsets.to_vec(), text: text.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn columns_are_checked() {
+        for (column, expected) in [
+            (made(&[4, 0], &[0, 2, 2], "12"), Ok(())),
+            (made(&[5, 7], &[0, 3, 10], "\"ä{\"a\":1}".trim_end_matches('x')), Err("cuts a character")),
+            (made(&[1, 3], &[0, 4, 8], "nulltrue"), Ok(())),
+            (made(&[4], &[0, 1], "1"), Err("1 kinds for 2 records")),
+            (made(&[4, 4], &[0, 1], "1"), Err("2 offsets")),
+            (made(&[4, 4], &[0, 1, 3], "12"), Err("do not cover")),
+            (made(&[4, 4], &[1, 1, 2], "12"), Err("do not cover")),
+            (made(&[4, 4], &[0, 3, 2], "12"), Err("descending offsets at record 1")),
+            (made(&[4, 9], &[0, 1, 2], "12"), Err("record 1 that is not JSON text of its kind 9")),
+            (made(&[4, 4], &[0, 1, 8], "11,\"b\":2"), Err("record 1 that is not JSON")),
+            (made(&[6, 0], &[0, 5, 5], "[1,\n2]".get(..5).unwrap_or("")), Err("line break")),
+            (made(&[2, 0], &[0, 4, 4], "true"), Err("kind 2")),
+            (made(&[0, 0], &[0, 1, 1], "1"), Err("kind 0")),
+        ] {
+            let text = format!("{column:?}");
+            match (super::column(column, 2), expected) {
+                (Ok(_), Ok(())) => {}
+                (Err(broken), Err(expected)) => assert!(broken.contains(expected), "{broken} for {text}"),
+                (got, expected) => panic!("{got:?} instead of {expected:?} for {text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_mask_must_fit_the_batch() {
+        let edits = |keep| t::Edits { keep, rename: vec![], drop: vec![], set: vec![] };
+        assert!(outcome(t::Outcome::Edited(edits(Some(vec![0, 1]))), 3).is_err());
+        let fits = outcome(t::Outcome::Edited(edits(Some(vec![0, 1, 7]))), 3).unwrap();
+        assert_eq!(fits, Outcome::Edited(Edits { keep: Some(vec![false, true, true]), ..Edits::default() }));
+    }
+}

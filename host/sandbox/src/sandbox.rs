@@ -1,0 +1,300 @@
+//! The door: bytes in, configured plugins out.
+
+use crate::bindings::check::CheckPlugin;
+use crate::bindings::extractor::dpone::plugin::types::Description;
+use crate::bindings::extractor::{self as bound, ExtractorPlugin};
+use crate::bindings::transform::TransformPlugin;
+use crate::cache::{self, Cache};
+use crate::check::SandboxedCheck;
+use crate::compile::{self, ChildCommand, CompileLimits};
+use crate::engine::{compatibility, engine};
+use crate::error::{Error, Fault};
+use crate::extractor::SandboxedExtractor;
+use crate::gate::{self, Passed};
+use crate::host::{Host, Sets};
+use crate::inspection::{Inspection, Kind, Loaded};
+use crate::log::{LogSink, PluginLog, tracing_log};
+use crate::runner::{Runner, Settings, Terms, World};
+use crate::transform::SandboxedTransform;
+use crate::{bindings, options, text, trusted, wasi};
+use cap_std::fs::Dir;
+use dpone_manifest::{Grants, Limits};
+use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Transform};
+use dpone_model::{Place, Report};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+
+/// Loads components and runs them. One for a process; nothing costly happens before the first
+/// [`load`](Self::load).
+#[derive(Clone)]
+pub struct Sandbox {
+    cache: Arc<Cache>,
+    limits: CompileLimits,
+    child: ChildCommand,
+}
+
+/// What a plugin is given besides its code.
+pub struct Setup {
+    /// The manifest's options, checked here against the plugin's own schema.
+    pub with: Map<String, Value>,
+    /// `source.options.records_path`; only extractors see it.
+    pub records_path: String,
+    pub limits: Limits,
+    pub grants: Grants,
+    /// The folder of the grant `files`, opened by the caller; the plugin reads it as `/`.
+    pub files_dir: Option<Dir>,
+    /// The run's seed.
+    pub seed: u64,
+    /// The run's start, which the plugin's clocks show.
+    pub started_at: jiff::Timestamp,
+    /// The manifest's place of an option by its dotted path (`fields.id`, `rules[0].to`); the empty
+    /// path is the whole block.
+    pub place: Box<dyn Fn(&str) -> Place + Send + Sync>,
+    pub log: LogSink,
+}
+
+impl Sandbox {
+    /// `cache` is a folder for compiled code that no other user may write to.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room for checking the folder.
+    pub fn new(cache: Dir, compile: CompileLimits, child: ChildCommand) -> Result<Self, Error> {
+        Ok(Self { cache: Arc::new(Cache::new(cache, compile.code)), limits: compile, child })
+    }
+
+    /// Compiles a component (or finds it in the cache), judges its imports and asks it to describe
+    /// itself. `named` is the name under which the user knows it.
+    ///
+    /// # Errors
+    /// DP0302 to DP0306, DP0308 and DP0318 where it is not let in; what `describe` can fault with.
+    pub async fn load(&self, bytes: Vec<u8>, named: &str) -> Result<Loaded, Report> {
+        self.load_inner(bytes, named).await.map_err(Error::into_report)
+    }
+
+    /// # Errors
+    /// DP0305 for another kind, DP0113 for each option that does not fit, DP0316 for a grant that
+    /// this release does not give, DP0309 where `configure` refuses, and any fault.
+    pub async fn extractor(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Extractor>, Report> {
+        let mut runner = prepare::<ExtractorPlugin>(loaded, Kind::Extractor, setup, None)?;
+        runner.open().await.map_err(Error::into_report)?;
+        Ok(Box::new(SandboxedExtractor(runner)))
+    }
+
+    /// # Errors
+    /// As [`extractor`](Self::extractor).
+    pub async fn transform(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Transform>, Report> {
+        let mut runner = prepare::<TransformPlugin>(loaded, Kind::Transform, setup, None)?;
+        runner.open().await.map_err(Error::into_report)?;
+        Ok(Box::new(SandboxedTransform(runner)))
+    }
+
+    /// `sets` serve this check alone.
+    ///
+    /// # Errors
+    /// As [`extractor`](Self::extractor).
+    pub async fn check(
+        &self,
+        loaded: &Loaded,
+        setup: Setup,
+        sets: Box<dyn DistinctSets>,
+    ) -> Result<Box<dyn Check>, Report> {
+        let sets: Sets = Arc::new(Mutex::new(sets));
+        let mut runner = prepare::<CheckPlugin>(loaded, Kind::Check, setup, Some(sets))?;
+        let stage = runner.open().await.map_err(Error::into_report)?;
+        Ok(Box::new(SandboxedCheck { runner, stage, state: Vec::new() }))
+    }
+
+    async fn load_inner(&self, bytes: Vec<u8>, named: &str) -> Result<Loaded, Error> {
+        self.judge_header(&bytes, named)?;
+        let started = Instant::now();
+        let size = bytes.len() as u64;
+        let sha256 = hex::encode(Sha256::digest(&bytes));
+        let (component, cached) = self.component(&bytes, &sha256, named).await?;
+        let compile_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let passed = gate::judge(engine()?, &component, named)?;
+        let pre = link(&component, named)?;
+        let unnamed = Identity { name: named.to_owned(), version: "unknown".to_owned(), sha256 };
+        let description = match passed.kind {
+            Kind::Extractor => described::<ExtractorPlugin>(&pre, &unnamed).await?,
+            Kind::Transform => described::<TransformPlugin>(&pre, &unnamed).await?,
+            Kind::Check => described::<CheckPlugin>(&pre, &unnamed).await?,
+        };
+        let broken = |what: String| Error::Fault {
+            who: Box::new(unnamed.clone()),
+            call: "describe",
+            fault: Fault::BadOutput(what),
+        };
+        let (identity, options_schema) = understood(description, &unnamed.sha256).map_err(broken)?;
+        let Passed { kind, wit_version, imports } = passed;
+        let inspection = Inspection { identity, kind, wit_version, imports, options_schema, size, compile_ms, cached };
+        Ok(Loaded { inspection: Arc::new(inspection), pre })
+    }
+
+    /// Refuses what cannot be a component, before a process is started for it.
+    fn judge_header(&self, bytes: &[u8], named: &str) -> Result<(), Error> {
+        let not = |cause: &str| Error::NotAComponent { named: named.to_owned(), cause: cause.to_owned() };
+        if bytes.len() as u64 > self.limits.component {
+            let limit = format!("it has {} bytes, more than {}", bytes.len(), self.limits.component);
+            return Err(Error::CompileLimit { named: named.to_owned(), limit });
+        }
+        match bytes.get(..8) {
+            None => Err(not("it ends before its header does")),
+            Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(Error::CoreModule { named: named.to_owned() }),
+            Some([0, b'a', b's', b'm', 13, 0, 1, 0]) => Ok(()),
+            Some([0, b'a', b's', b'm', ..]) => Err(not("its binary format is of an unknown version")),
+            Some(_) => Err(not("it does not begin with the bytes `\\0asm`")),
+        }
+    }
+
+    async fn component(&self, bytes: &[u8], sha256: &str, named: &str) -> Result<(Component, bool), Error> {
+        let engine = engine()?;
+        let entry = cache::entry_name(sha256, &compatibility(engine));
+        if let Some(component) = self.cached(&entry).await? {
+            return Ok((component, true));
+        }
+        let code = compile::compile(&self.child, &self.limits, named, bytes).await?;
+        let component = trusted::deserialize(engine, &code)
+            .map_err(|error| Error::CompileFailed { named: named.to_owned(), cause: format!("{error:#}") })?;
+        if let Err(error) = self.cache.put(&entry, &code) {
+            // The next start compiles again; this run does not need the cache.
+            tracing::warn!(%error, "a compiled plugin is not cached");
+        }
+        Ok((component, false))
+    }
+
+    async fn cached(&self, entry: &str) -> Result<Option<Component>, Error> {
+        let (cache, name) = (self.cache.clone(), entry.to_owned());
+        let found = tokio::task::spawn_blocking(move || {
+            let Some(code) = cache.get(&name)? else { return Ok(None) };
+            let component = trusted::deserialize(engine()?, &code).ok();
+            if component.is_none() {
+                cache.discard(&name);
+            }
+            Ok(component)
+        });
+        found.await.map_err(|error| Error::Engine(error.to_string()))?
+    }
+}
+
+impl Setup {
+    /// Default limits, no grants, no options; `place` names the plugin. For trying a plugin out.
+    pub fn plain(named: &str, started_at: jiff::Timestamp) -> Self {
+        let name = named.to_owned();
+        Self {
+            with: Map::new(),
+            records_path: String::new(),
+            limits: Limits::default(),
+            grants: Grants::default(),
+            files_dir: None,
+            seed: 0,
+            started_at,
+            place: Box::new(move |_| Place::Named { what: "plugin".into(), name: name.clone() }),
+            log: tracing_log(),
+        }
+    }
+}
+
+fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<Sets>) -> Result<Runner<W>, Report> {
+    let inspection = loaded.inspection();
+    let identity = inspection.identity.clone();
+    if inspection.kind != wanted {
+        return Err(Error::WrongWorld { who: Box::new(identity), found: inspection.kind, wanted }.into());
+    }
+    for (grant, asked) in [("secrets", &setup.grants.secrets), ("http", &setup.grants.http)] {
+        if !asked.is_empty() {
+            return Err(Error::GrantNotYet { who: Box::new(identity), grant }.into());
+        }
+    }
+    let schema = &inspection.options_schema;
+    let validator = options::compile(schema).map_err(Error::Engine)?;
+    let problems = options::check(&identity.name, schema, &validator, &setup.with, &*setup.place);
+    if let Some(report) = Report::all(problems) {
+        return Err(report);
+    }
+    let settings = Settings { options: Value::Object(setup.with).to_string(), records_path: setup.records_path };
+    let terms = Terms {
+        log: PluginLog::new(identity.name.clone(), setup.log, setup.limits.log),
+        identity,
+        limits: setup.limits,
+        real_clock: setup.grants.real_clock,
+        real_random: setup.grants.real_random,
+        files: setup.files_dir,
+        seed: setup.seed,
+        started_at: setup.started_at,
+        sets,
+    };
+    let pre = W::pre(loaded.pre.clone()).map_err(|error| Error::Engine(format!("{error:#}")))?;
+    Ok(Runner::new(pre, terms, settings))
+}
+
+async fn described<W: World>(pre: &InstancePre<Host>, unnamed: &Identity) -> Result<Description, Error> {
+    let pre = W::pre(pre.clone())
+        .map_err(|error| Error::WrongShape { named: unnamed.name.clone(), cause: format!("{error:#}") })?;
+    let limits = Limits::default();
+    let terms = Terms {
+        log: PluginLog::new(unnamed.name.clone(), tracing_log(), limits.log),
+        identity: unnamed.clone(),
+        limits,
+        real_clock: false,
+        real_random: false,
+        files: None,
+        seed: 0,
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        sets: None,
+    };
+    Runner::<W>::new(pre, terms, Settings::default()).describe().await
+}
+
+/// Name and version end up in messages and artifacts, so they are kept plain.
+fn understood(description: Description, sha256: &str) -> Result<(Identity, Value), String> {
+    let Description { name, version, options_schema } = description;
+    for (what, value) in [("name", &name), ("version", &version)] {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        if value.is_empty() || value.len() > 64 || !value.chars().all(plain) {
+            let value = text::one_line(value, 64);
+            return Err(format!("its {what} `{value}` is not 1 to 64 letters, digits or `-_.+`"));
+        }
+    }
+    if options_schema.len() > options::MAX_SCHEMA_BYTES {
+        return Err(format!("its options schema has more than {} bytes", options::MAX_SCHEMA_BYTES));
+    }
+    let schema: Value =
+        serde_json::from_str(&options_schema).map_err(|error| format!("its options schema is not JSON: {error}"))?;
+    options::compile(&schema).map_err(|error| format!("its options schema is not JSON Schema: {error}"))?;
+    Ok((Identity { name, version, sha256: sha256.to_owned() }, schema))
+}
+
+fn link(component: &Component, named: &str) -> Result<InstancePre<Host>, Error> {
+    let internal = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
+    let mut linker = base_linker()?.clone();
+    wasi::refuse_the_rest(&mut linker, component).map_err(internal)?;
+    linker.instantiate_pre(component).map_err(|error| {
+        let cause = text::one_line(&format!("{error:#}"), text::MAX_MESSAGE_BYTES);
+        Error::WrongShape { named: named.to_owned(), cause }
+    })
+}
+
+/// Everything that any plugin may be linked to; made once.
+fn base_linker() -> Result<&'static Linker<Host>, Error> {
+    static LINKER: OnceLock<Result<Linker<Host>, String>> = OnceLock::new();
+    let engine = engine()?;
+    let linker = LINKER.get_or_init(|| {
+        let mut linker = Linker::new(engine);
+        add_all(&mut linker).map_err(|error| format!("{error:#}"))?;
+        Ok(linker)
+    });
+    linker.as_ref().map_err(|cause| Error::Engine(cause.clone()))
+}
+
+fn add_all(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    use bindings::{check, transform};
+    wasi::add_to_linker(linker)?;
+    bound::dpone::plugin::types::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
+    bound::dpone::plugin::host::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
+    bound::dpone::plugin::pages::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
+    transform::dpone::plugin::batches::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
+    check::dpone::plugin::distinct::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)
+}

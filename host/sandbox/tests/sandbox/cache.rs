@@ -1,0 +1,81 @@
+//! The cache of compiled code: found again, and never believed without its checksum.
+
+use crate::guest::Guest;
+use crate::support::{sandbox_in, setup};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+fn entry(dir: &tempfile::TempDir) -> PathBuf {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[tokio::test]
+async fn the_second_load_comes_from_the_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = Guest::extractor().component();
+    for cached in [false, true, true] {
+        // A new sandbox each time, as after a restart.
+        let sandbox = sandbox_in(&dir);
+        let loaded = sandbox.load(bytes.clone(), "guest.wasm").await.unwrap();
+        assert_eq!(loaded.inspection().cached, cached);
+        sandbox.extractor(&loaded, setup()).await.unwrap().start().await.unwrap();
+    }
+    let key = std::fs::metadata(dir.path().join("key")).unwrap();
+    assert_eq!((key.permissions().mode() & 0o777, key.len()), (0o600, 64));
+}
+
+#[tokio::test]
+async fn a_changed_entry_is_compiled_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = Guest::extractor().component();
+    sandbox_in(&dir).load(bytes.clone(), "guest.wasm").await.unwrap();
+    let good = std::fs::read(entry(&dir)).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    for damaged in [
+        flipped(0),
+        flipped(20),
+        flipped(good.len() / 2),
+        flipped(good.len() - 1),
+        good[..good.len() - 1].to_vec(),
+        good[..20].to_vec(),
+        Vec::new(),
+        // Native code without the host's checksum is not run, however sound it is.
+        good[40..].to_vec(),
+    ] {
+        std::fs::write(entry(&dir), &damaged).unwrap();
+        let loaded = sandbox_in(&dir).load(bytes.clone(), "guest.wasm").await.unwrap();
+        assert!(!loaded.inspection().cached);
+        assert_eq!(std::fs::read(entry(&dir)).unwrap().len(), good.len(), "it is written again");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_belongs_to_its_component_and_to_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandbox = sandbox_in(&dir);
+    let (first, second) = (Guest::extractor().component(), Guest::extractor().named("guest2").component());
+    sandbox.load(first.clone(), "guest.wasm").await.unwrap();
+    let first_path = entry(&dir);
+    let first_code = std::fs::read(&first_path).unwrap();
+    std::fs::remove_file(&first_path).unwrap();
+    sandbox.load(second.clone(), "guest.wasm").await.unwrap();
+    // Another component's sound entry under this component's name.
+    std::fs::write(entry(&dir), &first_code).unwrap();
+    let loaded = sandbox.load(second.clone(), "guest.wasm").await.unwrap();
+    assert_eq!((loaded.inspection().cached, loaded.inspection().identity.name.as_str()), (false, "guest2"));
+    assert!(sandbox.load(second.clone(), "guest.wasm").await.unwrap().inspection().cached);
+    // A torn key is replaced, and what it signed is no longer believed.
+    std::fs::write(dir.path().join("key"), b"short").unwrap();
+    assert!(!sandbox.load(second.clone(), "guest.wasm").await.unwrap().inspection().cached);
+    assert!(sandbox.load(second, "guest.wasm").await.unwrap().inspection().cached);
+}

@@ -1,0 +1,147 @@
+//! What is refused at the door, with the words that a user sees.
+
+use crate::guest::Guest;
+use crate::support::{self, child, open, sandbox};
+use dpone_model::{Place, Report};
+use dpone_sandbox::{CompileLimits, Kind, Sandbox};
+use std::time::Duration;
+
+#[track_caller]
+fn assert_refused<T>(answer: Result<T, Report>, code: &str, text: &str) {
+    let report = answer.err().expect("it should be refused");
+    assert_eq!(report.code().id, code, "{report}");
+    assert!(report.message().contains(text), "{report}\n  lacks: {text}");
+    assert_eq!(report.place(), Some(&Place::Named { what: "plugin".into(), name: "guest.wasm".into() }), "{report}");
+}
+
+#[tokio::test]
+async fn a_component_describes_itself() {
+    let loaded = support::load(&Guest::check()).await.unwrap();
+    let inspection = loaded.inspection();
+    assert_eq!((inspection.identity.name.as_str(), inspection.identity.version.as_str()), ("guest", "1.2.3"));
+    assert_eq!((inspection.kind, inspection.wit_version.as_str()), (Kind::Check, "0.1.0"));
+    assert_eq!(inspection.options_schema, serde_json::json!({ "type": "object" }));
+    assert!(inspection.imports.iter().all(|import| import.starts_with("dpone:plugin/")), "{:?}", inspection.imports);
+}
+
+#[tokio::test]
+async fn damaged_files_are_told_apart() {
+    let sound = Guest::extractor().component();
+    let core = wat::parse_str("(module)").unwrap();
+    let mut flipped = sound.clone();
+    flipped.truncate(sound.len() - 7);
+    for (bytes, text) in [
+        (Vec::new(), "ends before its header"),
+        (sound[..6].to_vec(), "ends before its header"),
+        (sound[..sound.len() / 2].to_vec(), "is not a WebAssembly component: "),
+        (flipped, "is not a WebAssembly component"),
+        (b"(component) and more".to_vec(), "does not begin with"),
+        (core, "is a core WebAssembly module, not a component"),
+    ] {
+        assert_refused(sandbox().load(bytes, "guest.wasm").await, "DP0302", text);
+    }
+}
+
+#[tokio::test]
+async fn a_forbidden_import_is_named() {
+    let guest = Guest::extractor()
+        .package("package acme:db@1.2.0; interface query { run: func() -> u32; }", &["acme:db/query@1.2.0"])
+        .items(r#"(import "acme:db/query@1.2.0" "run" (func $run (result i32)))"#);
+    let text = "`guest.wasm` imports `acme:db/query@1.2.0`, which no plugin gets";
+    assert_refused(support::load(&guest).await, "DP0304", text);
+}
+
+#[tokio::test]
+async fn another_world_is_named() {
+    let empty = wat::parse_str("(component)").unwrap();
+    assert_refused(sandbox().load(empty, "guest.wasm").await, "DP0305", "exports nothing");
+    let loaded = support::load(&Guest::transform()).await.unwrap();
+    let answer = sandbox().extractor(&loaded, support::setup()).await;
+    support::assert_fault(answer, "DP0305", "exports `transform`, but a plugin that exports `extractor` is needed");
+}
+
+#[tokio::test]
+async fn another_version_of_the_contract_is_named() {
+    let newer = Guest::extractor().contract_with("package dpone:plugin@0.1.0;", "package dpone:plugin@0.2.0;");
+    assert_refused(
+        support::load(&newer).await,
+        "DP0306",
+        "built against version 0.2.0 of the plugin contract; this host speaks 0.1.0",
+    );
+}
+
+#[tokio::test]
+async fn another_draft_of_the_same_version_is_refused() {
+    // The same flat signature, but another type.
+    let older = Guest::extractor().contract_with("version: string,", "release: string,");
+    assert_refused(support::load(&older).await, "DP0306", "another draft of the plugin contract 0.1.0");
+}
+
+#[tokio::test]
+async fn what_a_description_must_be() {
+    for (guest, text) in [
+        (Guest::extractor().named(""), "its name `` is not 1 to 64 letters"),
+        (Guest::extractor().named("a\u{1b}[2Jb"), "its name `a [2Jb` is not"),
+        (Guest::extractor().schema("{"), "its options schema is not JSON"),
+        (Guest::extractor().schema(r#"{"type":"nothing"}"#), "its options schema is not JSON Schema"),
+        (Guest::extractor().schema(r#"{"$ref":"https://example.com/x"}"#), "its options schema is not JSON Schema"),
+    ] {
+        let report = support::load(&guest).await.err().unwrap();
+        assert_eq!(report.code().id, "DP0314", "{report}");
+        assert!(report.message().contains(text), "{report}\n  lacks: {text}");
+    }
+}
+
+#[tokio::test]
+async fn options_are_checked_against_the_plugins_schema() {
+    let schema =
+        r#"{"type":"object","properties":{"next":{"type":"string"}},"required":["next"],"additionalProperties":false}"#;
+    let loaded = support::load(&Guest::extractor().schema(schema)).await.unwrap();
+    let mut setup = support::setup();
+    setup.with = serde_json::from_str(r#"{"nxt":1}"#).unwrap();
+    setup.place = Box::new(|key| Place::Named { what: "key".into(), name: format!("with.{key}") });
+    let report = sandbox().extractor(&loaded, setup).await.err().unwrap();
+    assert_eq!((report.code().id, report.more().len()), ("DP0113", 1), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("the option `next` is missing (plugin guest)"), "{text}");
+    assert!(text.contains("the option `nxt` does not exist (plugin guest)\n  at key with.nxt"), "{text}");
+}
+
+#[tokio::test]
+async fn grants_of_a_later_release_are_refused() {
+    let loaded = support::load(&Guest::extractor()).await.unwrap();
+    let mut setup = support::setup();
+    setup.grants.secrets = vec!["signing_key".into()];
+    support::assert_fault(
+        sandbox().extractor(&loaded, setup).await,
+        "DP0316",
+        "the grant `secrets` is not yet supported",
+    );
+}
+
+#[tokio::test]
+async fn compiling_is_bounded() {
+    let bytes = Guest::extractor().component();
+    let defaults = CompileLimits::default();
+    for (limits, text) in [
+        (CompileLimits { component: 100, ..defaults }, "more than 100"),
+        (CompileLimits { wall: Duration::from_micros(1), ..defaults }, "it took longer than 1µs"),
+        (CompileLimits { code: 1000, ..defaults }, "its native code is larger than 1000 bytes"),
+        (CompileLimits { memory: 24 << 20, ..defaults }, "memory"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::new(open(&dir), limits, child()).unwrap();
+        assert_refused(sandbox.load(bytes.clone(), "guest.wasm").await, "DP0308", text);
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_the_compiler_chews_on_is_stopped() {
+    // One function of a few million instructions keeps the register allocator busy.
+    let body = "(local.set 0 (i32.add (local.get 0) (i32.load (local.get 0))))".repeat(400_000);
+    let guest = Guest::extractor().items(&format!("(func $big (param i32) {body})"));
+    let limits = CompileLimits { cpu: Duration::from_secs(1), ..CompileLimits::default() };
+    let dir = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::new(open(&dir), limits, child()).unwrap();
+    assert_refused(sandbox.load(guest.component(), "guest.wasm").await, "DP0308", "more than 1s of CPU time");
+}

@@ -1,0 +1,177 @@
+//! What a source can give that is no page, and what an extractor may not ask for.
+
+use dpone_json::{Found, ScanError, ScanErrorKind, excerpt};
+use dpone_model::codes::{connection, internal, manifest, plugin, quality, source};
+use dpone_model::{Code, Failure, Kind, PagePlace, Place};
+use thiserror::Error;
+
+#[derive(Debug, Clone, Error)]
+pub enum Error {
+    #[error("`{url}` is no absolute URL, and connection {connection} has no base_url")]
+    NoBaseUrl { url: String, connection: String },
+    #[error("`{url}` is no HTTP URL")]
+    BadUrl { url: String },
+    #[error("the URL of connection {connection} holds a user name or password")]
+    UrlCredentials { connection: String },
+    #[error("`allow_origins` has `{text}`, which is no origin such as https://api.example.com")]
+    BadOrigin { text: String },
+    #[error("header `{name}` cannot be set in the manifest: {reason}")]
+    ManifestHeader { name: String, reason: &'static str },
+
+    #[error("{message}")]
+    NotJson { page: PagePlace, offset: u64, record: Option<u64>, message: String, kind: ScanErrorKind },
+    #[error("records path `{path}` is not in the page")]
+    RecordsPath { page: PagePlace, path: String, reached: String, keys: Vec<String> },
+    #[error("records path `{path}` holds {}, no array and no object", kind_text(*.kind))]
+    RecordsKind { page: PagePlace, path: String, kind: Kind },
+
+    #[error("the next request is one that was already sent: {url}")]
+    Repeated { page: PagePlace, url: String },
+    #[error("the walk reached max_pages of {limit} and the API has more")]
+    MaxPages { page: PagePlace, limit: u64 },
+    #[error("{count} empty pages in a row, more than max_empty_pages of {limit}")]
+    EmptyPages { page: PagePlace, count: u32, limit: u32 },
+    #[error("the page leads to {origin}, which is not the connection's origin {own}")]
+    OtherOrigin { page: PagePlace, origin: String, own: String },
+    #[error("extractor {extractor} asked for {what}")]
+    RequestRefused { page: PagePlace, extractor: String, what: String, hint: &'static str },
+    #[error("extractor {extractor} asked for the secret `{name}`")]
+    SecretRefused { page: PagePlace, extractor: String, name: String },
+
+    #[error("cursor field `{field}` {problem}")]
+    CursorField { page: PagePlace, record: u64, field: String, problem: String },
+    #[error("cursor field `{field}` occurs twice in the record")]
+    CursorTwice { page: PagePlace, record: u64, field: String },
+    #[error("cursor field `{field}` cannot be tracked: {cause}")]
+    Names { field: String, cause: &'static str },
+    #[error("the request task ended: {cause}")]
+    Task { page: PagePlace, cause: String },
+}
+
+impl Error {
+    /// An error of a scan, with the page around it.
+    pub(crate) fn scan(page: &PagePlace, body: &[u8], error: ScanError) -> Self {
+        let message = match &error.kind {
+            ScanErrorKind::Syntax(what) => {
+                format!("the page is not JSON: {what}, near `{}`", excerpt(body, error.offset))
+            }
+            ScanErrorKind::NotAnObject(kind) => format!("a record is {}, not an object", kind_text(*kind)),
+            _ => error.to_string(),
+        };
+        Self::NotJson {
+            page: page.clone(),
+            offset: error.offset as u64,
+            record: error.record.map(u64::from),
+            message,
+            kind: error.kind,
+        }
+    }
+
+    /// What was found at the records path in the place of records; `None` for records.
+    pub(crate) fn not_records(page: &PagePlace, path: &str, found: &Found) -> Option<Self> {
+        let (page, path) = (page.clone(), if path.is_empty() { "." } else { path }.to_owned());
+        Some(match found {
+            Found::Array(_) | Found::Object(_) => return None,
+            Found::Null => Self::RecordsKind { page, path, kind: Kind::Null },
+            Found::Other(kind) => Self::RecordsKind { page, path, kind: *kind },
+            Found::Missing { reached, keys } => {
+                Self::RecordsPath { page, path, reached: reached.clone(), keys: keys.clone() }
+            }
+        })
+    }
+}
+
+impl Failure for Error {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::NoBaseUrl { .. } => &connection::INCOMPLETE,
+            Self::BadUrl { .. }
+            | Self::UrlCredentials { .. }
+            | Self::BadOrigin { .. }
+            | Self::ManifestHeader { .. } => &manifest::INVALID_VALUE,
+            Self::NotJson { kind, .. } => match kind {
+                ScanErrorKind::TooDeep => &source::TOO_DEEP,
+                ScanErrorKind::TooManyNames => &source::TOO_MANY_NAMES,
+                ScanErrorKind::NotAnObject(_) => &source::RECORD_NOT_OBJECT,
+                ScanErrorKind::RepeatedOnPath => &source::RECORDS_PATH,
+                _ => &source::NOT_JSON,
+            },
+            Self::RecordsPath { .. } | Self::RecordsKind { .. } => &source::RECORDS_PATH,
+            Self::Repeated { .. } => &source::REPEATED_CURSOR,
+            Self::MaxPages { .. } => &source::MAX_PAGES,
+            Self::EmptyPages { .. } => &source::EMPTY_PAGES,
+            Self::OtherOrigin { .. } => &source::OTHER_ORIGIN,
+            Self::RequestRefused { .. } => &plugin::REQUEST_REFUSED,
+            Self::SecretRefused { .. } => &plugin::GRANT_NOT_YET,
+            Self::CursorField { .. } => &source::CURSOR_FIELD,
+            Self::CursorTwice { .. } => &quality::DUPLICATE_FIELD,
+            Self::Names { .. } => &source::TOO_MANY_NAMES,
+            Self::Task { .. } => &internal::BUG,
+        }
+    }
+
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::NoBaseUrl { connection, .. } | Self::UrlCredentials { connection } => {
+                Some(Place::Named { what: "connection".into(), name: connection.clone() })
+            }
+            Self::BadUrl { .. } | Self::BadOrigin { .. } | Self::ManifestHeader { .. } | Self::Names { .. } => None,
+            Self::NotJson { page, offset, record, .. } => {
+                Some(Place::Page { page: page.page, url: page.url.clone(), record: *record, offset: Some(*offset) })
+            }
+            Self::CursorField { page, record, .. } | Self::CursorTwice { page, record, .. } => {
+                Some(page.record(*record))
+            }
+            Self::RecordsPath { page, .. }
+            | Self::RecordsKind { page, .. }
+            | Self::Repeated { page, .. }
+            | Self::MaxPages { page, .. }
+            | Self::EmptyPages { page, .. }
+            | Self::OtherOrigin { page, .. }
+            | Self::RequestRefused { page, .. }
+            | Self::SecretRefused { page, .. }
+            | Self::Task { page, .. } => Some(page.place()),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoBaseUrl { .. } => "give the connection a base_url, or write the whole URL in the manifest".into(),
+            Self::UrlCredentials { .. } | Self::ManifestHeader { .. } => {
+                "credentials belong to the connection's auth".into()
+            }
+            Self::RecordsPath { reached, keys, .. } => keys_text(reached, keys),
+            Self::RecordsKind { kind: Kind::Null, .. } => {
+                "an API that writes null for an empty list needs an extractor that knows this".into()
+            }
+            Self::MaxPages { .. } => {
+                "raise `pagination.max_pages`, or set `on_max_pages: stop` where a part is wanted".into()
+            }
+            Self::OtherOrigin { origin, .. } => {
+                format!("add {origin} to `allow_origins` to follow it without credentials")
+            }
+            Self::RequestRefused { hint, .. } => (*hint).into(),
+            _ => return None,
+        })
+    }
+}
+
+fn keys_text(reached: &str, keys: &[String]) -> String {
+    let place = if reached.is_empty() { "the root".to_owned() } else { format!("`{reached}`") };
+    if keys.is_empty() {
+        return format!("{place} has no keys");
+    }
+    format!("{place} has {}", keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
+}
+
+pub(crate) fn kind_text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Missing => "nothing",
+        Kind::Null => "null",
+        Kind::False | Kind::True => "a boolean",
+        Kind::Number => "a number",
+        Kind::String => "a string",
+        Kind::Array => "an array",
+        Kind::Object => "an object",
+    }
+}

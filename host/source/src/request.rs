@@ -1,0 +1,34 @@
+//! What the HTTP client of a source is made of.
+
+use crate::error::Error;
+use crate::template::{allow_origins, resolved_url};
+use dpone_connections::HttpConnection;
+use dpone_egress::{ClientConfig, RetryPolicy};
+use dpone_manifest::Source;
+
+/// The client's configuration for a manifest's source: its own origin is the one of the resolved
+/// URL. `allow_private` is for the local profile, whose services are on loopback.
+pub fn client_config(
+    source: &Source,
+    connection: &HttpConnection,
+    allow_private: bool,
+    user_agent: &str,
+) -> Result<ClientConfig, Error> {
+    Ok(ClientConfig {
+        own_origin: resolved_url(source, connection)?,
+        allow_origins: allow_origins(source)?,
+        allow_private,
+        connect_timeout: source.timeouts.connect,
+        read_timeout: source.timeouts.read,
+        total_timeout: source.timeouts.total,
+        retry: RetryPolicy {
+            max_attempts: source.retry.max_attempts,
+            base: source.retry.base,
+            max: source.retry.max,
+            max_elapsed: source.retry.max_elapsed,
+            max_retry_after: source.retry.max_retry_after,
+        },
+        ca_pem: connection.ca_pem.clone(),
+        user_agent: user_agent.to_owned(),
+    })
+}

@@ -1,0 +1,309 @@
+//! The request rules: what an extractor's step may vary of the manifest's request.
+//!
+//! The host sends a plugin's requests with the team's credentials. So a step varies query
+//! parameters and body fields freely, or follows a URL that the server gave, if it is of the
+//! connection's origin and under the manifest's path. Headers, methods and other paths are grants;
+//! credentials, `Host`, method overrides and hop-by-hop headers are never a plugin's.
+
+use crate::error::Error;
+use crate::template::{Template, TemplateBody};
+use dpone_egress::{origin_text, same_origin, without_params};
+use dpone_manifest::Grants;
+use dpone_model::PagePlace;
+use dpone_model::http::{Credential, HttpRequest};
+use dpone_model::plugin::{RequestEdit, RequestValue};
+use serde_json::{Map, Value};
+use url::Url;
+
+/// Longest URL that is sent; servers commonly refuse far shorter ones.
+const MAX_URL_BYTES: usize = 64 << 10;
+
+/// Who asks for a request, and where it stands.
+pub(crate) struct Asker<'a> {
+    pub extractor: &'a str,
+    pub grants: &'a Grants,
+    /// The page that the request was made of, and its URL, against which relative ones are resolved.
+    pub page: PagePlace,
+    pub page_url: Option<&'a Url>,
+}
+
+impl Asker<'_> {
+    fn refuse(&self, what: String, hint: &'static str) -> Error {
+        Error::RequestRefused { page: self.page.clone(), extractor: self.extractor.to_owned(), what, hint }
+    }
+
+    fn text<'v>(&self, value: &'v RequestValue) -> Result<&'v str, Error> {
+        match value {
+            RequestValue::Text(text) => Ok(text),
+            RequestValue::Secret(name) => Err(Error::SecretRefused {
+                page: self.page.clone(),
+                extractor: self.extractor.to_owned(),
+                name: name.clone(),
+            }),
+        }
+    }
+}
+
+/// The request that an edit leads to, if the rules allow it.
+pub(crate) fn apply(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Result<HttpRequest, Error> {
+    let method = method(template, edit, asker)?;
+    let mut url = base_url(template, edit, asker)?;
+    set_query(template, &mut url, edit, asker)?;
+    if url.as_str().len() > MAX_URL_BYTES {
+        return Err(asker.refuse(format!("a URL of more than {MAX_URL_BYTES} bytes"), "keep the cursor short"));
+    }
+    let mut headers = template.headers.clone();
+    let body = body(template, &method, edit, asker, &mut headers)?;
+    set_headers(template, &mut headers, edit, asker)?;
+    Ok(HttpRequest {
+        method,
+        url: url.into(),
+        headers,
+        body: body.map(Into::into),
+        credentials: template.credentials.clone(),
+        max_body_bytes: template.max_body_bytes,
+    })
+}
+
+fn method(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Result<String, Error> {
+    let Some(asked) = &edit.method else { return Ok(template.method.clone()) };
+    let asked = asked.to_ascii_uppercase();
+    let is_granted = asked == template.method || asker.grants.methods.iter().any(|m| m.eq_ignore_ascii_case(&asked));
+    if is_granted { Ok(asked) } else { Err(asker.refuse(format!("method {asked}"), "grant it under `grants.methods`")) }
+}
+
+fn base_url(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Result<Url, Error> {
+    let mut url = match &edit.url {
+        None => template.url.clone(),
+        Some(given) => server_given(template, given, asker)?,
+    };
+    if let Some(path) = &edit.path {
+        let mut moved = template.url.clone();
+        moved.set_path(path);
+        if path.contains(['?', '#']) || !is_path_allowed(template, &moved, asker) {
+            return Err(asker.refuse(format!("path `{path}`"), "grant its prefix under `grants.paths`"));
+        }
+        url.set_path(path);
+    }
+    Ok(url)
+}
+
+/// A URL from the server's answer, absolute or relative to the page's own.
+fn server_given(template: &Template, given: &str, asker: &Asker<'_>) -> Result<Url, Error> {
+    let base = asker.page_url.unwrap_or(&template.url);
+    let url = base.join(given).map_err(|error| {
+        asker.refuse(format!("a URL that is none ({error})"), "resolve it against the page, or leave it out")
+    })?;
+    // A server may echo the credential; it is attached anew on the way out and kept nowhere else.
+    let mut url = without_params(&url, &credential_params(template).collect::<Vec<_>>());
+    url.set_fragment(None);
+    // A URL with user information would be a credential that the server chose.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if !same_origin(&url, &template.url) {
+        if template.allow_origins.iter().any(|allowed| same_origin(allowed, &url)) {
+            return Ok(url);
+        }
+        return Err(Error::OtherOrigin {
+            page: asker.page.clone(),
+            origin: origin_text(&url),
+            own: origin_text(&template.url),
+        });
+    }
+    if is_path_allowed(template, &url, asker) {
+        return Ok(url);
+    }
+    let what = format!("path `{}`, which is not under the manifest's `{}`", url.path(), template.url.path());
+    Err(asker.refuse(what, "grant its prefix under `grants.paths`"))
+}
+
+/// The manifest's path, what is below it, and granted prefixes.
+fn is_path_allowed(template: &Template, url: &Url, asker: &Asker<'_>) -> bool {
+    let granted = asker.grants.paths.iter().map(String::as_str);
+    std::iter::once(template.url.path()).chain(granted).any(|prefix| is_at_or_below(url.path(), prefix))
+        && (url.path() == template.url.path() || !hides_separator(url.path()))
+}
+
+fn is_at_or_below(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// An encoded slash or backslash: some servers decode it and then walk up with `..`.
+fn hides_separator(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    lower.contains("%2f") || lower.contains("%5c") || lower.contains('\\') || lower.contains("%252e")
+}
+
+fn set_query(template: &Template, url: &mut Url, edit: &RequestEdit, asker: &Asker<'_>) -> Result<(), Error> {
+    if edit.query.is_empty() {
+        return Ok(());
+    }
+    let mut set: Vec<(&str, &str)> = Vec::with_capacity(edit.query.len());
+    for (name, value) in &edit.query {
+        refuse_reserved_parameter(template, name, asker)?;
+        set.push((name, asker.text(value)?));
+    }
+    let is_replaced = |name: &str| set.iter().any(|(replaced, _)| *replaced == name);
+    let query = url.query().unwrap_or_default();
+    // Parameters that stay keep their bytes: a server may sign them or mind their encoding.
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .filter(|pair| !url::form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| is_replaced(&name)))
+        .collect();
+    let kept = kept.join("&");
+    url.set_query((!kept.is_empty()).then_some(kept.as_str()));
+    url.query_pairs_mut().extend_pairs(set);
+    Ok(())
+}
+
+fn refuse_reserved_parameter(template: &Template, name: &str, asker: &Asker<'_>) -> Result<(), Error> {
+    let is_credential = credential_params(template).any(|reserved| reserved.eq_ignore_ascii_case(name));
+    if is_credential {
+        return Err(asker.refuse(format!("query parameter `{name}`"), "it carries the connection's credential"));
+    }
+    if name.eq_ignore_ascii_case("_method") {
+        return Err(asker.refuse(format!("query parameter `{name}`"), "servers read it as another method"));
+    }
+    Ok(())
+}
+
+/// Names of the query parameters that carry a credential.
+fn credential_params(template: &Template) -> impl Iterator<Item = &str> {
+    template.credentials.iter().filter_map(|credential| match credential {
+        Credential::Query { name, .. } => Some(name.as_str()),
+        Credential::Header { .. } => None,
+    })
+}
+
+/// The body with the edit's fields set; they are inserted as the JSON text that they are.
+fn body(
+    template: &Template,
+    method: &str,
+    edit: &RequestEdit,
+    asker: &Asker<'_>,
+    headers: &mut Vec<(String, String)>,
+) -> Result<Option<Vec<u8>>, Error> {
+    let none = Map::new();
+    let fields = match &template.body {
+        TemplateBody::None if edit.body.is_empty() => return Ok(None),
+        TemplateBody::Fixed(text) if edit.body.is_empty() => return Ok(Some(text.clone().into_bytes())),
+        TemplateBody::Fields(fields) => fields,
+        TemplateBody::None if !matches!(method, "GET" | "HEAD") => &none,
+        TemplateBody::None => {
+            return Err(asker
+                .refuse(format!("body fields for a {method}"), "give the manifest a `json` body, or another method"));
+        }
+        TemplateBody::Fixed(_) => {
+            return Err(asker.refuse("body fields".into(), "the manifest's body is no JSON object; use `json`"));
+        }
+    };
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        headers.push(("Content-Type".into(), "application/json".into()));
+    }
+    let mut set: Vec<(&str, &str)> = Vec::with_capacity(edit.body.len());
+    for (name, value) in &edit.body {
+        let text = asker.text(value)?;
+        if name.eq_ignore_ascii_case("_method") {
+            return Err(asker.refuse(format!("body field `{name}`"), "servers read it as another method"));
+        }
+        if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+            return Err(
+                asker.refuse(format!("body field `{name}` with a value that is not JSON"), "quote text as JSON")
+            );
+        }
+        set.push((name, text));
+    }
+    Ok(Some(join_fields(fields, &set)))
+}
+
+fn join_fields(fields: &Map<String, Value>, set: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    let mut field = |name: &str, text: &str| {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        dpone_json::escape(name, &mut out);
+        out.push(b':');
+        out.extend_from_slice(text.as_bytes());
+    };
+    for (name, value) in fields {
+        match set.iter().rev().find(|(replaced, _)| replaced == name) {
+            Some((_, text)) => field(name, text),
+            None => field(name, &value.to_string()),
+        }
+    }
+    for (index, (name, text)) in set.iter().enumerate() {
+        let is_later = set.iter().skip(index + 1).any(|(later, _)| later == name);
+        if !fields.contains_key(*name) && !is_later {
+            field(name, text);
+        }
+    }
+    out.push(b'}');
+    out
+}
+
+fn set_headers(
+    template: &Template,
+    headers: &mut Vec<(String, String)>,
+    edit: &RequestEdit,
+    asker: &Asker<'_>,
+) -> Result<(), Error> {
+    for (name, value) in &edit.headers {
+        let value = asker.text(value)?;
+        let carries_credential = template.credentials.iter().any(|credential| match credential {
+            Credential::Header { name: reserved, .. } => reserved.eq_ignore_ascii_case(name),
+            Credential::Query { .. } => false,
+        });
+        if carries_credential || is_reserved_header(name) {
+            return Err(asker.refuse(format!("header `{name}`"), "no plugin may set this header"));
+        }
+        if !asker.grants.headers.iter().any(|granted| granted.eq_ignore_ascii_case(name)) {
+            return Err(asker.refuse(format!("header `{name}`"), "grant it under `grants.headers`"));
+        }
+        if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+            return Err(asker.refuse(format!("header `{name}` with a control character"), "a header is one line"));
+        }
+        headers.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
+        headers.push((name.clone(), value.to_owned()));
+    }
+    Ok(())
+}
+
+/// Credentials, routing, framing and hop-by-hop headers (RFC 9110, section 7.6.1), and what makes a
+/// server take the request for another one.
+pub(crate) fn is_reserved_header(name: &str) -> bool {
+    const RESERVED: [&str; 17] = [
+        "authorization",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "proxy-connection",
+        "cookie",
+        "set-cookie",
+        "host",
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "expect",
+        "accept-encoding",
+        "http2-settings",
+    ];
+    RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) || is_method_override(name)
+}
+
+pub(crate) fn is_method_override(name: &str) -> bool {
+    const OVERRIDES: [&str; 6] = [
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-original-method",
+    ];
+    OVERRIDES.iter().any(|name_| name.eq_ignore_ascii_case(name_))
+}

@@ -1,0 +1,263 @@
+//! The manifest's own request, on the connection's origin: what every page's request starts from.
+
+use crate::error::Error;
+use dpone_connections::{ApiKeyIn, Auth, HttpConnection};
+use dpone_manifest::{Body, CursorFormat, Incremental, Source};
+use dpone_model::http::Credential;
+use dpone_model::{CursorValue, Secret};
+use dpone_plan::Boundary;
+use serde_json::{Map, Value};
+use url::Url;
+
+/// The manifest's request with the connection's origin and credentials and the boundary's parameters.
+#[derive(Debug, Clone)]
+pub struct Template {
+    pub(crate) method: String,
+    /// With the manifest's own query and the boundary's parameters; without credentials.
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: TemplateBody,
+    pub(crate) credentials: Vec<Credential>,
+    pub(crate) allow_origins: Vec<Url>,
+    pub(crate) max_body_bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum TemplateBody {
+    None,
+    /// A JSON object, whose fields an extractor may set.
+    Fields(Map<String, Value>),
+    /// Anything else, sent as it stands.
+    Fixed(String),
+}
+
+impl Template {
+    pub fn new(source: &Source, connection: &HttpConnection, boundary: &Boundary) -> Result<Self, Error> {
+        let mut url = resolved_url(source, connection)?;
+        append(&mut url, &source.params);
+        if let Some(incremental) = &source.incremental {
+            append(&mut url, &boundary_params(incremental, boundary));
+        }
+        let mut headers = source.headers.clone();
+        headers.iter().try_for_each(|(name, _)| check_manifest_header(name))?;
+        let (body, content_type) = body(source);
+        add_missing(&mut headers, "Accept", "application/json");
+        if let Some(content_type) = content_type {
+            add_missing(&mut headers, "Content-Type", content_type);
+        }
+        Ok(Self {
+            method: source.method.clone(),
+            url,
+            headers,
+            body,
+            credentials: credentials(&connection.auth),
+            allow_origins: allow_origins(source)?,
+            max_body_bytes: source.max_page_bytes,
+        })
+    }
+
+    /// The manifest's URL on the connection's origin, with parameters; without credentials.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+/// `options.url` on the connection: an absolute URL keeps path and query and takes the origin of
+/// the connection's `base_url`, where there is one; a path is put behind the whole `base_url`.
+/// Parameters of the manifest are not in it. This is the URL whose origin is the connection's own.
+pub fn resolved_url(source: &Source, connection: &HttpConnection) -> Result<Url, Error> {
+    let text = source.url.trim();
+    let written = match Url::parse(text) {
+        Ok(url) if is_http(&url) => Some(url),
+        Err(url::ParseError::RelativeUrlWithoutBase) => None,
+        _ => return Err(Error::BadUrl { url: text.into() }),
+    };
+    let url = match (written, &connection.base_url) {
+        (Some(url), None) => url,
+        (Some(url), Some(base)) => with_origin(&url, base),
+        (None, Some(base)) => below(base, text).ok_or_else(|| Error::BadUrl { url: text.into() })?,
+        (None, None) => return Err(Error::NoBaseUrl { url: text.into(), connection: connection.id.clone() }),
+    };
+    if !is_http(&url) {
+        return Err(Error::BadUrl { url: text.into() });
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::UrlCredentials { connection: connection.id.clone() });
+    }
+    Ok(url)
+}
+
+fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
+fn with_origin(url: &Url, base: &Url) -> Url {
+    let mut moved = base.clone();
+    moved.set_path(url.path());
+    moved.set_query(url.query());
+    moved.set_fragment(None);
+    moved
+}
+
+/// `path` (with its query, if any) behind the path of `base`.
+fn below(base: &Url, path: &str) -> Option<Url> {
+    let mut folder = base.clone();
+    folder.set_query(None);
+    folder.set_fragment(None);
+    if path.is_empty() || path.starts_with('?') {
+        return folder.join(path).ok();
+    }
+    folder.set_path(&format!("{}/", base.path().trim_end_matches('/')));
+    let joined = folder.join(&format!("./{}", path.trim_start_matches('/'))).ok()?;
+    // `..` may not leave the connection's own path.
+    joined.path().starts_with(folder.path()).then_some(joined)
+}
+
+fn append(url: &mut Url, pairs: &[(String, String)]) {
+    if !pairs.is_empty() {
+        url.query_pairs_mut().extend_pairs(pairs);
+    }
+}
+
+fn add_missing(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
+    if !headers.iter().any(|(there, _)| there.eq_ignore_ascii_case(name)) {
+        headers.push((name.into(), value.into()));
+    }
+}
+
+fn body(source: &Source) -> (TemplateBody, Option<&'static str>) {
+    match &source.body {
+        None => (TemplateBody::None, None),
+        Some(Body::Json(Value::Object(fields))) => (TemplateBody::Fields(fields.clone()), Some("application/json")),
+        Some(Body::Json(other)) => (TemplateBody::Fixed(other.to_string()), Some("application/json")),
+        Some(Body::Text(text)) => (TemplateBody::Fixed(text.clone()), None),
+    }
+}
+
+/// Headers that belong to the client or to the connection's auth.
+fn check_manifest_header(name: &str) -> Result<(), Error> {
+    let reason = if ["authorization", "proxy-authorization", "cookie"].iter().any(|n| name.eq_ignore_ascii_case(n)) {
+        "it is a credential"
+    } else if crate::rules::is_reserved_header(name) && !crate::rules::is_method_override(name) {
+        "the HTTP client sets it"
+    } else {
+        return Ok(());
+    };
+    Err(Error::ManifestHeader { name: name.into(), reason })
+}
+
+fn credentials(auth: &Auth) -> Vec<Credential> {
+    use base64::Engine;
+    let header = |value: String| Credential::Header { name: "Authorization".into(), value: Secret::new(value) };
+    match auth {
+        Auth::None => Vec::new(),
+        Auth::Bearer(token) => vec![header(format!("Bearer {}", token.expose()))],
+        Auth::Basic { username, password } => {
+            let pair = format!("{username}:{}", password.expose());
+            vec![header(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))]
+        }
+        Auth::ApiKey { name, in_: ApiKeyIn::Header, value } => {
+            vec![Credential::Header { name: name.clone(), value: value.clone() }]
+        }
+        Auth::ApiKey { name, in_: ApiKeyIn::Query, value } => {
+            vec![Credential::Query { name: name.clone(), value: value.clone() }]
+        }
+    }
+}
+
+pub(crate) fn allow_origins(source: &Source) -> Result<Vec<Url>, Error> {
+    let parse = |text: &String| {
+        let url = Url::parse(text).ok().filter(is_http);
+        url.ok_or_else(|| Error::BadOrigin { text: text.clone() })
+    };
+    source.allow_origins.iter().map(parse).collect()
+}
+
+/// The boundary as request parameters. A format that is coarser than the value widens the window,
+/// because rows outside of it are filtered here anyway and missing ones would be lost.
+fn boundary_params(incremental: &Incremental, boundary: &Boundary) -> Vec<(String, String)> {
+    let pair = |name: &Option<String>, value: &Option<CursorValue>, round_up: bool| {
+        let (name, value) = (name.as_ref()?, value.as_ref()?);
+        Some((name.clone(), formatted(value, incremental.format, round_up)))
+    };
+    let lower = pair(&incremental.param, &boundary.lower, false);
+    let upper = pair(&incremental.end_param, &boundary.upper, true);
+    lower.into_iter().chain(upper).collect()
+}
+
+fn formatted(value: &CursorValue, format: CursorFormat, round_up: bool) -> String {
+    let Some(instant) = value.as_instant() else { return value.text().to_owned() };
+    // `jiff` rounds towards zero; before 1970 that is upwards, so both directions are spelt out.
+    let rounded = |unit_ns: i128| {
+        let nanoseconds = instant.as_nanosecond();
+        let floor = nanoseconds.div_euclid(unit_ns);
+        if round_up && nanoseconds.rem_euclid(unit_ns) != 0 { floor + 1 } else { floor }
+    };
+    match format {
+        CursorFormat::AsIs => value.text().to_owned(),
+        CursorFormat::EpochSeconds => rounded(1_000_000_000).to_string(),
+        CursorFormat::EpochMillis => rounded(1_000_000).to_string(),
+        CursorFormat::Date => {
+            let seconds = i64::try_from(rounded(86_400_000_000_000)).unwrap_or_default().saturating_mul(86_400);
+            let midnight = jiff::Timestamp::from_second(seconds).unwrap_or(instant);
+            midnight.strftime("%Y-%m-%d").to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> CursorValue {
+        CursorValue::instant(text).unwrap()
+    }
+
+    #[test]
+    fn paths_are_put_behind_the_base_url() {
+        for (base, path, expected) in [
+            ("http://a/", "/orders", Some("http://a/orders")),
+            ("http://a/api/v1", "/orders?x=1", Some("http://a/api/v1/orders?x=1")),
+            ("http://a/api/v1/", "orders", Some("http://a/api/v1/orders")),
+            ("http://a/api?old=1", "", Some("http://a/api")),
+            ("http://a/api", "?x=1", Some("http://a/api?x=1")),
+            ("http://a/api", "a:b", Some("http://a/api/a:b")),
+            ("http://a/api", "//evil/x", Some("http://a/api/evil/x")),
+            ("http://a/api", "../admin", None),
+        ] {
+            let found = below(&Url::parse(base).unwrap(), path).map(String::from);
+            assert_eq!(found.as_deref(), expected, "{base} {path}");
+        }
+    }
+
+    #[test]
+    fn the_connection_replaces_the_origin_alone() {
+        let url = Url::parse("https://api.example.com/orders?x=1#f").unwrap();
+        let base = Url::parse("http://127.0.0.1:8080/ignored").unwrap();
+        assert_eq!(with_origin(&url, &base).as_str(), "http://127.0.0.1:8080/orders?x=1");
+    }
+
+    #[test]
+    fn a_coarser_format_widens_the_window() {
+        let value = "2026-01-02T03:04:05.678Z";
+        for (format, lower, upper) in [
+            (CursorFormat::AsIs, value, value),
+            (CursorFormat::Date, "2026-01-02", "2026-01-03"),
+            (CursorFormat::EpochSeconds, "1767323045", "1767323046"),
+            (CursorFormat::EpochMillis, "1767323045678", "1767323045678"),
+        ] {
+            assert_eq!(formatted(&instant(value), format, false), lower);
+            assert_eq!(formatted(&instant(value), format, true), upper);
+        }
+        assert_eq!(formatted(&instant("2026-01-02T00:00:00Z"), CursorFormat::Date, true), "2026-01-02");
+        assert_eq!(formatted(&instant("1969-12-31T23:59:59.5Z"), CursorFormat::EpochSeconds, false), "-1");
+        assert_eq!(formatted(&CursorValue::number("42").unwrap(), CursorFormat::Date, true), "42");
+    }
+
+    #[test]
+    fn basic_auth_is_rfc_7617() {
+        let auth = Auth::Basic { username: "Aladdin".into(), password: Secret::new("open sesame") };
+        let Some(Credential::Header { value, .. }) = credentials(&auth).pop() else { panic!("no header") };
+        assert_eq!(value.expose(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    }
+}

@@ -1,0 +1,152 @@
+//! A page as an extractor sees it, with one scan for the extractor's questions and for the records.
+//!
+//! The records path of the last page predicts that of this one. The scan is made when it is first
+//! needed, at the predicted path; while the prediction holds there is no other.
+
+use crate::error::Error;
+use crate::{SharedScanner, lock};
+use bytes::Bytes;
+use dpone_json::{Found, Path};
+use dpone_model::plugin::PageView;
+use dpone_model::{PagePlace, Records, Report, Span};
+use std::sync::{Mutex, PoisonError};
+
+pub(crate) struct ResponseView {
+    place: PagePlace,
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    predicted: String,
+    scanner: SharedScanner,
+    /// The one scan, once it was made.
+    scanned: Mutex<Option<Result<Scanned, Report>>>,
+}
+
+/// What a scan found.
+pub(crate) struct Scanned {
+    path: String,
+    found: Found,
+    records: Records,
+}
+
+impl ResponseView {
+    pub(crate) fn new(
+        place: PagePlace,
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Bytes,
+        predicted: String,
+        scanner: SharedScanner,
+    ) -> Self {
+        Self { place, status, headers, body, predicted, scanner, scanned: Mutex::new(None) }
+    }
+
+    /// The records at a path: those that are known already if the prediction held.
+    pub(crate) fn records(&self, path: &str) -> Result<Records, Report> {
+        let taken = self.scanned.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let scanned = match taken {
+            Some(Err(report)) => return Err(report),
+            Some(Ok(scanned)) if Path::parse(&scanned.path) == Path::parse(path) => scanned,
+            _ => scan(&self.scanner, &self.place, &self.body, path)?,
+        };
+        match Error::not_records(&self.place, path, &scanned.found) {
+            Some(error) => Err(error.into()),
+            None => Ok(scanned.records),
+        }
+    }
+
+    /// Calls `ask` with the scan, which is made now if it was not before.
+    fn with_scan<T>(&self, ask: impl FnOnce(&Scanned) -> T) -> Result<T, Report> {
+        let mut scanned = self.scanned.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = scanned
+            .get_or_insert_with(|| scan(&self.scanner, &self.place, &self.body, &self.predicted).map_err(Report::from));
+        result.as_ref().map(ask).map_err(Clone::clone)
+    }
+}
+
+impl Scanned {
+    /// The array that holds the records, which lookups may jump over.
+    fn array(&self) -> Option<Span> {
+        match self.found {
+            Found::Array(span) => Some(span),
+            _ => None,
+        }
+    }
+}
+
+impl PageView for ResponseView {
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn header(&self, name: &str) -> Vec<String> {
+        let values = self.headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.clone()).collect()
+    }
+
+    fn url(&self) -> &str {
+        &self.place.url
+    }
+
+    fn get(&self, path: &str) -> Result<Option<String>, Report> {
+        let path = Path::parse(path);
+        let span = self.with_scan(|scanned| dpone_json::get(&self.body, &path, scanned.array()))?;
+        Ok(span.map(|(_, span)| text(&self.body, span)))
+    }
+
+    fn count(&self, path: &str) -> Result<Option<u32>, Report> {
+        let path = Path::parse(path);
+        self.with_scan(|scanned| {
+            let known = scanned.array().map(|span| (span, scanned.records.len() as u32));
+            dpone_json::count(&self.body, &path, known)
+        })
+    }
+
+    fn last(&self, path: &str) -> Result<Option<String>, Report> {
+        let path = Path::parse(path);
+        let span = self.with_scan(|scanned| {
+            let last = scanned.records.records.last().map(|record| record.span);
+            dpone_json::last(&self.body, &path, scanned.array().zip(last))
+        })?;
+        Ok(span.map(|span| text(&self.body, span)))
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// The records of a page that was walked before: of its body at `records_path`, or of the NDJSON
+/// that its extractor made (`records_path` is `None`).
+pub fn rescan(
+    scanner: &SharedScanner,
+    place: &PagePlace,
+    body: &[u8],
+    records_path: Option<&str>,
+) -> Result<Records, Report> {
+    let Some(path) = records_path else { return Ok(scan_lines(scanner, place, body)?) };
+    let scanned = scan(scanner, place, body, path)?;
+    match Error::not_records(place, path, &scanned.found) {
+        Some(error) => Err(error.into()),
+        None => Ok(scanned.records),
+    }
+}
+
+/// The records of NDJSON that an extractor made.
+pub(crate) fn scan_lines(scanner: &SharedScanner, place: &PagePlace, lines: &[u8]) -> Result<Records, Error> {
+    let mut records = Records::default();
+    let scanned = lock(scanner).scan_ndjson(lines, &mut records);
+    scanned.map_err(|error| Error::scan(place, lines, error)).map(|()| records)
+}
+
+fn scan(scanner: &SharedScanner, place: &PagePlace, body: &[u8], path: &str) -> Result<Scanned, Error> {
+    let mut records = Records::default();
+    let scanned = lock(scanner).scan(body, &Path::parse(path), &mut records);
+    let found = scanned.map_err(|error| Error::scan(place, body, error))?;
+    Ok(Scanned { path: path.to_owned(), found, records })
+}
+
+/// JSON text; the body was validated, so it is UTF-8.
+fn text(body: &[u8], span: Span) -> String {
+    String::from_utf8_lossy(span.of(body)).into_owned()
+}

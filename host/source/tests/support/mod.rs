@@ -1,0 +1,187 @@
+//! A source without a network: an API as a function, and an extractor that reads `next`.
+
+use async_trait::async_trait;
+use dpone_connections::{Auth, HttpConnection};
+use dpone_manifest::{
+    ConnectionRef, ConnectionType, Grants, Limits, Pagination, PluginUse, Retry, Source, Staging, Timeouts,
+};
+use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse};
+use dpone_model::plugin::{Extractor, Identity, PageView, Plugin, RecordsAt, RequestEdit, RequestValue, Step, Usage};
+use dpone_model::{Report, codes};
+use dpone_plan::Boundary;
+use dpone_source::{SharedScanner, WalkConfig};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use url::Url;
+
+type Answer = dyn Fn(&HttpRequest) -> Option<String> + Send + Sync;
+
+/// Answers by URL, and remembers what was asked.
+pub struct Api {
+    answer: Box<Answer>,
+    pub asked: Mutex<Vec<HttpRequest>>,
+}
+
+impl Api {
+    pub fn new(answer: impl Fn(&HttpRequest) -> Option<String> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { answer: Box::new(answer), asked: Mutex::default() })
+    }
+
+    /// Pages by the part of the URL after the origin.
+    pub fn pages(pages: &[(&str, &str)]) -> Arc<Self> {
+        let pages: Vec<(String, String)> = pages.iter().map(|(url, body)| ((*url).into(), (*body).into())).collect();
+        Self::new(move |request| {
+            let path = request.url.strip_prefix("http://own.test")?.to_owned();
+            pages.iter().find(|(url, _)| *url == path).map(|(_, body)| body.clone())
+        })
+    }
+
+    pub fn urls(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().map(|request| request.url.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl HttpEgress for Api {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Report> {
+        self.asked.lock().unwrap().push(request.clone());
+        let body = (self.answer)(&request).ok_or_else(|| Report::new(&codes::source::STATUS, "answered 500"))?;
+        let headers = vec![("X-Page".into(), "1".into()), ("Set-Cookie".into(), "session=1".into())];
+        Ok(HttpResponse { status: 200, headers, body: body.into(), url: request.url, attempts: 1 })
+    }
+}
+
+/// Follows the body's `next`: an object is the edit itself, text is the parameter `cursor`.
+pub struct Follow {
+    identity: Identity,
+    pub records: fn(&dyn PageView) -> Result<RecordsAt, Report>,
+}
+
+impl Follow {
+    pub fn at(records: fn(&dyn PageView) -> Result<RecordsAt, Report>) -> Box<dyn Extractor> {
+        let identity = Identity { name: "follow".into(), version: "1".into(), sha256: "0".into() };
+        Box::new(Self { identity, records })
+    }
+
+    pub fn items() -> Box<dyn Extractor> {
+        Self::at(|_| Ok(RecordsAt::Path("items".into())))
+    }
+}
+
+impl Plugin for Follow {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+#[async_trait]
+impl Extractor for Follow {
+    async fn start(&mut self) -> Result<Step, Report> {
+        Ok(Step { records: RecordsAt::None, next: Some(RequestEdit::default()), state: b"0".to_vec() })
+    }
+
+    async fn next(&mut self, page: Arc<dyn PageView>, state: &[u8]) -> Result<Step, Report> {
+        let count: u32 = std::str::from_utf8(state).unwrap().parse().unwrap();
+        let next = page.get("next")?.filter(|text| text != "null").map(|text| {
+            if text.starts_with('{') {
+                return serde_json::from_str(&text).unwrap();
+            }
+            let cursor = serde_json::from_str(&text).unwrap();
+            RequestEdit { query: vec![("cursor".into(), RequestValue::Text(cursor))], ..RequestEdit::default() }
+        });
+        Ok(Step { records: (self.records)(&*page)?, next, state: (count + 1).to_string().into_bytes() })
+    }
+
+    async fn ahead(&mut self, _state: &[u8], _n: u32) -> Result<Vec<RequestEdit>, Report> {
+        Ok(Vec::new())
+    }
+}
+
+pub fn connection(auth: Auth) -> HttpConnection {
+    HttpConnection {
+        id: "api".into(),
+        origin_note: "test".into(),
+        base_url: Some(Url::parse("http://own.test/").unwrap()),
+        substituted: false,
+        auth,
+        ca_pem: None,
+    }
+}
+
+pub fn source() -> Source {
+    let second = Duration::from_secs(1);
+    Source {
+        connection: ConnectionRef {
+            id: "api".into(),
+            via: ConnectionType::Env,
+            vault_mount_point: None,
+            vault_path: None,
+            connection_file: None,
+        },
+        method: "GET".into(),
+        url: "https://api.example.com/orders".into(),
+        params: Vec::new(),
+        body: None,
+        headers: Vec::new(),
+        records_path: "items".into(),
+        timeouts: Timeouts { total: second, connect: second, read: second },
+        retry: Retry { max_attempts: 1, base: second, max: second, max_elapsed: second, max_retry_after: second },
+        max_page_bytes: 1 << 20,
+        allow_origins: Vec::new(),
+        staging: Staging::Slice,
+        pagination: Pagination {
+            extractor: Some(plugin(Grants::default())),
+            max_pages: None,
+            stop_at_max_pages: false,
+            max_empty_pages: 2,
+        },
+        incremental: None,
+    }
+}
+
+pub fn plugin(grants: Grants) -> PluginUse {
+    PluginUse {
+        uses: "./follow.wasm".into(),
+        with: serde_json::Map::new(),
+        sha256: None,
+        grants,
+        limits: Limits::default(),
+        key: "source.options.pagination".into(),
+        with_key: "source.options.pagination.with".into(),
+    }
+}
+
+/// A walk's parts that outlive its configuration.
+pub struct Setup {
+    pub source: Source,
+    pub connection: HttpConnection,
+    pub boundary: Boundary,
+    pub scanner: SharedScanner,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        Self {
+            source: source(),
+            connection: connection(Auth::None),
+            boundary: Boundary::default(),
+            scanner: SharedScanner::default(),
+        }
+    }
+
+    pub fn config(&self, api: &Arc<Api>, extractor: Box<dyn Extractor>) -> WalkConfig<'_> {
+        WalkConfig {
+            source: &self.source,
+            connection: &self.connection,
+            boundary: &self.boundary,
+            egress: api.clone(),
+            extractor,
+            scanner: self.scanner.clone(),
+            max_pages: None,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Follows the `Link` header (RFC 8288) of each page.
+
+mod link;
+
+use dpone_sdk::{Error, Extractor, Page, Records, Request, Step};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub struct Options {
+    #[serde(default = "default_rel")]
+    rel: String,
+}
+
+fn default_rel() -> String {
+    "next".to_owned()
+}
+
+pub struct LinkHeader {
+    rel: String,
+    records_path: String,
+}
+
+impl Extractor for LinkHeader {
+    const OPTIONS_SCHEMA: &'static str = r#"{
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "rel": {
+                "type": "string", "minLength": 1, "default": "next",
+                "description": "Relation type of the link to follow."
+            }
+        },
+        "additionalProperties": false
+    }"#;
+    type Options = Options;
+    type State = ();
+
+    fn new(options: Options, records_path: &str) -> Result<Self, Error> {
+        Ok(Self { rel: options.rel, records_path: records_path.to_owned() })
+    }
+
+    fn start(&self) -> Result<Step<()>, Error> {
+        Ok(Step::first(Request::unchanged(), ()))
+    }
+
+    fn next(&self, page: &Page, (): ()) -> Result<Step<()>, Error> {
+        let records = Records::At(self.records_path.clone());
+        for header in page.header("link") {
+            // A header that cannot be read may be the one that leads on; to end here would be to
+            // lose the rest without a word.
+            let links = link::parse(&header).map_err(|at| {
+                Error::new("malformed-link", format!("the Link header cannot be read at byte {at}: {header}"))
+            })?;
+            if let Some(link) = links.iter().find(|l| l.has_rel(&self.rel) && !l.is_anchored_elsewhere()) {
+                return Ok(Step::more(records, Request::to_url(&link.target), ()));
+            }
+        }
+        Ok(Step::last(records, ()))
+    }
+}
+
+dpone_sdk::export!(extractor: LinkHeader);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dpone_sdk::TestPage;
+
+    fn next(options: &str, headers: &[(&str, &str)]) -> Result<Option<Request>, Error> {
+        let plugin = LinkHeader::new(dpone_sdk::options_for_test(options).unwrap(), "").unwrap();
+        let page = Page::for_test(TestPage { headers, ..TestPage::default() });
+        plugin.next(&page, ()).map(|step| step.next)
+    }
+
+    #[test]
+    fn the_link_of_the_relation_leads_on() {
+        for (options, headers, url) in [
+            ("{}", &[("Link", "</orders?page=2>; rel=next")][..], Some("/orders?page=2")),
+            ("{}", &[("link", r#"<a>; rel="prev", <b>; rel="next""#)], Some("b")),
+            ("{}", &[("Link", "<a>; rel=prev"), ("Link", "<b>; rel=next")], Some("b")),
+            ("{}", &[("Link", "<a>; rel=next"), ("Link", "<b>; rel=next")], Some("a")),
+            (r#"{"rel":"older"}"#, &[("Link", "<a>; rel=next, <b>; rel=older")], Some("b")),
+            ("{}", &[("Link", r##"<a>; rel=next; anchor="#part""##)], None),
+            ("{}", &[("Link", "<a>; rel=last")], None),
+            ("{}", &[("X-Link", "<a>; rel=next")], None),
+            ("{}", &[], None),
+        ] {
+            assert_eq!(next(options, headers).unwrap(), url.map(Request::to_url), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_header_is_no_end_of_the_walk() {
+        let error = next("{}", &[("Link", "https://api.example.com/?page=2; rel=next")]).unwrap_err();
+        assert_eq!(error.code, "malformed-link");
+    }
+}

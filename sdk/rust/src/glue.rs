@@ -1,0 +1,191 @@
+//! Between the component's raw calls and the plugin's trait: options and state as JSON, the
+//! instance, the panic hook. Only [`crate::export!`] uses it.
+
+use crate::bindings::check::exports::dpone::plugin::check as wit_check;
+use crate::bindings::extractor::exports::dpone::plugin::extractor as wit_extractor;
+use crate::bindings::imports::dpone::plugin::{batches, host, pages, types};
+use crate::bindings::transform::exports::dpone::plugin::transform as wit_transform;
+use crate::{Batch, Check, Counts, Edits, Error, Extractor, Needs, Outcome, Page, Records};
+use crate::{Request, RequestValue, Stage, Step, Transform, Verdict, json};
+use serde::Serialize;
+use std::cell::OnceCell;
+use std::sync::Once;
+use std::thread::LocalKey;
+
+/// The configured plugin; a component has one thread.
+pub type Instance<P> = OnceCell<P>;
+
+type Made<P, T> = (P, T);
+
+pub fn describe(name: &str, version: &str, options_schema: &str) -> types::Description {
+    hook_panics();
+    types::Description { name: name.to_owned(), version: version.to_owned(), options_schema: options_schema.to_owned() }
+}
+
+/// Makes the plugin of this instance. The host calls `configure` once, before anything else.
+pub fn configure<P: 'static, T>(
+    instance: &'static LocalKey<Instance<P>>,
+    make: impl FnOnce() -> Result<Made<P, T>, Error>,
+) -> Result<T, types::PluginError> {
+    hook_panics();
+    let (plugin, answer) = make()?;
+    let twice = |_| Error::new("configured-twice", "the host configured this instance before");
+    instance.with(|cell| cell.set(plugin)).map_err(twice)?;
+    Ok(answer)
+}
+
+pub fn new_extractor<P: Extractor>(settings: &wit_extractor::Settings) -> Result<Made<P, ()>, Error> {
+    Ok((P::new(json::options(&settings.options)?, &settings.records_path)?, ()))
+}
+
+pub fn new_transform<P: Transform>(options: &str) -> Result<Made<P, types::Needs>, Error> {
+    let plugin = P::new(json::options(options)?)?;
+    let needs = plugin.needs().into();
+    Ok((plugin, needs))
+}
+
+pub fn new_check<P: Check>(options: &str) -> Result<Made<P, wit_check::Configured>, Error> {
+    let plugin = P::new(json::options(options)?)?;
+    let stage = match plugin.stage() {
+        Stage::BeforePublish => wit_check::Stage::BeforePublish,
+        Stage::AfterDelivery => wit_check::Stage::AfterDelivery,
+    };
+    let configured = wit_check::Configured { needs: plugin.needs().into(), stage };
+    Ok((plugin, configured))
+}
+
+pub fn start<P: Extractor>(
+    instance: &'static LocalKey<Instance<P>>,
+) -> Result<wit_extractor::Step, types::PluginError> {
+    with(instance, |plugin| step(plugin.start()?))
+}
+
+pub fn next<P: Extractor>(
+    instance: &'static LocalKey<Instance<P>>,
+    page: &pages::Page,
+    state: &[u8],
+) -> Result<wit_extractor::Step, types::PluginError> {
+    with(instance, |plugin| step(plugin.next(&Page { host: page }, json::state(state)?)?))
+}
+
+pub fn ahead<P: Extractor>(
+    instance: &'static LocalKey<Instance<P>>,
+    state: &[u8],
+    n: u32,
+) -> Result<Vec<wit_extractor::Request>, types::PluginError> {
+    with(instance, |plugin| Ok(plugin.ahead(json::state(state)?, n)?.into_iter().map(Into::into).collect()))
+}
+
+pub fn apply<P: Transform>(
+    instance: &'static LocalKey<Instance<P>>,
+    batch: &batches::Batch,
+) -> Result<wit_transform::Outcome, types::PluginError> {
+    with(instance, |plugin| Ok(plugin.apply(&Batch { host: batch })?.into()))
+}
+
+pub fn observe<P: Check>(
+    instance: &'static LocalKey<Instance<P>>,
+    batch: &batches::Batch,
+    state: &[u8],
+) -> Result<Vec<u8>, types::PluginError> {
+    with(instance, |plugin| {
+        let mut state = json::state(state)?;
+        plugin.observe(&Batch { host: batch }, &mut state)?;
+        Ok(json::to_text(&state)?.into_bytes())
+    })
+}
+
+pub fn finish<P: Check>(
+    instance: &'static LocalKey<Instance<P>>,
+    counts: wit_check::Counts,
+    state: &[u8],
+) -> Result<wit_check::Verdict, types::PluginError> {
+    let counts = Counts {
+        source_rows: counts.source_rows,
+        rows: counts.rows,
+        acknowledged: counts.acknowledged,
+        pages: counts.pages,
+    };
+    with(instance, |plugin| {
+        let Verdict { passed, message, observed } = plugin.finish(&counts, json::state(state)?)?;
+        Ok(wit_check::Verdict { passed, message, observed })
+    })
+}
+
+fn with<P: 'static, T>(
+    instance: &'static LocalKey<Instance<P>>,
+    call: impl FnOnce(&P) -> Result<T, Error>,
+) -> Result<T, types::PluginError> {
+    let missing = || Error::new("not-configured", "the host did not call configure");
+    instance.with(|cell| call(cell.get().ok_or_else(missing)?)).map_err(Into::into)
+}
+
+/// A component that panics traps, and the host sees `unreachable`: so the text goes first.
+fn hook_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| std::panic::set_hook(Box::new(|info| host::panicked(&info.to_string()))));
+}
+
+fn step<S: Serialize>(step: Step<S>) -> Result<wit_extractor::Step, Error> {
+    let records = match step.records {
+        Records::None => wit_extractor::Records::None,
+        Records::At(path) => wit_extractor::Records::At(path),
+        Records::Bytes(ndjson) => wit_extractor::Records::Bytes(ndjson),
+    };
+    let state = json::to_text(&step.state)?.into_bytes();
+    Ok(wit_extractor::Step { records, next: step.next.map(Into::into), state })
+}
+
+impl From<Error> for types::PluginError {
+    fn from(error: Error) -> Self {
+        let Error { code, message, record, field } = error;
+        Self { code, message, record, field }
+    }
+}
+
+impl From<Needs> for types::Needs {
+    fn from(needs: Needs) -> Self {
+        Self { fields: needs.fields, bytes: needs.bytes }
+    }
+}
+
+impl From<Request> for wit_extractor::Request {
+    fn from(request: Request) -> Self {
+        let Request { url, query, body, headers, method, path } = request;
+        Self { url, query: fields(query), body: fields(body), headers: fields(headers), method, path }
+    }
+}
+
+fn fields(named: Vec<(String, RequestValue)>) -> Vec<wit_extractor::Field> {
+    let value = |value| match value {
+        RequestValue::Text(text) => wit_extractor::Value::Text(text),
+        RequestValue::Secret(name) => wit_extractor::Value::Secret(name),
+    };
+    named.into_iter().map(|(name, v)| wit_extractor::Field { name, value: value(v) }).collect()
+}
+
+impl From<Outcome> for wit_transform::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Unchanged => Self::Unchanged,
+            Outcome::Edited(edits) => Self::Edited(edits.into()),
+            Outcome::Replaced(ndjson) => Self::Replaced(ndjson),
+        }
+    }
+}
+
+impl From<Edits> for wit_transform::Edits {
+    fn from(edits: Edits) -> Self {
+        let renamed = |(from_name, to_name)| wit_transform::Renamed { from_name, to_name };
+        let set = |(field, values): (String, crate::Column)| {
+            let (kinds, offsets, text) = values.into_parts();
+            wit_transform::SetColumn { field, values: types::Column { kinds, offsets, text } }
+        };
+        Self {
+            keep: edits.keep.map(|keep| keep.into_iter().map(u8::from).collect()),
+            rename: edits.rename.into_iter().map(renamed).collect(),
+            drop: edits.drop,
+            set: edits.set.into_iter().map(set).collect(),
+        }
+    }
+}
