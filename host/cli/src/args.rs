@@ -119,8 +119,9 @@ pub struct Run {
     /// Move state although the run covers only a window
     #[arg(long)]
     pub advance_state: bool,
-    /// Run what was reviewed: refuses when manifest, plugins or target are no longer the same
-    #[arg(long, value_name = "FILE", conflicts_with = "manifest")]
+    /// Run what was reviewed, its window included: refuses when manifest, plugins or target are no
+    /// longer the same
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["manifest", "params", "from", "to", "max_pages"])]
     pub plan: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

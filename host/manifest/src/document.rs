@@ -1,7 +1,10 @@
 //! The whole manifest and its smaller blocks: state, quality, artifacts, journal.
 
 use crate::builtins::Kind;
-use crate::checked::{Artifacts, CheckUse, Journal, Keep, Manifest, Origin, PluginUse, Quality, StateBlock, When};
+use crate::checked::{
+    Artifacts, CheckUse, DuplicatePolicy, Journal, Keep, Manifest, Origin, PluginUse, Quality, Staging, StateBlock,
+    When,
+};
 use crate::error::Error;
 use crate::plugin::{is_inside, plugin};
 use crate::read::{Block, Value};
@@ -24,6 +27,9 @@ pub(crate) fn manifest(root: &Value<'_>) -> Option<Manifest> {
         extractor.is_some_and(|plugin| plugin.uses == "builtin:cursor" || !plugin.uses.starts_with("builtin:"));
     let sink = block.require("sink", "say where the rows go").and_then(|value| value.block());
     let sink = sink.map(|sink| crate::sink::sink(sink, has_boundary, has_cursor));
+    if let (Some(source), Some(Some(sink))) = (&source, &sink) {
+        streamed_choice(&block, source.staging, sink.strategy.duplicate_policy);
+    }
     let transforms = block.get("transforms").map(|value| transforms(&value)).unwrap_or_default();
     let state = state(&mut block);
     let quality = quality(block.block("quality"));
@@ -53,6 +59,15 @@ pub(crate) fn manifest(root: &Value<'_>) -> Option<Manifest> {
         values_shown,
         origin: Origin::default(),
     })
+}
+
+/// What was published cannot be left out any more when its repeat comes.
+fn streamed_choice(root: &Block<'_>, staging: Staging, policy: DuplicatePolicy) {
+    if staging == Staging::None && matches!(policy, DuplicatePolicy::First | DuplicatePolicy::Last) {
+        let message = "`staging: none` publishes rows before their repeats are known".to_owned();
+        let hint = "use `staging: slice`, or `duplicate_policy: fail` or `allow`".to_owned();
+        root.problem("sink", Error::Conflict { message, hint });
+    }
 }
 
 fn pipeline_name(value: &Value<'_>) -> Option<PipelineName> {

@@ -128,6 +128,15 @@ impl Report {
         self
     }
 
+    /// Says on which page a plugin failed; its place names the plugin, not the page.
+    #[must_use]
+    pub fn on_page(mut self, page: u64) -> Self {
+        if let Some(Place::Plugin { .. }) = self.0.place {
+            self.0.message.insert_str(0, &format!("page {page}: "));
+        }
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());

@@ -40,6 +40,8 @@ pub struct StepReport {
     pub step: char,
     pub title: &'static str,
     pub started_at: jiff::Timestamp,
+    #[serde(skip)]
+    again_at: jiff::Timestamp,
     pub duration_ms: u64,
     /// `done`, `failed`, or `running` while it lasts.
     pub outcome: &'static str,
@@ -77,6 +79,16 @@ pub struct PluginReport {
     pub usage: Usage,
 }
 
+impl CheckpointReport {
+    pub fn of(revision: u64, checkpoint: &dpone_model::Checkpoint) -> Self {
+        Self {
+            revision,
+            watermark: checkpoint.watermark.as_ref().map(|watermark| watermark.value.text().to_owned()),
+            response_cursor: checkpoint.response_cursor.clone(),
+        }
+    }
+}
+
 impl RunReport {
     pub fn set_counts(&mut self, counts: &Counts) {
         self.pages = counts.pages;
@@ -90,20 +102,26 @@ impl RunReport {
         };
     }
 
+    /// A step that is done again (a streamed slice goes through D to H for each page) stays one entry.
     pub fn step_started(&mut self, step: Step, now: jiff::Timestamp) {
+        if let Some(earlier) = self.steps.iter_mut().find(|earlier| earlier.step == step.letter()) {
+            (earlier.again_at, earlier.outcome) = (now, "running");
+            return;
+        }
         self.steps.push(StepReport {
             step: step.letter(),
             title: step.title(),
             started_at: now,
+            again_at: now,
             duration_ms: 0,
             outcome: "running",
         });
     }
 
-    pub fn step_ended(&mut self, now: jiff::Timestamp, done: bool) {
-        if let Some(step) = self.steps.last_mut() {
-            let duration_ms = now.duration_since(step.started_at).as_millis();
-            step.duration_ms = u64::try_from(duration_ms).unwrap_or_default();
+    pub fn step_ended(&mut self, step: Step, now: jiff::Timestamp, done: bool) {
+        if let Some(step) = self.steps.iter_mut().find(|entry| entry.step == step.letter()) {
+            let duration_ms = now.duration_since(step.again_at).as_millis();
+            step.duration_ms += u64::try_from(duration_ms).unwrap_or_default();
             step.outcome = if done { "done" } else { "failed" };
         }
     }

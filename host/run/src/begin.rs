@@ -49,7 +49,8 @@ pub async fn extract(
         session.count_page(&entry);
     }
     let walk = walk(host, opened, plan, &scanner, resume).await?;
-    Ok(Extract { walk, work, writer, complete })
+    let delivered_before = writer.progress().delivered_through;
+    Ok(Extract { walk, work, writer, complete, delivered_before })
 }
 
 /// The run's producer.

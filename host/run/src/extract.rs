@@ -25,6 +25,8 @@ pub struct Extract {
     pub writer: Writer,
     /// No further page will come.
     pub complete: bool,
+    /// Pages that an earlier attempt of this run got acknowledged whole.
+    pub delivered_before: u64,
 }
 
 /// What is done to a page while it is warm.
@@ -140,7 +142,7 @@ impl PageWork {
             duplicates.observe(place.page, index)?;
         }
         let batch = Arc::new(self.batch(place, worked));
-        self.judge.observe(batch).await
+        self.judge.observe(batch).await.map_err(|report| report.on_page(place.page))
     }
 
     async fn transform(&mut self, position: usize, place: &PagePlace, worked: Worked) -> Result<Worked, Report> {
@@ -153,7 +155,8 @@ impl PageWork {
             records: worked.records,
             scanner: self.scanner.clone(),
         });
-        let outcome = transform.apply(batch.clone() as Arc<dyn BatchView>).await?;
+        let outcome = transform.apply(batch.clone() as Arc<dyn BatchView>).await;
+        let outcome = outcome.map_err(|report| report.on_page(place.page))?;
         let plugin = crate::plugins::place(transform.identity());
         let (buffer, records) = match Arc::try_unwrap(batch) {
             Ok(batch) => (batch.body, batch.records),

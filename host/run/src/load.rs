@@ -25,11 +25,23 @@ struct Worker {
     marked: Instant,
 }
 
+/// H's result for one batch.
+pub struct Loaded {
+    pub extract: Extract,
+    pub delivery: Delivery,
+}
+
+/// Whether the slice's last batch is out.
+pub enum Delivery {
+    /// A streamed slice goes on with this publisher.
+    Open(Publisher),
+    Done(DeliveryReport),
+}
+
 /// What the worker gives back, in any case.
 struct Done {
     writer: Writer,
-    publisher: Option<Publisher>,
-    report: DeliveryReport,
+    delivery: Delivery,
     result: Result<(), Report>,
 }
 
@@ -40,8 +52,8 @@ pub async fn load(
     extract: Extract,
     publisher: Publisher,
     judged: Judged,
-) -> Result<(Extract, Option<Publisher>, DeliveryReport), Report> {
-    let Extract { walk, work, writer, complete } = extract;
+) -> Result<Loaded, Report> {
+    let Extract { walk, work, writer, complete, delivered_before } = extract;
     let total = session.counts.extracted.saturating_sub(session.counts.filtered);
     let worker = Worker {
         reader: writer.reader(),
@@ -52,16 +64,32 @@ pub async fn load(
         events: session.events.clone(),
         marked: Instant::now(),
     };
+    let earlier = worker.messages_through(delivered_before)?;
     let done = tokio::task::spawn_blocking(move || worker.run()).await.map_err(|cause| bug(&cause))?;
-    session.counts.published = done.report.published;
-    session.counts.acknowledged = done.report.acknowledged;
-    if let Some(artifact) = &session.artifact {
-        artifact.write("delivery.json", &done.report)?;
+    let (published, acknowledged) = match &done.delivery {
+        Delivery::Open(publisher) => publisher.counts(),
+        Delivery::Done(report) => (report.published, report.acknowledged),
+    };
+    session.counts.published = earlier + published;
+    session.counts.acknowledged = earlier + acknowledged;
+    if let (Some(artifact), Delivery::Done(report)) = (&session.artifact, &done.delivery) {
+        artifact.write("delivery.json", report)?;
     }
-    let extract = Extract { walk, work, writer: done.writer, complete };
+    let extract = Extract { walk, work, writer: done.writer, complete, delivered_before };
     // A stop that was asked for explains the failure better than the messages left over.
     done.result.map_err(|report| session.cancel.check().err().unwrap_or(report))?;
-    Ok((extract, done.publisher, done.report))
+    Ok(Loaded { extract, delivery: done.delivery })
+}
+
+/// Waits for what a publisher still has under way, after a failure elsewhere.
+pub async fn settle(session: &mut Session, publisher: Publisher) {
+    let (published, acknowledged) = publisher.counts();
+    let Ok(report) = tokio::task::spawn_blocking(move || publisher.finish()).await else { return };
+    session.counts.published += report.published.saturating_sub(published);
+    session.counts.acknowledged += report.acknowledged.saturating_sub(acknowledged);
+    if let Some(Err(error)) = session.artifact.as_ref().map(|artifact| artifact.write("delivery.json", &report)) {
+        tracing::warn!(%error, "delivery.json could not be written");
+    }
 }
 
 impl Worker {
@@ -70,9 +98,7 @@ impl Worker {
         if let Ok(()) = result
             && !self.judged.is_last
         {
-            let (published, acknowledged) = self.publisher.counts();
-            let report = DeliveryReport { published, acknowledged, ..DeliveryReport::default() };
-            return Done { writer: self.writer, publisher: Some(self.publisher), report, result };
+            return Done { writer: self.writer, delivery: Delivery::Open(self.publisher), result };
         }
         let report = self.publisher.finish();
         let through = report.acknowledged_through;
@@ -84,12 +110,21 @@ impl Worker {
         if result.is_ok() {
             result = report.check().and_then(|()| marked.map_err(Report::from));
         }
-        Done { writer: self.writer, publisher: None, report, result }
+        Done { writer: self.writer, delivery: Delivery::Done(report), result }
+    }
+
+    /// Messages of the pages up to `delivered`.
+    fn messages_through(&self, delivered: u64) -> Result<u64, Report> {
+        let mut messages = 0;
+        for page in 1..=delivered {
+            let skipped = self.judged.skip.of_page(page).len();
+            messages += self.reader.index(page)?.len().saturating_sub(skipped) as u64;
+        }
+        Ok(messages)
     }
 
     fn publish(&mut self) -> Result<(), Report> {
-        let from = self.writer.progress().delivered_through + 1;
-        for page in self.judged.pages.clone().skip_while(|page| *page < from) {
+        for page in self.judged.pages.clone() {
             let entry = self.reader.read(page)?;
             let judged = &self.judged;
             let skip = |record| judged.skip.contains(page, record);

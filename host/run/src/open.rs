@@ -1,7 +1,9 @@
 //! B: state with its lease, the target, and the plugins; everything that can say no before the
 //! first request is sent.
 
-use crate::artifact::PluginReport;
+use crate::artifact::{CheckpointReport, PluginReport};
+use crate::extract::Extract;
+use crate::finder::Role;
 use crate::folders::Folders;
 use crate::lease::Held;
 use crate::plugins::{self, Plugin};
@@ -9,9 +11,10 @@ use crate::resolve::{Host, Resolved};
 use crate::resume::Reopened;
 use crate::session::Session;
 use dpone_manifest::StateBlock;
-use dpone_model::state::{LeaseRequest, STATE_FORMAT, StateRow, StateStore};
+use dpone_model::plugin::Usage;
+use dpone_model::state::{LeaseRequest, StateRow, StateStore};
 use dpone_model::target::{TargetReader, TopicDescription};
-use dpone_model::{Checkpoint, Report, RunId, StateKey, codes};
+use dpone_model::{Report, RunId, StateKey, codes};
 use dpone_sandbox::Sandbox;
 use dpone_sink::Kafka;
 use std::sync::Arc;
@@ -67,6 +70,7 @@ pub async fn open(
     let key = StateKey::whole(resolved.local.manifest.name.clone());
     let lease = LeaseRequest { run_id: run_id.clone(), host: host_name(), pid: std::process::id() };
     let row = session.cancel.guard(state.acquire(&key, &lease)).await?;
+    session.report.checkpoint.before = Some(CheckpointReport::of(row.revision, &row.checkpoint));
     let held = Held::keep(state.clone(), key.clone(), run_id.clone(), session.cancel.clone());
     let target = async {
         if let Some(journal) = journal {
@@ -119,28 +123,21 @@ pub async fn open_state(resolved: &Resolved) -> Result<Arc<dyn StateStore>, Repo
     Ok(Arc::from(dpone_state::open(&resolved.state, schema, table).await?))
 }
 
-/// What a pipeline has before its first completed run.
-pub fn blank_row() -> StateRow {
-    StateRow {
-        format: STATE_FORMAT,
-        revision: 0,
-        checkpoint: Checkpoint::default(),
-        fingerprint: String::new(),
-        fingerprint_parts: Vec::new(),
-        run_id: None,
-        updated_at: None,
-        lease: None,
+impl Opened {
+    /// The plugins with what each has cost so far, as the artifact shows them.
+    pub fn plugin_reports(&self, extract: &Extract) -> Vec<PluginReport> {
+        let extractors =
+            self.plugins.iter().filter(|plugin| plugin.found.role == Role::Extractor).map(|_| extract.walk.usage());
+        let transforms = extract.work.transforms.iter().map(|transform| transform.usage());
+        let checks = extract.work.judge.usage().into_iter().map(|(_, _, usage)| usage);
+        let usages = extractors.chain(transforms).chain(checks);
+        let report = |(plugin, usage): (&Plugin, Usage)| PluginReport {
+            identity: plugin.loaded.inspection().identity.clone(),
+            role: plugin.found.role.name().to_owned(),
+            usage,
+        };
+        self.plugins.iter().zip(usages).map(report).collect()
     }
-}
-
-/// The plugins as the artifact shows them.
-pub fn plugin_reports(plugins: &[Plugin]) -> Vec<PluginReport> {
-    let report = |plugin: &Plugin| PluginReport {
-        identity: plugin.loaded.inspection().identity.clone(),
-        role: plugin.found.role.name().to_owned(),
-        usage: plugin.usage,
-    };
-    plugins.iter().map(report).collect()
 }
 
 async fn target(resolved: &Resolved) -> Result<(Kafka, Option<TopicDescription>), Report> {

@@ -6,6 +6,8 @@
 
 use crate::artifact::RunReport;
 use crate::events::Step;
+use crate::extract::Extract;
+use crate::load::Delivery;
 use crate::open::{self, Opened};
 use crate::planning::{self, SlicePlan};
 use crate::resolve::{self, Host, Request};
@@ -13,6 +15,7 @@ use crate::session::Session;
 use crate::{begin, load, resume as again, stage, verify};
 use dpone_manifest::Staging;
 use dpone_model::{Report, RunId};
+use dpone_sink::Publisher;
 use std::path::PathBuf;
 
 /// How a run ended.
@@ -51,11 +54,11 @@ async fn steps(
 ) -> Result<(), Report> {
     let text = journal.as_ref().map(|journal| journal.manifest_text.clone());
     let resolved = session.step(Step::Resolve, async |_| resolve::resolve(host, request, text).await).await?;
-    let mut opened =
+    let opened =
         session.step(Step::Open, async |session| open::open(session, host, resolved, journal.as_ref()).await).await?;
     let result = async {
         let plan = session.step(Step::Plan, async |session| planning::slice(session, request, &opened).await).await?;
-        slice(session, host, request, &mut opened, plan, journal).await
+        slice(session, host, request, &opened, plan, journal).await
     };
     let result = result.await;
     open::close(opened).await;
@@ -67,20 +70,38 @@ async fn slice(
     session: &mut Session,
     host: &Host,
     request: &Request,
-    opened: &mut Opened,
+    opened: &Opened,
     plan: SlicePlan,
     journal: Option<again::Reopened>,
 ) -> Result<(), Report> {
-    let limit = (opened.resolved.local.manifest.source.staging == Staging::None).then_some(1);
-    let mut extract = session
+    let extract = session
         .step(Step::Pull, async |session| begin::extract(session, host, request, opened, &plan, journal).await)
         .await?;
+    let mut publisher = None;
+    let result = batches(session, opened, plan, extract, &mut publisher).await;
+    if let Some(publisher) = publisher {
+        // A streamed slice that failed between two pages: what was handed over is still accounted for.
+        load::settle(session, publisher).await;
+    }
+    result
+}
+
+async fn batches(
+    session: &mut Session,
+    opened: &Opened,
+    plan: SlicePlan,
+    mut extract: Extract,
+    publisher: &mut Option<Publisher>,
+) -> Result<(), Report> {
+    let limit = (opened.resolved.local.manifest.source.staging == Staging::None).then_some(1);
     let values_shown = opened.resolved.is_local || opened.resolved.local.manifest.values_shown;
-    let mut publisher = Some(begin::publisher(session, opened, &plan)?);
+    let mut first = extract.delivered_before + 1;
     loop {
-        let first = extract.writer.progress().delivered_through + 1;
-        session.step(Step::Pull, async |session| extract.pull(session, limit).await).await?;
+        let pulled = session.step(Step::Pull, async |session| extract.pull(session, limit).await).await;
+        session.report.plugins = opened.plugin_reports(&extract);
+        pulled?;
         let pages = first..=extract.writer.reader().pages() as u64;
+        first = pages.end() + 1;
         let described = session.step(Step::Describe, async |_| Ok(stage::describe(&extract, pages))).await?;
         let known = &opened.row.checkpoint.schema;
         let schema = session
@@ -88,16 +109,21 @@ async fn slice(
             .await?;
         let judged =
             session.step(Step::Stage, async |session| stage::stage(session, &mut extract, described).await).await?;
-        let sending = publisher.take().ok_or_else(|| stage::bug(&"the publisher is gone"))?;
-        let (back, open_publisher, delivered) =
+        let sending = publisher.take().map_or_else(|| begin::publisher(session, opened, &plan), Ok)?;
+        let loaded =
             session.step(Step::Load, async |session| load::load(session, extract, sending, judged).await).await?;
-        (extract, publisher) = (back, open_publisher);
-        if publisher.is_some() {
-            continue;
-        }
+        extract = loaded.extract;
+        let delivered = match loaded.delivery {
+            Delivery::Open(open) => {
+                *publisher = Some(open);
+                continue;
+            }
+            Delivery::Done(report) => report,
+        };
         let done = session.step(Step::Finalize, async |_| Ok(verify::finalize(delivered))).await?;
         let verified =
             session.step(Step::Verify, async |session| verify::verify(session, &mut extract, done).await).await?;
+        session.report.plugins = opened.plugin_reports(&extract);
         return session
             .step(Step::Advance, async |session| {
                 verify::advance(session, opened, &plan, schema, extract, verified).await

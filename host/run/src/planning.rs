@@ -28,14 +28,19 @@ pub struct SlicePlan {
 pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) -> Result<SlicePlan, Report> {
     let manifest = &opened.resolved.local.manifest;
     let fingerprint = fingerprint(&opened.resolved)?;
-    refuse_other_fingerprint(&opened.row, &fingerprint)?;
+    // Against a reviewed plan its differences are told first: they explain the other refusals.
+    let reviewed = request.reviewed.as_ref();
+    if reviewed.is_none() {
+        refuse_other_fingerprint(&opened.row, &fingerprint)?;
+    }
     let window = window(request)?;
     let boundary = dpone_plan::boundary(manifest, Some(&opened.row.checkpoint), &window)?;
     let facts = match &opened.topic {
         Some(topic) => TopicFacts::Known { topic: topic.clone() },
         None => TopicFacts::Missing { will_be_created: creates(&opened.resolved) },
     };
-    let strategy = dpone_plan::judge_strategy(manifest, opened.topic.as_ref(), opened.row.checkpoint.target.as_ref())?;
+    let earlier = opened.row.checkpoint.target.as_ref();
+    let strategy = dpone_plan::judge_strategy(manifest, opened.topic.as_ref(), earlier.filter(|_| reviewed.is_none()))?;
     for warning in &strategy.warnings {
         session.warn(warning.clone());
     }
@@ -58,12 +63,13 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
     if let Some(artifact) = &session.artifact {
         artifact.write("plan.json", &document)?;
     }
-    if let Some(reviewed) = &request.reviewed {
+    if let Some(reviewed) = reviewed {
         refuse_difference(reviewed, &document)?;
+        refuse_other_fingerprint(&opened.row, &fingerprint)?;
     }
     let topic = opened.kafka.ensure_topic(opened.resolved.is_local).await?;
     // A topic that is made anew is not the one that earlier runs filled.
-    dpone_plan::judge_strategy(manifest, Some(&topic), opened.row.checkpoint.target.as_ref())?;
+    dpone_plan::judge_strategy(manifest, Some(&topic), earlier)?;
     Ok(SlicePlan {
         keeps_cursor: manifest.sink.strategy.mode == Mode::CursorIncremental && boundary.field.is_none(),
         boundary,

@@ -5,7 +5,7 @@ use crate::folders::Folders;
 use crate::open::Opened;
 use crate::resolve::{Host, Local, Request};
 use dpone_manifest::{Manifest, PluginUse};
-use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Stage, Transform, Usage};
+use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Stage, Transform};
 use dpone_model::{Place, Report, codes};
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
 use serde::Serialize;
@@ -17,8 +17,6 @@ pub struct Plugin {
     pub loaded: Loaded,
     /// Of a check that was configured: when it judges unless the manifest says otherwise.
     pub stage: Option<Stage>,
-    /// Filled in when the run is over.
-    pub usage: Usage,
 }
 
 /// One line of `check`.
@@ -47,7 +45,7 @@ pub async fn load(sandbox: &Sandbox, found: Vec<Found>, manifest: &Manifest) -> 
     for found in found {
         let place = |key: &str| manifest.origin.place(&format!("{}.{key}", found.plugin.key));
         match load_one(sandbox, &found).await {
-            Ok(loaded) => plugins.push(Plugin { found, loaded, stage: None, usage: Usage::default() }),
+            Ok(loaded) => plugins.push(Plugin { found, loaded, stage: None }),
             Err(report) if report.code() == &codes::plugin::DIGEST => problems.push(report.at(place("sha256"))),
             Err(report) => problems.push(report.at(place("uses"))),
         }

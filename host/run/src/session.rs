@@ -1,6 +1,6 @@
 //! What one run keeps from its first step to its last: its report, its artifact, its progress.
 
-use crate::artifact::{Artifact, PluginReport, RunReport};
+use crate::artifact::{Artifact, RunReport};
 use crate::cancel::Cancel;
 use crate::events::{Event, Events, Step};
 use crate::pipeline::Finished;
@@ -77,7 +77,7 @@ impl Session {
         self.report.step_started(step, jiff::Timestamp::now());
         self.events.emit(Event::StepStarted(step));
         let result = work(self).await;
-        self.report.step_ended(jiff::Timestamp::now(), result.is_ok());
+        self.report.step_ended(step, jiff::Timestamp::now(), result.is_ok());
         if result.is_ok() {
             self.events.emit(Event::StepDone(step));
         }
@@ -104,10 +104,6 @@ impl Session {
         counts.extracted += extracted;
         counts.source_rows += u64::from(entry.index.source_rows);
         counts.filtered += extracted.saturating_sub(entry.index.len() as u64);
-    }
-
-    pub fn set_plugins(&mut self, plugins: Vec<PluginReport>) {
-        self.report.plugins = plugins;
     }
 
     /// Writes `run.json` as it is now.

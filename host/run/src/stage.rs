@@ -79,7 +79,7 @@ fn example(extract: &Extract, (page, record): (u64, u32), values_shown: bool) ->
 
 /// G: duplicates and checks give their verdicts; sizes and keys were judged page by page.
 pub async fn stage(session: &mut Session, extract: &mut Extract, described: Described) -> Result<Judged, Report> {
-        let mut skip = Skip::default();
+    let mut skip = Skip::default();
     if described.is_last {
         if let Some(duplicates) = extract.work.duplicates.take() {
             let finish = tokio::task::spawn_blocking(move || duplicates.finish());

@@ -1,6 +1,6 @@
 //! I, J and K: finalize, verify what was delivered, and only then advance state.
 
-use crate::artifact::{CheckpointReport, Checkpoints};
+use crate::artifact::CheckpointReport;
 use crate::extract::Extract;
 use crate::failpoint;
 use crate::open::Opened;
@@ -57,8 +57,6 @@ pub async fn advance(
     verified: Verified,
 ) -> Result<(), Report> {
     let Verified { _gate } = verified;
-    let before = checkpoint_report(opened.row.revision, &opened.row.checkpoint);
-    session.report.checkpoint = Checkpoints { before: Some(before), after: None };
     if plan.advances_state {
         let checkpoint = next_checkpoint(opened, plan, schema, &extract);
         failpoint::hit('K', "before");
@@ -71,7 +69,7 @@ pub async fn advance(
         };
         let revision = opened.state.commit(&opened.key, opened.row.revision, write, true).await?;
         failpoint::hit('K', "after");
-        session.report.checkpoint.after = Some(checkpoint_report(revision, &checkpoint));
+        session.report.checkpoint.after = Some(CheckpointReport::of(revision, &checkpoint));
     } else {
         session.note("state was not moved: the run covered a window; --advance-state moves it");
     }
@@ -102,13 +100,5 @@ fn next_checkpoint(opened: &Opened, plan: &SlicePlan, schema: SchemaPlan, extrac
             .or_else(|| earlier.response_cursor.clone()),
         schema: schema.merged,
         target: Some(dpone_plan::target_facts(manifest, &plan.topic)),
-    }
-}
-
-pub fn checkpoint_report(revision: u64, checkpoint: &Checkpoint) -> CheckpointReport {
-    CheckpointReport {
-        revision,
-        watermark: checkpoint.watermark.as_ref().map(|watermark| watermark.value.text().to_owned()),
-        response_cursor: checkpoint.response_cursor.clone(),
     }
 }

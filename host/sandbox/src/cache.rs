@@ -95,7 +95,9 @@ impl Cache {
             Err(error) => return Err(error),
         }
         getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
-        let scratch = format!("{KEY_FILE}.{}", hex::encode(key.get(..8).unwrap_or_default()));
+        let mut suffix = [0; 8];
+        getrandom::fill(&mut suffix).map_err(|error| io::Error::other(error.to_string()))?;
+        let scratch = format!("{KEY_FILE}.{}", hex::encode(suffix));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         self.dir.open_with(&scratch, &options)?.write_all(&key)?;

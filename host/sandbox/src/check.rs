@@ -53,12 +53,14 @@ impl World for CheckPlugin {
 pub(crate) struct SandboxedCheck {
     pub runner: Runner<CheckPlugin>,
     pub stage: Stage,
-    pub state: Vec<u8>,
+    /// What the last `observe` that answered returned; shared with the call that runs, so that one
+    /// that fails leaves it as it was.
+    pub state: Arc<Vec<u8>>,
 }
 
 impl SandboxedCheck {
     async fn observe(&mut self, batch: Arc<dyn BatchView>) -> Result<(), Error> {
-        let state = std::mem::take(&mut self.state);
+        let state = self.state.clone();
         let answer = self.runner.call("observe", move |world, store| {
             Box::pin(async move {
                 let batch = store.data_mut().table.push(BatchHandle(batch))?;
@@ -68,7 +70,7 @@ impl SandboxedCheck {
                 Ok(answer)
             })
         });
-        self.state = answer.await?.map_err(|error| self.runner.refused(error))?;
+        self.state = Arc::new(answer.await?.map_err(|error| self.runner.refused(error))?);
         Ok(())
     }
 

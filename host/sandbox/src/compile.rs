@@ -2,7 +2,8 @@
 //! child's, not the run's.
 //!
 //! The child reads the component on standard input and writes native code on standard output. Exit
-//! codes: 0 done, 65 malformed, 70 rejected by the compiler; a signal is a limit.
+//! codes: 0 done, 65 malformed, 70 rejected by the compiler, 71 no room for its threads; a signal is a
+//! limit.
 
 use crate::engine;
 use crate::error::Error;
@@ -19,9 +20,12 @@ use tokio::process::Command;
 
 const MALFORMED: u8 = 65;
 const REJECTED: u8 = 70;
+const STARVED: u8 = 71;
 /// Exit code of a Rust program that panicked.
 const PANICKED: u8 = 101;
 const MAX_MESSAGE_BYTES: u64 = 64 << 10;
+/// Threads that compile. Each costs address space and shares the bound of CPU time.
+const THREADS: usize = 4;
 const CPU_VARIABLE: &str = "DPONE_COMPILE_CPU_SECONDS";
 const MEMORY_VARIABLE: &str = "DPONE_COMPILE_MEMORY_BYTES";
 
@@ -82,8 +86,6 @@ async fn run(child: &ChildCommand, limits: &CompileLimits, named: &str, componen
         .env_clear()
         .env(CPU_VARIABLE, limits.cpu.as_secs().max(1).to_string())
         .env(MEMORY_VARIABLE, limits.memory.to_string())
-        // Every thread of the pool costs address space.
-        .env("RAYON_NUM_THREADS", "4")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -132,6 +134,9 @@ fn judge(named: &str, limits: &CompileLimits, status: ExitStatus, message: &[u8]
         (Some(code), _) if code == i32::from(REJECTED) || code == i32::from(PANICKED) => {
             Err(Error::CompileFailed { named: owned(), cause })
         }
+        (Some(code), _) if code == i32::from(STARVED) => {
+            Err(over(named, format!("{} bytes of memory have no room for the compiler: {cause}", limits.memory)))
+        }
         (Some(code), _) => Err(Error::Child { named: owned(), cause: format!("it ended with code {code}: {cause}") }),
         (None, Some(signal)) if signal == rustix::process::Signal::XCPU.as_raw() => {
             Err(over(named, format!("it took more than {:?} of CPU time", limits.cpu)))
@@ -177,11 +182,19 @@ fn compile_child() -> Result<(), (u8, String)> {
         setrlimit(resource, Rlimit { current: Some(value.min(hard)), maximum: Some(hard) })
             .map_err(|error| (1, format!("a resource limit cannot be set: {error}")))?;
     }
+    start_threads().map_err(|error| (STARVED, error))?;
     let mut component = Vec::new();
     std::io::stdin().lock().read_to_end(&mut component).map_err(|error| (1, error.to_string()))?;
     let engine = wasmtime::Engine::new(&engine::config()).map_err(|error| (1, format!("{error:#}")))?;
     let code = engine.precompile_component(&component).map_err(|error| reason(&component, &error))?;
     std::io::stdout().lock().write_all(&code).map_err(|error| (1, error.to_string()))
+}
+
+/// Starts the threads on which wasmtime compiles. Left to itself it starts them in the middle of
+/// compiling, and panics where it cannot.
+fn start_threads() -> Result<(), String> {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS));
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| error.to_string())
 }
 
 /// Tells damaged bytes from a sound component that this engine does not take.

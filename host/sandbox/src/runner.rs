@@ -243,7 +243,11 @@ impl<W: World> Runner<W> {
 }
 
 fn begin(store: &mut Store<Host>) -> Instant {
-    store.data().meter.begin();
+    let host = store.data_mut();
+    // What an earlier call said before it survived explains nothing about this one.
+    host.panic = None;
+    host.stderr_tail.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
+    host.meter.begin();
     store.set_epoch_deadline(1);
     Instant::now()
 }

@@ -104,7 +104,7 @@ impl Sandbox {
         let sets: Sets = Arc::new(Mutex::new(sets));
         let mut runner = prepare::<CheckPlugin>(loaded, Kind::Check, setup, Some(sets))?;
         let stage = runner.open().await.map_err(Error::into_report)?;
-        Ok(Box::new(SandboxedCheck { runner, stage, state: Vec::new() }))
+        Ok(Box::new(SandboxedCheck { runner, stage, state: Arc::default() }))
     }
 
     async fn load_inner(&self, bytes: Vec<u8>, named: &str) -> Result<Loaded, Error> {

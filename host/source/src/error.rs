@@ -2,6 +2,7 @@
 
 use dpone_json::{Found, ScanError, ScanErrorKind, excerpt};
 use dpone_model::codes::{connection, internal, manifest, plugin, quality, source};
+use dpone_model::plugin::Identity;
 use dpone_model::{Code, Failure, Kind, PagePlace, Place};
 use thiserror::Error;
 
@@ -37,6 +38,8 @@ pub enum Error {
     RequestRefused { page: PagePlace, extractor: String, what: String, hint: &'static str },
     #[error("extractor {extractor} asked for the secret `{name}`")]
     SecretRefused { page: PagePlace, extractor: String, name: String },
+    #[error("page {page}: the extractor's records: {message}")]
+    ExtractorOutput { page: u64, plugin: Place, message: String },
 
     #[error("cursor field `{field}` {problem}")]
     CursorField { page: PagePlace, record: u64, field: String, problem: String },
@@ -64,6 +67,20 @@ impl Error {
             record: error.record.map(u64::from),
             message,
             kind: error.kind,
+        }
+    }
+
+    /// An error of a scan in what an extractor gave as the page's records.
+    pub(crate) fn extractor_output(page: &PagePlace, extractor: &Identity, lines: &[u8], error: &ScanError) -> Self {
+        let plugin = Place::Plugin {
+            name: extractor.name.clone(),
+            version: extractor.version.clone(),
+            sha256: extractor.sha256.get(..12).unwrap_or_default().to_owned(),
+        };
+        Self::ExtractorOutput {
+            page: page.page,
+            plugin,
+            message: format!("{error} near `{}`", excerpt(lines, error.offset)),
         }
     }
 
@@ -103,6 +120,7 @@ impl Failure for Error {
             Self::OtherOrigin { .. } => &source::OTHER_ORIGIN,
             Self::RequestRefused { .. } => &plugin::REQUEST_REFUSED,
             Self::SecretRefused { .. } => &plugin::GRANT_NOT_YET,
+            Self::ExtractorOutput { .. } => &plugin::BAD_OUTPUT,
             Self::CursorField { .. } => &source::CURSOR_FIELD,
             Self::CursorTwice { .. } => &quality::DUPLICATE_FIELD,
             Self::Names { .. } => &source::TOO_MANY_NAMES,
@@ -119,6 +137,7 @@ impl Failure for Error {
             Self::NotJson { page, offset, record, .. } => {
                 Some(Place::Page { page: page.page, url: page.url.clone(), record: *record, offset: Some(*offset) })
             }
+            Self::ExtractorOutput { plugin, .. } => Some(plugin.clone()),
             Self::CursorField { page, record, .. } | Self::CursorTwice { page, record, .. } => {
                 Some(page.record(*record))
             }

@@ -6,7 +6,7 @@
 use crate::error::Error;
 use crate::{SharedScanner, lock};
 use bytes::Bytes;
-use dpone_json::{Found, Path};
+use dpone_json::{Found, Path, ScanError};
 use dpone_model::plugin::PageView;
 use dpone_model::{PagePlace, Records, Report, Span};
 use std::sync::{Mutex, PoisonError};
@@ -124,7 +124,9 @@ pub fn rescan(
     body: &[u8],
     records_path: Option<&str>,
 ) -> Result<Records, Report> {
-    let Some(path) = records_path else { return Ok(scan_lines(scanner, place, body)?) };
+    let Some(path) = records_path else {
+        return Ok(scan_lines(scanner, body).map_err(|error| Error::scan(place, body, error))?);
+    };
     let scanned = scan(scanner, place, body, path)?;
     match Error::not_records(place, path, &scanned.found) {
         Some(error) => Err(error.into()),
@@ -133,10 +135,9 @@ pub fn rescan(
 }
 
 /// The records of NDJSON that an extractor made.
-pub(crate) fn scan_lines(scanner: &SharedScanner, place: &PagePlace, lines: &[u8]) -> Result<Records, Error> {
+pub(crate) fn scan_lines(scanner: &SharedScanner, lines: &[u8]) -> Result<Records, ScanError> {
     let mut records = Records::default();
-    let scanned = lock(scanner).scan_ndjson(lines, &mut records);
-    scanned.map_err(|error| Error::scan(place, lines, error)).map(|()| records)
+    lock(scanner).scan_ndjson(lines, &mut records).map(|()| records)
 }
 
 fn scan(scanner: &SharedScanner, place: &PagePlace, body: &[u8], path: &str) -> Result<Scanned, Error> {

@@ -247,7 +247,10 @@ impl Walk {
             self.records_path.clone(),
             self.core.scanner.clone(),
         ));
-        let Step { records: at, next, state } = self.extractor.next(view.clone(), &self.state).await?;
+        let Step { records: at, next, state } = {
+            let step = self.extractor.next(view.clone(), &self.state).await;
+            step.map_err(|report| report.on_page(place.page))?
+        };
         self.state.clone_from(&state);
         self.note_cursor(&place, next.as_ref());
         let after = self.plan_next(&place, next.clone());
@@ -283,7 +286,9 @@ impl Walk {
                 Ok((records, None, Some(path)))
             }
             RecordsAt::Bytes(lines) => {
-                let records = scan_lines(&self.core.scanner, place, &lines)?;
+                let records = scan_lines(&self.core.scanner, &lines).map_err(|error| {
+                    Error::extractor_output(place, self.extractor.identity(), &lines, &error)
+                })?;
                 Ok((records, Some(lines.into()), None))
             }
         }

@@ -162,7 +162,7 @@ fn check(case: &Case) -> Result<(), String> {
     let workspace = stand.workspace();
     let mut manifest = GUIDE.to_owned();
     let retries_set = case.edits.iter().any(|(_, to)| to.contains("retry:"));
-    for (from, to) in case.edits.iter().chain((!retries_set).then_some(&QUICK_RETRIES)) {
+    for (from, to) in (!retries_set).then_some(&QUICK_RETRIES).into_iter().chain(case.edits) {
         if !manifest.contains(from) {
             return Err(format!("{}: `{from}` is not in the guide's manifest", case.name));
         }

@@ -2,8 +2,10 @@
 //! talks to, and the components under `tests/components`.
 
 pub mod components;
+pub mod pages;
 pub mod stand;
 pub mod workspace;
 
+pub use pages::PageServer;
 pub use stand::{GUIDE, Stand};
 pub use workspace::{Ran, Workspace, dpone_binary};

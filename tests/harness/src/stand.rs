@@ -71,11 +71,16 @@ impl Stand {
     /// A workspace whose profile `test` names these services, with the guide's manifest as
     /// `guide.yaml`.
     pub fn workspace(&self) -> Workspace {
+        self.workspace_with_api(&self.base_url())
+    }
+
+    /// The same with another server as the API.
+    pub fn workspace_with_api(&self, base_url: &str) -> Workspace {
         let workspace = Workspace::new();
         workspace.profile(
             "test",
             &[
-                ("example_api", format!("{{ type: http, base_url: \"{}\" }}", self.base_url())),
+                ("example_api", format!("{{ type: http, base_url: \"{base_url}\" }}")),
                 ("kafka_cluster", format!("{{ type: kafka, bootstrap_servers: \"{}\" }}", self.bootstrap())),
             ],
         );

@@ -9,7 +9,10 @@ use dpone_run::{Finished, Request};
 pub async fn run(common: &Common, args: Run) -> Outcome {
     let host = context::host(common)?;
     let request = match args.plan {
-        Some(path) => reviewed(common, &path)?,
+        Some(path) => {
+            let request = reviewed(common, &path)?;
+            Request { advance_state: args.advance_state || request.advance_state, ..request }
+        }
         None => {
             let manifest = ManifestArgs { manifest: args.manifest.unwrap_or_default(), params: args.params };
             Request { advance_state: args.advance_state, ..context::request(common, &manifest, &args.window) }
@@ -42,6 +45,8 @@ fn render(finished: Finished, format: Format) -> Outcome {
     let report = &finished.report;
     match format {
         Format::Json => println!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
+        // A run that never got an id has nothing to sum up.
+        Format::Text | Format::Md if report.run_id.is_empty() => {}
         Format::Text | Format::Md => println!("{}", summary(&finished)),
     }
     match finished.result {

@@ -234,3 +234,87 @@ async fn a_caller_who_gives_up_leaves_a_usable_plugin() {
     assert!(given_up.is_err());
     extractor.start().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_was_lent_has_to_be_given_back() {
+    // Only the call for the state `x` keeps its page.
+    let guest = Guest::extractor().keeps_lent().body(
+        "next",
+        &format!("(if (i32.eqz (local.get 2)) (then (call $give_back (local.get 0)))) (i32.const {ZEROS})"),
+    );
+    let mut extractor = support::extractor(&guest, support::setup()).await.unwrap();
+    for _ in 0..2 {
+        extractor.next(page(), b"").await.unwrap();
+        assert_fault(extractor.next(page(), b"x").await, "DP0314", "borrow handles still remain");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_let_go_after_its_call() {
+    let said_no = Guest::extractor().items("(global $calls (mut i32) (i32.const 0))").body(
+        "next",
+        &format!(
+            "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+             (if (i32.eq (global.get $calls) (i32.const 3)) (then (unreachable)))
+             {}",
+            result(&[(0, 1)])
+        ),
+    );
+    let mut extractor = support::extractor(&said_no, support::setup()).await.unwrap();
+    let page = page();
+    // Two answers of an error, then a crash.
+    for code in ["DP0309", "DP0309", "DP0312"] {
+        assert_eq!(extractor.next(page.clone(), b"").await.unwrap_err().code().id, code);
+        assert_eq!(std::sync::Arc::strong_count(&page), 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_does_not_cost_a_check_its_state() {
+    // Each `observe` adds a byte to the state; the third of an instance crashes first.
+    let guest = Guest::check()
+        .items("(global $calls (mut i32) (i32.const 0))")
+        .body(
+            "observe",
+            &format!(
+                "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+                 (if (i32.eq (global.get $calls) (i32.const 3)) (then (unreachable)))
+                 (i32.store (i32.const {len}) (i32.add (local.get 2) (i32.const 1)))
+                 {}",
+                result(&[(4, ZEROS)]),
+                len = RESULT + 8
+            ),
+        )
+        .body(
+            "finish",
+            &format!(
+                "(i32.store8 (i32.const {DATA}) (i32.const 0x31))
+                 (i32.store8 (i32.const {passed}) (i32.eq (local.get 6) (i32.const 3)))
+                 {}",
+                result(&[(16, DATA), (20, 1)]),
+                passed = RESULT + 4
+            ),
+        );
+    let mut check = support::check(&guest, support::setup()).await.unwrap();
+    check.observe(batch()).await.unwrap();
+    check.observe(batch()).await.unwrap();
+    assert_fault(check.observe(batch()).await, "DP0312", "`observe` crashed");
+    check.observe(batch()).await.unwrap();
+    assert!(check.finish(CheckCounts::default()).await.unwrap().passed);
+}
+
+#[tokio::test]
+async fn a_panic_that_was_survived_is_not_the_next_ones_text() {
+    let guest = Guest::extractor()
+        .items(PANICKED)
+        .items(r#"(data (i32.const 12288) "caught")"#)
+        .body("start", &format!("(call $panicked (i32.const {DATA}) (i32.const 6)) (i32.const {ZEROS})"))
+        .body("next", "(unreachable)");
+    let mut extractor = support::extractor(&guest, support::setup()).await.unwrap();
+    extractor.start().await.unwrap();
+    assert_fault(
+        extractor.next(page(), b"").await,
+        "DP0312",
+        "`next` crashed: it reached an `unreachable` instruction",
+    );
+}

@@ -22,6 +22,7 @@ pub struct Guest {
     name: String,
     contract: Option<(&'static str, &'static str)>,
     pages: u32,
+    keeps_lent: bool,
 }
 
 impl Guest {
@@ -66,6 +67,7 @@ impl Guest {
             name: "guest".to_owned(),
             contract: None,
             pages: 2,
+            keeps_lent: false,
         }
     }
 
@@ -106,6 +108,12 @@ impl Guest {
     /// Memory to begin with, in units of 64 KiB; two.
     pub fn pages(mut self, pages: u32) -> Self {
         self.pages = pages;
+        self
+    }
+
+    /// Does not give back what it was lent.
+    pub fn keeps_lent(mut self) -> Self {
+        self.keeps_lent = true;
         self
     }
 
@@ -203,12 +211,13 @@ impl Guest {
             _ => return format!("(func {export} {body})\n"),
         };
         let count = arguments.split(' ').count();
+        let give_back = if self.keeps_lent { "" } else { "(call $give_back (local.get 0))" };
         let passed: String = (0..count).map(|index| format!("(local.get {index})")).collect();
         format!(
             "(func ${name} {body})
              (func {export} (param {arguments}) (result i32) (local $answer i32)
                (local.set $answer (call ${name} {passed}))
-               (call $give_back (local.get 0))
+               {give_back}
                (local.get $answer))\n"
         )
     }
