@@ -1,5 +1,7 @@
 //! The command line itself: what it prints where, and how it ends. Loads are tested in `tests/e2e`.
 
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
 use std::process::{Command, Output};
 
 fn dpone(arguments: &[&str]) -> Output {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::fields::{self, Kind, Value};
 use crate::variables::{Expanded, expand};
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Entry, Node};
 use dpone_model::{Place, Secret};
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeMap;
@@ -42,11 +42,7 @@ impl Reader<'_> {
     }
 
     /// The entries of a mapping; `null` is an empty one.
-    pub(crate) fn mapping<'n>(
-        &self,
-        node: &'n Spanned<Node>,
-        key: &str,
-    ) -> Result<&'n [(Spanned<String>, Spanned<Node>)], Error> {
+    pub(crate) fn mapping<'n>(&self, node: &'n Spanned<Node>, key: &str) -> Result<&'n [Entry], Error> {
         match &node.value {
             Node::Map(entries) => Ok(entries),
             Node::Null => Ok(&[]),
@@ -111,7 +107,7 @@ impl Reader<'_> {
         Ok(Definition { kind, values, place: yaml::place(self.file, Some(at), Some(key)) })
     }
 
-    fn kind(&self, at: &Location, entries: &[(Spanned<String>, Spanned<Node>)], key: &str) -> Result<Kind, Error> {
+    fn kind(&self, at: &Location, entries: &[Entry], key: &str) -> Result<Kind, Error> {
         let known = "type is one of http, kafka, postgres, sqlite".to_owned();
         let Some((_, node)) = entries.iter().find(|(name, _)| name.value == "type") else {
             return Err(self.invalid(at, key, format!("`{key}` lacks `type`"), Some(known)));

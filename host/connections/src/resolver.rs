@@ -192,13 +192,13 @@ impl Resolver {
             return Ok(of_definition(id, definition, origin, kind, wanted)?);
         }
         match reference.via {
-            ConnectionType::Env => Ok(self.from_env(id, kind)?),
-            ConnectionType::File => Ok(self.from_file(reference, kind, wanted)?),
-            ConnectionType::Vault => self.from_vault(reference, kind).await,
+            ConnectionType::Env => Ok(self.env_fields(id, kind)?),
+            ConnectionType::File => Ok(self.file_fields(reference, kind, wanted)?),
+            ConnectionType::Vault => self.vault_fields(reference, kind).await,
         }
     }
 
-    fn from_env(&self, id: &str, kind: Kind) -> Result<Fields, Error> {
+    fn env_fields(&self, id: &str, kind: Kind) -> Result<Fields, Error> {
         let prefix = env_prefix(id);
         let mut values = BTreeMap::new();
         for field in fields::known(kind) {
@@ -213,7 +213,7 @@ impl Resolver {
         Ok(Fields { id: id.to_owned(), origin: Origin::Env { prefix }, values })
     }
 
-    fn from_file(&self, reference: &ConnectionRef, kind: Kind, wanted: &'static str) -> Result<Fields, Error> {
+    fn file_fields(&self, reference: &ConnectionRef, kind: Kind, wanted: &'static str) -> Result<Fields, Error> {
         let file = reference.connection_file.as_deref().unwrap_or(DEFAULT_FILE);
         let id = reference.id.as_str();
         if !self.workdir.join(file).exists() {
@@ -232,7 +232,7 @@ impl Resolver {
         of_definition(id, definition, origin, kind, wanted)
     }
 
-    async fn from_vault(&self, reference: &ConnectionRef, kind: Kind) -> Result<Fields, Report> {
+    async fn vault_fields(&self, reference: &ConnectionRef, kind: Kind) -> Result<Fields, Report> {
         let id = reference.id.as_str();
         let open = || async { Vault::from_env(id, &self.env, &self.workdir, &self.connect_vault) };
         let found = self.vault.get_or_try_init(open).await?.read(reference).await?;

@@ -16,8 +16,11 @@ pub(crate) enum Node {
     /// Nothing here takes a float or a list; they are kept only to be refused by name.
     Float,
     List,
-    Map(Vec<(Spanned<String>, Spanned<Node>)>),
+    Map(Vec<Entry>),
 }
+
+/// A key and its value, each with its position.
+pub(crate) type Entry = (Spanned<String>, Spanned<Node>);
 
 impl Node {
     /// What it is, for messages.
@@ -113,7 +116,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut entries: Vec<(Spanned<String>, Spanned<Node>)> = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
             if entries.iter().any(|(earlier, _)| earlier.value == key.value) {
                 return Err(A::Error::custom(format!("key `{}` occurs twice", key.value)));

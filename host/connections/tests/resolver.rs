@@ -1,5 +1,13 @@
 //! The order of the places, what each gives, and what is said when one lacks something.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use dpone_connections::{ApiKeyIn, Auth, LocalServices, Profile, Resolver, StateConnection};
 use dpone_manifest::{ConnectionRef, ConnectionType, StateBlock};
 use dpone_model::{Place, Report};

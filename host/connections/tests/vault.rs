@@ -1,6 +1,14 @@
 //! Vault over its HTTP API, against a stub that answers with the bodies of Vault's documentation.
 //! It is a stub: what a real server does beyond those bodies is not shown here.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use dpone_connections::{Auth, Profile, Resolver};
 use dpone_manifest::{ConnectionRef, ConnectionType};
 use dpone_model::Report;

@@ -92,8 +92,12 @@ impl Journals {
         let dir = self.find(run)?;
         let lock = lock(&dir, run.as_str())?;
         let (head, progress) = describe(&dir, run)?;
+        let refused = |why: &str| Err(Error::NotResumable { run: run.to_string(), why: why.into() });
+        if progress.finished {
+            return refused("it is done");
+        }
         if progress.purged {
-            return Err(Error::NotResumable { run: run.to_string(), why: "its pages are gone".into() });
+            return refused("its pages are gone");
         }
         let pages = whole_pages(&dir, &head, &progress)?;
         let pool = Pool::open(&self.dir, self.pool_bytes).map_err(Error::io("the segment pool"))?;

@@ -71,7 +71,10 @@ impl LogicalType {
     pub fn accepts(self, newer: Self) -> bool {
         matches!(
             (self, newer),
-            (Self::Null | Self::Mixed, _) | (_, Self::Null) | (Self::Integer, Self::Decimal) | (Self::Decimal, Self::Integer)
+            (Self::Null | Self::Mixed, _)
+                | (_, Self::Null)
+                | (Self::Integer, Self::Decimal)
+                | (Self::Decimal, Self::Integer)
         ) || self == newer
     }
 }

@@ -83,7 +83,13 @@ pub trait StateStore: Send + Sync {
     async fn release(&self, key: &StateKey, run_id: &RunId) -> Result<(), Report>;
     /// Writes if the revision is still `expected` and, where `must_hold_lease`, the lease is ours;
     /// gives the new revision. DP0802 or DP0804 otherwise.
-    async fn commit(&self, key: &StateKey, expected: u64, write: StateWrite, must_hold_lease: bool) -> Result<u64, Report>;
+    async fn commit(
+        &self,
+        key: &StateKey,
+        expected: u64,
+        write: StateWrite,
+        must_hold_lease: bool,
+    ) -> Result<u64, Report>;
     /// Newest first.
     async fn history(&self, key: &StateKey, limit: u32) -> Result<Vec<HistoryEntry>, Report>;
 }

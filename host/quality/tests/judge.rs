@@ -1,5 +1,7 @@
 //! When checks are asked, and what their verdicts do.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use async_trait::async_trait;
 use dpone_manifest::{CheckUse, Grants, Limits, Origin, PluginUse, Quality, When};
 use dpone_model::Report;

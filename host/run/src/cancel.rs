@@ -57,3 +57,24 @@ impl Cancel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_reason_stays_and_ends_what_is_waited_for() {
+        let cancel = Cancel::default();
+        let waiting = tokio::spawn({
+            let cancel = cancel.clone();
+            async move { cancel.guard(std::future::pending::<Result<(), Report>>()).await }
+        });
+        tokio::task::yield_now().await;
+        cancel.stop(Report::new(&codes::state::LEASE_LOST, "lost"));
+        cancel.interrupt();
+        let ended = waiting.await.unwrap().unwrap_err();
+        assert_eq!(ended.code(), &codes::state::LEASE_LOST);
+        assert_eq!(cancel.check().unwrap_err().code(), &codes::state::LEASE_LOST);
+        assert!(cancel.guard(async { Ok(()) }).await.is_err(), "nothing starts after a stop");
+    }
+}

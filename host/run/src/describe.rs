@@ -81,3 +81,36 @@ fn shape(kind: Kind, special: bool) -> usize {
         Kind::Object => 6,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dpone_json::Scanner;
+
+    fn schema_of(pages: &[&str]) -> Schema {
+        let mut scanner = Scanner::new();
+        let mut observer = SchemaObserver::default();
+        for (page, text) in (1..).zip(pages) {
+            let mut records = Records::default();
+            scanner.scan_ndjson(text.as_bytes(), &mut records).unwrap();
+            observer.observe(page, &records, scanner.names());
+        }
+        observer.schema(scanner.names())
+    }
+
+    #[test]
+    fn types_join_over_pages_and_absent_fields_are_nullable() {
+        let schema = schema_of(&["{\"a\":1,\"b\":null}\n{\"a\":2}", "{\"a\":1.5,\"b\":\"x\",\"c\":[]}"]);
+        let field = |name: &str| (schema.fields[name].logical, schema.fields[name].nullable);
+        assert_eq!(field("a"), (LogicalType::Decimal, false));
+        assert_eq!(field("b"), (LogicalType::String, true));
+        assert_eq!(field("c"), (LogicalType::Array, true));
+    }
+
+    #[test]
+    fn a_mixed_field_names_the_record_that_made_it_so() {
+        let schema = schema_of(&["{\"a\":1}", "{\"a\":2}\n{\"a\":\"x\"}"]);
+        assert_eq!(schema.fields["a"].logical, LogicalType::Mixed);
+        assert_eq!(schema.fields["a"].first_seen, Some((2, 1)));
+    }
+}

@@ -86,3 +86,37 @@ fn read(path: &Path) -> Result<(Vec<u8>, String), Report> {
 fn not_found(message: String) -> Report {
     Report::new(&codes::plugin::NOT_FOUND, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finder(plugin_path: Vec<PathBuf>) -> Finder {
+        Finder { builtins: |name| (name == "cursor").then_some(b"built in".as_slice()), plugin_path }
+    }
+
+    #[test]
+    fn a_plugin_is_built_in_beside_the_manifest_or_along_the_path() {
+        let (beside, along) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(beside.path().join("mine.wasm"), "beside").unwrap();
+        std::fs::write(along.path().join("mine.wasm"), "along").unwrap();
+        let finder = finder(vec![PathBuf::from("/nowhere"), along.path().to_owned()]);
+        for (uses, bytes) in
+            [("builtin:cursor", "built in"), ("./mine.wasm", "beside"), ("mine.wasm", "beside"), ("mine", "along")]
+        {
+            assert_eq!(finder.find(uses, beside.path()).unwrap().0, bytes.as_bytes(), "{uses}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_the_places_looked_at() {
+        let finder = finder(vec![PathBuf::from("/nowhere")]);
+        for (uses, says) in
+            [("builtin:other", "no built-in"), ("./other.wasm", "other.wasm"), ("other", "/nowhere/other.wasm")]
+        {
+            let report = finder.find(uses, Path::new("/tmp")).unwrap_err();
+            assert_eq!(report.code(), &codes::plugin::NOT_FOUND);
+            assert!(report.message().contains(says), "{report}");
+        }
+    }
+}

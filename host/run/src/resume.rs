@@ -42,11 +42,7 @@ impl Request {
 /// Opens the journal of a stopped run. `profile` replaces the one that the run was started with.
 pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Request, Reopened), Report> {
     let journals = Journals::open(Folders::open(&host.workdir)?.below("journal")?);
-    let (head, writer, reader, progress) = journals.reopen(run_id, Limits::default())?;
-    if progress.finished {
-        let message = format!("run {run_id} is done; there is nothing to resume");
-        return Err(Report::new(&codes::usage::UNKNOWN_RUN, message));
-    }
+    let (head, writer, reader, _) = journals.reopen(run_id, Limits::default())?;
     let window: StoredWindow = serde_json::from_value(head.window.clone())
         .map_err(|cause| Report::new(&codes::disk::DAMAGED, format!("the journal's head: {cause}")))?;
     let request = Request {

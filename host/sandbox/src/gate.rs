@@ -91,33 +91,36 @@ mod tests {
     use super::*;
     use dpone_model::Failure;
 
+    /// Imports, exports, and the kind or the error's code and a part of its text.
+    type Case = (&'static [&'static str], &'static [&'static str], Result<Kind, (&'static str, &'static str)>);
+
     #[test]
     fn imports_and_exports_decide() {
-        let extractor = "dpone:plugin/extractor@0.1.0";
-        let cases: &[(&[&str], &[&str], Result<Kind, (&str, &str)>)] = &[
-            (&["dpone:plugin/host@0.1.0"], &[extractor], Ok(Kind::Extractor)),
+        const EXTRACTOR: &str = "dpone:plugin/extractor@0.1.0";
+        let cases: [Case; 11] = [
+            (&["dpone:plugin/host@0.1.0"], &[EXTRACTOR], Ok(Kind::Extractor)),
             (&["wasi:cli/environment@0.2.3", "wasi:http/types@0.2.0"], &["dpone:plugin/check@0.1.0"], Ok(Kind::Check)),
-            (&["env"], &[extractor], Err(("DP0304", "`p` imports `env`, which no plugin gets"))),
+            (&["env"], &[EXTRACTOR], Err(("DP0304", "`p` imports `env`, which no plugin gets"))),
             (
                 &["wasi:cli/exit@0.2.0", "acme:db/query@1.0.0", "wasimisc:x/y"],
-                &[extractor],
+                &[EXTRACTOR],
                 Err(("DP0304", "`p` imports `acme:db/query@1.0.0`, `wasimisc:x/y`, which no plugin gets")),
             ),
-            (&["dpone:pluginx/host@0.1.0"], &[extractor], Err(("DP0304", "dpone:pluginx"))),
-            (&["dpone:plugin/host@0.2.0"], &[extractor], Err(("DP0306", "version 0.2.0 of the plugin contract"))),
+            (&["dpone:pluginx/host@0.1.0"], &[EXTRACTOR], Err(("DP0304", "dpone:pluginx"))),
+            (&["dpone:plugin/host@0.2.0"], &[EXTRACTOR], Err(("DP0306", "version 0.2.0 of the plugin contract"))),
             (&[], &["dpone:plugin/extractor@0.9.1"], Err(("DP0306", "this host speaks 0.1.0"))),
             (&[], &["dpone:plugin/extractor"], Err(("DP0306", "no version"))),
             (&[], &[], Err(("DP0305", "exports nothing"))),
             (&[], &["wasi:cli/run@0.2.0"], Err(("DP0305", "exports `wasi:cli/run@0.2.0`"))),
-            (&[], &[extractor, "dpone:plugin/check@0.1.0"], Err(("DP0305", "more than one"))),
+            (&[], &[EXTRACTOR, "dpone:plugin/check@0.1.0"], Err(("DP0305", "more than one"))),
         ];
         for (imports, exports, expected) in cases {
             let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
             let judged = judge_names(owned(imports), &owned(exports), "p");
             match (judged, expected) {
-                (Ok(passed), Ok(kind)) => assert_eq!(passed.kind, *kind),
+                (Ok(passed), Ok(kind)) => assert_eq!(passed.kind, kind),
                 (Err(error), Err((code, text))) => {
-                    assert_eq!(error.code().id, *code, "{error}");
+                    assert_eq!(error.code().id, code, "{error}");
                     assert!(error.to_string().contains(text), "{error}");
                 }
                 (judged, expected) => panic!("{imports:?} {exports:?}: {judged:?} instead of {expected:?}"),

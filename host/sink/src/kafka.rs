@@ -1,7 +1,7 @@
 //! The preflight: is there a broker, what is the topic, and may we create it.
 
 use crate::events::Events;
-use crate::{Error, config};
+use crate::{Error, config, native};
 use async_trait::async_trait;
 use dpone_connections::KafkaConnection;
 use dpone_manifest::Sink;
@@ -103,8 +103,7 @@ impl TargetReader for Kafka {
         // Answers hold pointers that must not cross an await.
         drop(metadata);
         let configs = self.client.configs(topic).await?;
-        // Metadata, as librdkafka hands it out, has no topic id (KIP-516).
-        let topic_id = None;
+        let topic_id = self.client.topic_id(topic).await?;
         Ok(Some(TopicDescription { name: topic.to_owned(), topic_id, partitions, replication_factor, configs }))
     }
 }
@@ -165,6 +164,13 @@ impl Client {
             .await
             .map_err(|cause| Report::new(&dpone_model::codes::internal::BUG, cause.to_string()))?
             .map_err(Report::from)
+    }
+
+    /// None where the brokers know of no ids. Only asked after metadata came.
+    async fn topic_id(&self, topic: &str) -> Result<Option<String>, Report> {
+        let (client, topic, timeout) = (self.metadata.clone(), topic.to_owned(), self.timeout);
+        let asked = tokio::task::spawn_blocking(move || native::topic_id(client.client(), &topic, timeout));
+        asked.await.map_err(|cause| Report::new(&dpone_model::codes::internal::BUG, cause.to_string()))
     }
 
     async fn admin(&self) -> Result<&AdminClient<Asking>, Error> {

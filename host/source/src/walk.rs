@@ -286,9 +286,8 @@ impl Walk {
                 Ok((records, None, Some(path)))
             }
             RecordsAt::Bytes(lines) => {
-                let records = scan_lines(&self.core.scanner, &lines).map_err(|error| {
-                    Error::extractor_output(place, self.extractor.identity(), &lines, &error)
-                })?;
+                let records = scan_lines(&self.core.scanner, &lines)
+                    .map_err(|error| Error::extractor_output(place, self.extractor.identity(), &lines, &error))?;
                 Ok((records, Some(lines.into()), None))
             }
         }

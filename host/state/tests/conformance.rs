@@ -1,6 +1,16 @@
 //! What every store promises, asked of SQLite always and of PostgreSQL where
 //! `DPONE_TEST_POSTGRES=postgres://user:password@host:port/database` names one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use dpone_connections::StateConnection;
 use dpone_model::state::{LEASE_SECONDS, LeaseRequest, STATE_FORMAT, StateStore, StateWrite};
 use dpone_model::{Checkpoint, CursorValue, PipelineName, Report, RunId, Secret, StateKey, Watermark};

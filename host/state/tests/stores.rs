@@ -1,5 +1,15 @@
 //! What is particular to one store: files, addresses, and no store at all.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use dpone_connections::StateConnection;
 use dpone_model::state::{LeaseRequest, StateWrite};
 use dpone_model::{Checkpoint, PipelineName, Report, Retry, RunId, Secret, StateKey};

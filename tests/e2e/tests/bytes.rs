@@ -131,7 +131,11 @@ fn keys_of_every_mode() {
         (
             "keys.hash",
             &[(MERGE, "    mode: incremental_append"), ("mode: unique_key\n", "mode: hash_row\n")],
-            [json!("e1ccb47a8fcb7996a2d2e1d6a9af4e7421aa206314f2da87fcc7f5c4d3ca3a5a"), json!("69d801205005b259c4605a78d31c65c886ac59cdeaad6d16f472031342bd9cc3"), json!("0e1006e52711f338e3f732e410c6b5630cfd5f375b210e1d667fdaeb725f7b65")],
+            [
+                json!("e1ccb47a8fcb7996a2d2e1d6a9af4e7421aa206314f2da87fcc7f5c4d3ca3a5a"),
+                json!("69d801205005b259c4605a78d31c65c886ac59cdeaad6d16f472031342bd9cc3"),
+                json!("0e1006e52711f338e3f732e410c6b5630cfd5f375b210e1d667fdaeb725f7b65"),
+            ],
         ),
         (
             "keys.none",

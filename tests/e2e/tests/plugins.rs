@@ -303,10 +303,15 @@ fn hostile(manifest: String, says: &'static [&'static str]) -> Hostile {
     Hostile { manifest, exit: 12, says }
 }
 
-/// A transform of `hostile-transform` with quick limits.
+/// Long enough for a busy machine, short where running into it is the point.
+fn deadline(behaviour: &str) -> &'static str {
+    if behaviour.contains("endless-loop") { "300ms" } else { "9s" }
+}
+
 fn transform(behaviour: &str) -> String {
     with_transforms(&[&format!(
-        "{{ uses: ./hostile-transform.wasm, with: {{ behaviour: {behaviour} }}, limits: {{ deadline: 300ms }} }}"
+        "{{ uses: ./hostile-transform.wasm, with: {{ behaviour: {behaviour} }}, limits: {{ deadline: {deadline} }} }}",
+        deadline = deadline(behaviour)
     )])
 }
 
@@ -315,12 +320,16 @@ fn liar(lie: &str) -> String {
 }
 
 fn extractor(with: &str) -> String {
-    with_pagination(&format!("{{ uses: ./hostile-extractor.wasm, with: {{ {with} }}, limits: {{ deadline: 300ms }} }}"))
+    with_pagination(&format!(
+        "{{ uses: ./hostile-extractor.wasm, with: {{ {with} }}, limits: {{ deadline: {deadline} }} }}",
+        deadline = deadline(with)
+    ))
 }
 
 fn check(behaviour: &str) -> String {
     with_check(&format!(
-        "{{ uses: ./hostile-check.wasm, with: {{ behaviour: {behaviour} }}, limits: {{ deadline: 300ms }} }}"
+        "{{ uses: ./hostile-check.wasm, with: {{ behaviour: {behaviour} }}, limits: {{ deadline: {deadline} }} }}",
+        deadline = deadline(behaviour)
     ))
 }
 
@@ -396,9 +405,9 @@ fn liars_sleepers_and_files_that_are_no_plugins_are_contained() {
     cases.extend([
         hostile(
             with_transforms(&[
-                "{ uses: ./sleeper.wasm, with: { seconds: 60 }, limits: { deadline: 200ms, wall_clock: 700ms } }",
+                "{ uses: ./sleeper.wasm, with: { seconds: 60 }, limits: { deadline: 1s, wall_clock: 1500ms } }",
             ]),
-            &["DP0310", "700ms", "limits.wall_clock"],
+            &["DP0310", "1.5s", "limits.wall_clock"],
         ),
         hostile(with_transforms(&["{ uses: ./forbidden-import.wasm }"]), &["DP0304", "evil:host/api", "guide.yaml:"]),
         hostile(with_transforms(&["{ uses: ./truncated.wasm }"]), &["DP0302", "truncated.wasm", "guide.yaml:"]),

@@ -15,8 +15,11 @@ pub struct PageServer {
     acceptor: Option<JoinHandle<()>>,
 }
 
+/// What a request's path with its query is answered with.
+type Answer = Box<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
+
 struct Shared {
-    answer: Box<dyn Fn(&str) -> Vec<u8> + Send + Sync>,
+    answer: Answer,
     targets: Mutex<Vec<String>>,
     stopped: AtomicBool,
 }

@@ -47,6 +47,8 @@ fn render(finished: Finished, format: Format) -> Outcome {
         Format::Json => println!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
         // A run that never got an id has nothing to sum up.
         Format::Text | Format::Md if report.run_id.is_empty() => {}
+        // A run that never got an id has nothing to sum up but its error.
+        Format::Text | Format::Md if report.run_id.is_empty() => {}
         Format::Text | Format::Md => println!("{}", summary(&finished)),
     }
     match finished.result {

@@ -2,7 +2,7 @@
 
 crate::codes! { Disk:
     FULL = "DP1001", AfterFix, "the disk is full",
-        "The journal needs room for a whole slice. Free some, or point `--state-dir` elsewhere, then `dpone resume RUN`.";
+        "The journal needs room for a whole slice. Free some, then `dpone resume RUN`.";
     JOURNAL_LIMIT = "DP1002", AfterFix, "the journal reached max_bytes",
         "`journal.max_bytes` ends a run before the disk does. Load a smaller window, or raise it.";
     DAMAGED = "DP1003", AfterFix, "the journal is damaged",
