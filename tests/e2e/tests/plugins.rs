@@ -196,7 +196,7 @@ fn plugins_are_found_pinned_and_of_the_right_kind() {
     run(&workspace, pinned(&sha256)).expect_exit(0);
     assert_eq!(values(&workspace).len(), 30);
 
-    // None of these fetches a page; line 56 is the transform's.
+    // None of these fetches a page; each is told at the line of the transform.
     let pages = stand.page_requests();
     let line = GUIDE.lines().count() + 3;
     let at = format!("guide.yaml:{line}:");
