@@ -203,7 +203,7 @@ pub enum Topic {
 #[derive(Debug, Args)]
 pub struct TopicRead {
     pub topic: String,
-    /// The Kafka connection's id; a profile with only one needs none
+    /// The Kafka connection's id
     #[arg(long, value_name = "ID", default_value = "kafka_cluster")]
     pub connection: String,
     /// Stop after this many messages

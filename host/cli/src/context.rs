@@ -43,18 +43,28 @@ pub fn request(common: &Common, manifest: &ManifestArgs, window: &WindowArgs) ->
     }
 }
 
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            // Where it cannot be awaited, Ctrl-C is the way to stop.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
 /// Ends the run cleanly on the first Ctrl-C or SIGTERM; a second one ends the process.
 pub fn stop_on_signal(cancel: &Cancel) {
     let cancel = cancel.clone();
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-            return;
-        };
         for second in [false, true] {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
+            stopped().await;
             if second {
                 std::process::exit(dpone_model::Exit::Interrupted as i32);
             }

@@ -67,8 +67,7 @@ pub async fn up(common: &Common) -> Outcome {
     println!("try           kcat -b {} -C -t dwh.orders", services.bootstrap_servers());
     if !services.joined() {
         println!("Ctrl-C ends both");
-        // Either signal is the way to stop; where none can be awaited there is nothing to wait for.
-        let _ = tokio::signal::ctrl_c().await;
+        crate::context::stopped().await;
     }
     *SERVICES.lock().await = Some(services);
     Ok(Exit::Ok)

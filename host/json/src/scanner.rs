@@ -19,6 +19,7 @@ pub struct Scanner {
     /// Of all names that scans added, so that a server cannot fill the memory with long ones.
     name_bytes: usize,
     shape: Shape,
+    masks_excerpts: bool,
 }
 
 /// What a page has at the records path.
@@ -44,6 +45,18 @@ impl Scanner {
 
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// From now on [`Scanner::excerpt`] hides letters and digits: the rows are not to be quoted.
+    pub fn mask_excerpts(&mut self) {
+        self.masks_excerpts = true;
+    }
+
+    /// What stands around `offset`, for a message about these bytes; masked, only the punctuation.
+    pub fn excerpt(&self, body: &[u8], offset: usize) -> String {
+        let text = crate::excerpt(body, offset);
+        let masked = |c: char| if c.is_alphanumeric() { 'x' } else { c };
+        if self.masks_excerpts { text.chars().map(masked).collect() } else { text }
     }
 
     pub fn names_mut(&mut self) -> &mut Names {

@@ -59,7 +59,7 @@ impl Failure for Error {
             }
             Self::TooManyDuplicates { .. } => "use `duplicate_policy: allow`, or load a smaller window",
             Self::CannotJudgeBefore { .. } => "remove `when`, or set `when: after_delivery`",
-            Self::Scratch { is_full: true, .. } => "free some space under `--state-dir`, then resume the run",
+            Self::Scratch { is_full: true, .. } => "free some space under `.dpone`, then resume the run",
             _ => return None,
         };
         Some(hint.to_owned())

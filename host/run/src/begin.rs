@@ -19,6 +19,7 @@ use dpone_quality::{Duplicates, Judge, Sets};
 use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
 use dpone_source::{BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, Walk, WalkConfig, client_config};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 const USER_AGENT: &str = concat!("dpone/", env!("CARGO_PKG_VERSION"));
 
@@ -34,23 +35,35 @@ pub async fn extract(
 ) -> Result<Extract, Report> {
     let (writer, resume) = match journal {
         Some(journal) => {
-            let from = resume_from(&journal.reader)?;
-            (journal.writer, Some(from))
+            journal.refuse_other_target(plan)?;
+            // A run that stopped before its first page starts as it would have started then.
+            let from = match journal.reader.pages() {
+                0 => earlier_cursor(opened, plan),
+                _ => Some(resume_from(&journal.reader)?),
+            };
+            (journal.writer, from)
         }
-        None => (create_journal(opened, request)?, earlier_cursor(opened, plan)),
+        None => (create_journal(opened, request, plan)?, earlier_cursor(opened, plan)),
     };
     session.resumable = true;
-    let scanner: SharedScanner = Arc::new(Mutex::new(Scanner::new()));
+    let mut scanner = Scanner::new();
+    if !opened.shows_values() {
+        scanner.mask_excerpts();
+    }
+    let scanner: SharedScanner = Arc::new(Mutex::new(scanner));
     let mut work = page_work(opened, plan, &scanner, &writer).await?;
-    let complete = writer.progress().extracted;
     for page in 1..=writer.reader().pages() as u64 {
         let entry = writer.reader().read(page)?;
         work.replay(&entry).await?;
         session.count_page(&entry);
     }
-    let walk = walk(host, opened, plan, &scanner, resume).await?;
+    let complete = writer.progress().extracted || work.filter.is_past_end();
+    let mut walk = walk(host, opened, plan, &scanner, resume).await?;
+    if complete && !walk.truncated() {
+        walk.stop();
+    }
     let delivered_before = writer.progress().delivered_through;
-    Ok(Extract { walk, work, writer, complete, delivered_before })
+    Ok(Extract { walk, work, writer, complete, delivered_before, marked: Instant::now() })
 }
 
 /// The run's producer.
@@ -147,7 +160,7 @@ fn earlier_cursor(opened: &Opened, plan: &SlicePlan) -> Option<ResumeFrom> {
     ResumeFrom::response_cursor(cursor)
 }
 
-fn create_journal(opened: &Opened, request: &Request) -> Result<Writer, Report> {
+fn create_journal(opened: &Opened, request: &Request, plan: &SlicePlan) -> Result<Writer, Report> {
     let local = &opened.resolved.local;
     let journals = Journals::open(opened.folders.below("journal")?);
     // Old journals hold production data; each run lets go of those that nobody will resume.
@@ -162,6 +175,9 @@ fn create_journal(opened: &Opened, request: &Request) -> Result<Writer, Report> 
         manifest_file: local.manifest.origin.file.clone(),
         manifest_sha256: local.manifest.origin.sha256.clone(),
         resolved: serde_json::json!({
+            "fingerprint": plan.fingerprint.digest,
+            "topic": plan.topic.name,
+            "topic_id": plan.topic.topic_id,
             "source": opened.resolved.http.origin_note,
             "target": opened.resolved.kafka.origin_note,
             "state": opened.state.describe(),

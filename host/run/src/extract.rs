@@ -17,6 +17,7 @@ use dpone_quality::{Duplicates, Judge};
 use dpone_sink::{KeyEncoder, SizeCheck, check_sizes};
 use dpone_source::{BoundaryFilter, Page, SharedScanner, Walk};
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 /// The pages of one slice as they come, and everything that watches them.
 pub struct Extract {
@@ -27,6 +28,8 @@ pub struct Extract {
     pub complete: bool,
     /// Pages that an earlier attempt of this run got acknowledged whole.
     pub delivered_before: u64,
+    /// When H last wrote down how far the broker has acknowledged.
+    pub marked: Instant,
 }
 
 /// What is done to a page while it is warm.
@@ -199,7 +202,7 @@ impl PageWork {
         let mut records = Records::default();
         let mut scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
         scanner.scan_ndjson(output, &mut records).map_err(|error| {
-            let excerpt = dpone_json::excerpt(output, error.offset);
+            let excerpt = scanner.excerpt(output, error.offset);
             let message = format!("page {}: {error} near `{excerpt}`", place.page);
             match plugin {
                 Some(plugin) => Report::new(&codes::plugin::BAD_OUTPUT, message).at(plugin),

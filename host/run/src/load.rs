@@ -41,6 +41,7 @@ pub enum Delivery {
 /// What the worker gives back, in any case.
 struct Done {
     writer: Writer,
+    marked: Instant,
     delivery: Delivery,
     result: Result<(), Report>,
 }
@@ -53,7 +54,7 @@ pub async fn load(
     publisher: Publisher,
     judged: Judged,
 ) -> Result<Loaded, Report> {
-    let Extract { walk, work, writer, complete, delivered_before } = extract;
+    let Extract { walk, work, writer, complete, delivered_before, marked } = extract;
     let total = session.counts.extracted.saturating_sub(session.counts.filtered);
     let worker = Worker {
         reader: writer.reader(),
@@ -62,7 +63,7 @@ pub async fn load(
         judged: Arc::new(judged),
         total,
         events: session.events.clone(),
-        marked: Instant::now(),
+        marked,
     };
     let earlier = worker.messages_through(delivered_before)?;
     let done = tokio::task::spawn_blocking(move || worker.run()).await.map_err(|cause| bug(&cause))?;
@@ -72,23 +73,36 @@ pub async fn load(
     };
     session.counts.published = earlier + published;
     session.counts.acknowledged = earlier + acknowledged;
-    if let (Some(artifact), Delivery::Done(report)) = (&session.artifact, &done.delivery) {
-        artifact.write("delivery.json", report)?;
+    if let Delivery::Done(report) = &done.delivery {
+        write_report(session, report);
     }
-    let extract = Extract { walk, work, writer: done.writer, complete, delivered_before };
+    let extract = Extract { walk, work, writer: done.writer, complete, delivered_before, marked: done.marked };
     // A stop that was asked for explains the failure better than the messages left over.
     done.result.map_err(|report| session.cancel.check().err().unwrap_or(report))?;
     Ok(Loaded { extract, delivery: done.delivery })
 }
 
-/// Waits for what a publisher still has under way, after a failure elsewhere.
-pub async fn settle(session: &mut Session, publisher: Publisher) {
+/// Waits for what a publisher still has under way after a streamed slice failed between two pages,
+/// so that it is accounted for and a resumed run does not send it again.
+pub async fn settle(session: &mut Session, extract: &mut Extract, publisher: Publisher) {
     let (published, acknowledged) = publisher.counts();
     let Ok(report) = tokio::task::spawn_blocking(move || publisher.finish()).await else { return };
     session.counts.published += report.published.saturating_sub(published);
     session.counts.acknowledged += report.acknowledged.saturating_sub(acknowledged);
-    if let Some(Err(error)) = session.artifact.as_ref().map(|artifact| artifact.write("delivery.json", &report)) {
-        tracing::warn!(%error, "delivery.json could not be written");
+    write_report(session, &report);
+    let through = report.acknowledged_through;
+    let marked = extract.writer.seal().and_then(|()| {
+        extract.writer.mark(|progress| progress.delivered_through = progress.delivered_through.max(through))
+    });
+    if let Err(error) = marked {
+        session.warn(format!("the journal does not know what was delivered: {error}"));
+    }
+}
+
+/// An artifact that cannot be written must not hide what became of the messages.
+fn write_report(session: &mut Session, report: &DeliveryReport) {
+    if let Some(Err(error)) = session.artifact.as_ref().map(|artifact| artifact.write("delivery.json", report)) {
+        session.warn(format!("delivery.json could not be written: {error}"));
     }
 }
 
@@ -98,7 +112,7 @@ impl Worker {
         if let Ok(()) = result
             && !self.judged.is_last
         {
-            return Done { writer: self.writer, delivery: Delivery::Open(self.publisher), result };
+            return Done { writer: self.writer, marked: self.marked, delivery: Delivery::Open(self.publisher), result };
         }
         let report = self.publisher.finish();
         let through = report.acknowledged_through;
@@ -110,7 +124,7 @@ impl Worker {
         if result.is_ok() {
             result = report.check().and_then(|()| marked.map_err(Report::from));
         }
-        Done { writer: self.writer, delivery: Delivery::Done(report), result }
+        Done { writer: self.writer, marked: self.marked, delivery: Delivery::Done(report), result }
     }
 
     /// Messages of the pages up to `delivered`.
@@ -140,6 +154,10 @@ impl Worker {
             return Ok(());
         }
         self.marked = Instant::now();
+        // What was delivered is never more than what is durable here.
+        if self.writer.progress().sealed_pages < self.reader.pages() as u64 {
+            self.writer.seal()?;
+        }
         let (published, acknowledged) = self.publisher.counts();
         let through = self.publisher.acknowledged_through();
         self.writer.mark(|progress| {

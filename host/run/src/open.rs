@@ -124,6 +124,11 @@ pub async fn open_state(resolved: &Resolved) -> Result<Arc<dyn StateStore>, Repo
 }
 
 impl Opened {
+    /// Whether messages may quote values of rows: under `local`, or where the manifest says so.
+    pub fn shows_values(&self) -> bool {
+        self.resolved.is_local || self.resolved.local.manifest.values_shown
+    }
+
     /// The plugins with what each has cost so far, as the artifact shows them.
     pub fn plugin_reports(&self, extract: &Extract) -> Vec<PluginReport> {
         let extractors =

@@ -12,9 +12,11 @@ use crate::open::{self, Opened};
 use crate::planning::{self, SlicePlan};
 use crate::resolve::{self, Host, Request};
 use crate::session::Session;
+use crate::stage::Judged;
 use crate::{begin, load, resume as again, stage, verify};
 use dpone_manifest::Staging;
 use dpone_model::{Report, RunId};
+use dpone_plan::SchemaPlan;
 use dpone_sink::Publisher;
 use std::path::PathBuf;
 
@@ -74,48 +76,29 @@ async fn slice(
     plan: SlicePlan,
     journal: Option<again::Reopened>,
 ) -> Result<(), Report> {
-    let extract = session
+    let mut extract = session
         .step(Step::Pull, async |session| begin::extract(session, host, request, opened, &plan, journal).await)
         .await?;
-    let mut publisher = None;
-    let result = batches(session, opened, plan, extract, &mut publisher).await;
-    if let Some(publisher) = publisher {
-        // A streamed slice that failed between two pages: what was handed over is still accounted for.
-        load::settle(session, publisher).await;
-    }
-    result
-}
-
-async fn batches(
-    session: &mut Session,
-    opened: &Opened,
-    plan: SlicePlan,
-    mut extract: Extract,
-    publisher: &mut Option<Publisher>,
-) -> Result<(), Report> {
-    let limit = (opened.resolved.local.manifest.source.staging == Staging::None).then_some(1);
-    let values_shown = opened.resolved.is_local || opened.resolved.local.manifest.values_shown;
+    let mut publisher: Option<Publisher> = None;
     let mut first = extract.delivered_before + 1;
     loop {
-        let pulled = session.step(Step::Pull, async |session| extract.pull(session, limit).await).await;
-        session.report.plugins = opened.plugin_reports(&extract);
-        pulled?;
-        let pages = first..=extract.writer.reader().pages() as u64;
-        first = pages.end() + 1;
-        let described = session.step(Step::Describe, async |_| Ok(stage::describe(&extract, pages))).await?;
-        let known = &opened.row.checkpoint.schema;
-        let schema = session
-            .step(Step::Evolve, async |session| stage::evolve(session, known, &described, &extract, values_shown))
-            .await?;
-        let judged =
-            session.step(Step::Stage, async |session| stage::stage(session, &mut extract, described).await).await?;
+        let (schema, judged) = match batch(session, opened, &mut extract, first).await {
+            Ok(batch) => batch,
+            Err(report) => {
+                if let Some(publisher) = publisher {
+                    load::settle(session, &mut extract, publisher).await;
+                }
+                return Err(report);
+            }
+        };
+        first = judged.pages.end() + 1;
         let sending = publisher.take().map_or_else(|| begin::publisher(session, opened, &plan), Ok)?;
         let loaded =
             session.step(Step::Load, async |session| load::load(session, extract, sending, judged).await).await?;
         extract = loaded.extract;
         let delivered = match loaded.delivery {
             Delivery::Open(open) => {
-                *publisher = Some(open);
+                publisher = Some(open);
                 continue;
             }
             Delivery::Done(report) => report,
@@ -130,4 +113,24 @@ async fn batches(
             })
             .await;
     }
+}
+
+/// D to G: what is to be published next, judged.
+async fn batch(
+    session: &mut Session,
+    opened: &Opened,
+    extract: &mut Extract,
+    first: u64,
+) -> Result<(SchemaPlan, Judged), Report> {
+    let limit = (opened.resolved.local.manifest.source.staging == Staging::None).then_some(1);
+    let pulled = session.step(Step::Pull, async |session| extract.pull(session, limit).await).await;
+    session.report.plugins = opened.plugin_reports(extract);
+    pulled?;
+    let pages = first..=extract.writer.reader().pages() as u64;
+    let described = session.step(Step::Describe, async |_| Ok(stage::describe(extract, pages))).await?;
+    let (known, shown) = (&opened.row.checkpoint.schema, opened.shows_values());
+    let schema =
+        session.step(Step::Evolve, async |session| stage::evolve(session, known, &described, extract, shown)).await?;
+    let judged = session.step(Step::Stage, async |session| stage::stage(session, extract, described).await).await?;
+    Ok((schema, judged))
 }

@@ -5,7 +5,7 @@ use crate::open::{self, Opened};
 use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Request, Resolved};
 use crate::session::Session;
-use dpone_manifest::Mode;
+use dpone_manifest::{Manifest, Mode};
 use dpone_model::state::StateRow;
 use dpone_model::target::{TargetReader, TopicDescription};
 use dpone_model::{CursorValue, Report, codes};
@@ -70,6 +70,10 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
     let topic = opened.kafka.ensure_topic(opened.resolved.is_local).await?;
     // A topic that is made anew is not the one that earlier runs filled.
     dpone_plan::judge_strategy(manifest, Some(&topic), earlier)?;
+    if advances_state(request) && skips_rows(&window, &opened.row, manifest) {
+        session
+            .warn("the window starts above what is loaded, and state will move: the rows between are not loaded later");
+    }
     Ok(SlicePlan {
         keeps_cursor: manifest.sink.strategy.mode == Mode::CursorIncremental && boundary.field.is_none(),
         boundary,
@@ -159,6 +163,17 @@ fn window(request: &Request) -> Result<Window, Report> {
 
 fn advances_state(request: &Request) -> bool {
     !request.is_window() || request.advance_state
+}
+
+/// Whether the window's lower bound lies above the watermark, or above `start` where there is none.
+fn skips_rows(window: &Window, row: &StateRow, manifest: &Manifest) -> bool {
+    let start = manifest.source.incremental.as_ref().and_then(|incremental| incremental.start.as_ref());
+    let loaded = row.checkpoint.watermark.as_ref().map(|watermark| &watermark.value).or(start);
+    match (&window.from, loaded) {
+        (Some(from), Some(loaded)) => from.compare(loaded) == Some(std::cmp::Ordering::Greater),
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
 }
 
 fn creates(resolved: &Resolved) -> bool {

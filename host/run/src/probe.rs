@@ -4,11 +4,17 @@ use crate::folders::Folders;
 use crate::open::open_state;
 use crate::plugins;
 use crate::resolve::{self, Host, Needs, Request, Resolved};
-use dpone_egress::Client;
+use dpone_connections::Resolver;
+use dpone_egress::{Client, ClientConfig, RetryPolicy};
+use dpone_manifest::{ConnectionRef, ConnectionType};
 use dpone_model::Report;
+use dpone_model::http::HttpRequest;
 use dpone_source::{SinglePage, WalkConfig, client_config};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// How long one service may take to answer `doctor`.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// One thing that was tried.
 pub struct Probe {
@@ -41,6 +47,7 @@ pub async fn doctor(host: &Host, profile: Option<&str>, builtins: &[(&str, &[u8]
         Ok(resolver) => {
             let defined = resolver.list(&[]).map(|listed| format!("{} connections defined", listed.len()));
             probes.push(Probe { name, result: defined });
+            probes.extend(self::defined(&resolver).await);
             if resolver.profile().extends_local() {
                 probes.extend(local(&resolver).await);
             }
@@ -49,25 +56,70 @@ pub async fn doctor(host: &Host, profile: Option<&str>, builtins: &[(&str, &[u8]
     probes
 }
 
-async fn local(resolver: &dpone_connections::Resolver) -> Vec<Probe> {
-    let reference = dpone_manifest::ConnectionRef {
-        id: "doctor".to_owned(),
-        via: dpone_manifest::ConnectionType::Env,
+async fn local(resolver: &Resolver) -> Vec<Probe> {
+    let broker = named_kafka(resolver, "doctor").await;
+    let api = match resolver.http(&reference("doctor")).await {
+        Ok(connection) => Ok(connection.base_url.map_or_else(String::new, |url| url.to_string())),
+        Err(report) => Err(report),
+    };
+    vec![Probe { name: "local broker".to_owned(), result: broker }, Probe { name: "demo API".to_owned(), result: api }]
+}
+
+/// What the profile itself defines. State connections are opened by `connections test`, which knows
+/// the manifest's table.
+async fn defined(resolver: &Resolver) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    for listed in resolver.list(&[]).unwrap_or_default() {
+        let result = match listed.kind {
+            "kafka" => named_kafka(resolver, &listed.id).await,
+            "http" => named_http(resolver, &listed.id).await,
+            kind => Ok(format!("{kind}, {}", listed.origin_note)),
+        };
+        probes.push(Probe { name: listed.id, result });
+    }
+    probes
+}
+
+fn reference(id: &str) -> ConnectionRef {
+    ConnectionRef {
+        id: id.to_owned(),
+        via: ConnectionType::Env,
         vault_mount_point: None,
         vault_path: None,
         connection_file: None,
+    }
+}
+
+async fn named_kafka(resolver: &Resolver, id: &str) -> Result<String, Report> {
+    let connection = resolver.kafka(&reference(id)).await?;
+    dpone_sink::probe(&connection, ANSWER_WITHIN).await.map(|probe| probe.brokers.join(", "))
+}
+
+/// Whether anything answers at the base URL; which status it has there says nothing about the API.
+async fn named_http(resolver: &Resolver, id: &str) -> Result<String, Report> {
+    let connection = resolver.http(&reference(id)).await?;
+    let Some(url) = connection.base_url else { return Ok("has no base_url".to_owned()) };
+    let client = Client::new(ClientConfig {
+        own_origin: url.clone(),
+        allow_origins: Vec::new(),
+        allow_private: true,
+        connect_timeout: ANSWER_WITHIN,
+        read_timeout: ANSWER_WITHIN,
+        total_timeout: ANSWER_WITHIN,
+        retry: RetryPolicy { max_attempts: 1, ..RetryPolicy::default() },
+        ca_pem: connection.ca_pem,
+        user_agent: "dpone-doctor".to_owned(),
+    })?;
+    let request = HttpRequest {
+        method: "GET".to_owned(),
+        url: url.to_string(),
+        headers: Vec::new(),
+        body: None,
+        credentials: Vec::new(),
+        max_body_bytes: 1 << 20,
     };
-    let broker = match resolver.kafka(&reference).await {
-        Ok(connection) => {
-            dpone_sink::probe(&connection, Duration::from_secs(10)).await.map(|probe| probe.brokers.join(", "))
-        }
-        Err(report) => Err(report),
-    };
-    let api = resolver
-        .http(&reference)
-        .await
-        .map(|connection| connection.base_url.map_or_else(String::new, |url| url.to_string()));
-    vec![Probe { name: "local broker".to_owned(), result: broker }, Probe { name: "demo API".to_owned(), result: api }]
+    let answer = client.send_any_status(request).await?;
+    Ok(format!("{} answers ({})", answer.url, answer.status))
 }
 
 async fn components(host: &Host, builtins: &[(&str, &[u8])]) -> Result<String, Report> {

@@ -1,6 +1,7 @@
 //! `dpone resume`: a stopped run's journal, and the request that it was started with.
 
 use crate::folders::Folders;
+use crate::planning::SlicePlan;
 use crate::plugins::Plugin;
 use crate::resolve::{Host, Request};
 use dpone_journal::{Head, Journals, Limits, Reader, Writer};
@@ -88,6 +89,28 @@ impl Reopened {
             self.head.run_id, self.head.revision
         );
         Err(Report::new(&codes::state::CONFLICT, message).hint("start a new run: another one has completed since"))
+    }
+
+    /// Pages that were acknowledged elsewhere are not in this topic, and a cursor of another source
+    /// is not this one's.
+    pub fn refuse_other_target(&self, plan: &SlicePlan) -> Result<(), Report> {
+        let now = serde_json::json!({
+            "fingerprint": plan.fingerprint.digest,
+            "topic": plan.topic.name,
+            "topic_id": plan.topic.topic_id,
+        });
+        let names = ["fingerprint", "topic", "topic_id"];
+        let changed: Vec<&str> = names.into_iter().filter(|name| self.head.resolved[*name] != now[*name]).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "run {} was started for another source or target: {} differs",
+            self.head.run_id,
+            changed.join(", ")
+        );
+        Err(Report::new(&codes::state::FINGERPRINT, message)
+            .hint("resume it with the profile and variables that it was started with, or start a new run"))
     }
 
     /// A journal too old for the source's cursors is not resumed.

@@ -8,11 +8,12 @@ use crate::planning::SlicePlan;
 use crate::session::Session;
 use crate::stage::check_counts;
 use dpone_journal::Bodies;
-use dpone_manifest::Keep;
+use dpone_manifest::{Keep, Order};
 use dpone_model::state::StateWrite;
-use dpone_model::{Checkpoint, Report};
+use dpone_model::{Checkpoint, Report, Watermark};
 use dpone_plan::SchemaPlan;
 use dpone_sink::DeliveryReport;
+use dpone_source::BoundaryFilter;
 
 /// I's result. Appending needs nothing that could not be undone: what is published is the truth.
 pub struct Finalization {
@@ -58,6 +59,9 @@ pub async fn advance(
 ) -> Result<(), Report> {
     let Verified { _gate } = verified;
     if plan.advances_state {
+        if !covers_boundary(opened, plan, &extract) {
+            session.warn("the walk ended at a page limit, so the watermark stays: later pages may hold older rows");
+        }
         let checkpoint = next_checkpoint(opened, plan, schema, &extract);
         failpoint::hit('K', "before");
         let write = StateWrite {
@@ -87,12 +91,31 @@ pub async fn advance(
     Ok(())
 }
 
+/// Pages need not be sorted: what was not fetched may lie below the greatest value that was seen.
+/// Who asks for `--max-pages` with `--advance-state` has decided that it does not.
+fn covers_boundary(opened: &Opened, plan: &SlicePlan, extract: &Extract) -> bool {
+    let incremental = opened.resolved.local.manifest.source.incremental.as_ref();
+    let is_ascending = incremental.is_some_and(|incremental| incremental.order == Some(Order::Ascending));
+    is_ascending || incremental.is_none() || plan.window.max_pages.is_some() || !extract.walk.truncated()
+}
+
+/// A window of the past does not move the watermark back.
+fn is_behind(new: &Watermark, earlier: Option<&Watermark>) -> bool {
+    earlier.is_some_and(|earlier| {
+        new.field == earlier.field && new.value.compare(&earlier.value) == Some(std::cmp::Ordering::Less)
+    })
+}
+
 fn next_checkpoint(opened: &Opened, plan: &SlicePlan, schema: SchemaPlan, extract: &Extract) -> Checkpoint {
     let earlier = &opened.row.checkpoint;
     let manifest = &opened.resolved.local.manifest;
     Checkpoint {
         // A run that saw no row keeps the watermark that it started from.
-        watermark: extract.work.filter.watermark().or_else(|| earlier.watermark.clone()),
+        watermark: Some(&extract.work.filter)
+            .filter(|_| covers_boundary(opened, plan, extract))
+            .and_then(BoundaryFilter::watermark)
+            .filter(|new| !is_behind(new, earlier.watermark.as_ref()))
+            .or_else(|| earlier.watermark.clone()),
         response_cursor: extract
             .walk
             .response_cursor()

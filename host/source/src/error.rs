@@ -1,6 +1,6 @@
 //! What a source can give that is no page, and what an extractor may not ask for.
 
-use dpone_json::{Found, ScanError, ScanErrorKind, excerpt};
+use dpone_json::{Found, ScanError, ScanErrorKind};
 use dpone_model::codes::{connection, internal, manifest, plugin, quality, source};
 use dpone_model::plugin::Identity;
 use dpone_model::{Code, Failure, Kind, PagePlace, Place};
@@ -52,11 +52,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// An error of a scan, with the page around it.
-    pub(crate) fn scan(page: &PagePlace, body: &[u8], error: ScanError) -> Self {
+    /// An error of a scan; `near` is what stands around it.
+    pub(crate) fn scan(page: &PagePlace, near: &str, error: ScanError) -> Self {
         let message = match &error.kind {
             ScanErrorKind::Syntax(what) => {
-                format!("the page is not JSON: {what}, near `{}`", excerpt(body, error.offset))
+                format!("the page is not JSON: {what}, near `{near}`")
             }
             ScanErrorKind::NotAnObject(kind) => format!("a record is {}, not an object", kind_text(*kind)),
             _ => error.to_string(),
@@ -71,17 +71,13 @@ impl Error {
     }
 
     /// An error of a scan in what an extractor gave as the page's records.
-    pub(crate) fn extractor_output(page: &PagePlace, extractor: &Identity, lines: &[u8], error: &ScanError) -> Self {
+    pub(crate) fn extractor_output(page: &PagePlace, extractor: &Identity, near: &str, error: &ScanError) -> Self {
         let plugin = Place::Plugin {
             name: extractor.name.clone(),
             version: extractor.version.clone(),
             sha256: extractor.sha256.get(..12).unwrap_or_default().to_owned(),
         };
-        Self::ExtractorOutput {
-            page: page.page,
-            plugin,
-            message: format!("{error} near `{}`", excerpt(lines, error.offset)),
-        }
+        Self::ExtractorOutput { page: page.page, plugin, message: format!("{error} near `{near}`") }
     }
 
     /// What was found at the records path in the place of records; `None` for records.

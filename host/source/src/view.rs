@@ -125,7 +125,7 @@ pub fn rescan(
     records_path: Option<&str>,
 ) -> Result<Records, Report> {
     let Some(path) = records_path else {
-        return Ok(scan_lines(scanner, body).map_err(|error| Error::scan(place, body, error))?);
+        return Ok(scan_lines(scanner, body).map_err(|error| scan_error(scanner, place, body, error))?);
     };
     let scanned = scan(scanner, place, body, path)?;
     match Error::not_records(place, path, &scanned.found) {
@@ -140,10 +140,15 @@ pub(crate) fn scan_lines(scanner: &SharedScanner, lines: &[u8]) -> Result<Record
     lock(scanner).scan_ndjson(lines, &mut records).map(|()| records)
 }
 
+fn scan_error(scanner: &SharedScanner, place: &PagePlace, body: &[u8], error: ScanError) -> Error {
+    let near = lock(scanner).excerpt(body, error.offset);
+    Error::scan(place, &near, error)
+}
+
 fn scan(scanner: &SharedScanner, place: &PagePlace, body: &[u8], path: &str) -> Result<Scanned, Error> {
     let mut records = Records::default();
     let scanned = lock(scanner).scan(body, &Path::parse(path), &mut records);
-    let found = scanned.map_err(|error| Error::scan(place, body, error))?;
+    let found = scanned.map_err(|error| scan_error(scanner, place, body, error))?;
     Ok(Scanned { path: path.to_owned(), found, records })
 }
 

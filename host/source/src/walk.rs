@@ -286,8 +286,10 @@ impl Walk {
                 Ok((records, None, Some(path)))
             }
             RecordsAt::Bytes(lines) => {
-                let records = scan_lines(&self.core.scanner, &lines)
-                    .map_err(|error| Error::extractor_output(place, self.extractor.identity(), &lines, &error))?;
+                let records = scan_lines(&self.core.scanner, &lines).map_err(|error| {
+                    let near = crate::lock(&self.core.scanner).excerpt(&lines, error.offset);
+                    Error::extractor_output(place, self.extractor.identity(), &near, &error)
+                })?;
                 Ok((records, Some(lines.into()), None))
             }
         }

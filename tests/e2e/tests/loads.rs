@@ -36,8 +36,48 @@ fn streaming_publishes_each_row_once_and_what_came_before_a_failure() {
     workspace.dpone(&["run", "guide.yaml", "--profile", "test"]).expect_exit(20);
     assert_eq!(workspace.topic("dwh.orders", "test").len(), 20, "two pages were out");
     stand.misbehave(vec![]);
+    workspace.dpone(&["resume", &last_run(&workspace), "--profile", "test"]).expect_exit(0);
+    assert_eq!(workspace.topic("dwh.orders", "test").len(), 30, "acknowledged pages were not sent again");
+}
+
+/// The id of the run that was started last.
+fn last_run(workspace: &Workspace) -> String {
+    let runs = workspace.dpone(&["journal", "list", "--format", "json"]).json();
+    runs.as_array().unwrap().last().unwrap()["run_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_run_is_not_resumed_into_another_topic() {
+    let stand = stand(0);
+    let mut workspace = stand.workspace();
+    workspace.set("TOPIC", "dwh.first");
+    // The last check judges after delivery and fails, so that every message is out and state is not moved.
+    let edits = [
+        ("topic: dwh.orders", "topic: \"${TOPIC}\""),
+        ("- type: min_rows", "- type: min_rows\n      when: after_delivery"),
+        ("threshold: 1", "threshold: 31"),
+    ];
+    workspace.write("guide.yaml", edited(&edits));
+    workspace.dpone(&["run", "guide.yaml", "--profile", "test"]).expect_exit(30);
+    assert_eq!(workspace.topic("dwh.first", "test").len(), 30);
+    workspace.set("TOPIC", "dwh.second");
+    let run = last_run(&workspace);
+    workspace.dpone(&["resume", &run, "--profile", "test"]).expect_exit(31).expect_error(&["DP0803", "topic"]);
+}
+
+#[test]
+fn a_window_of_the_past_does_not_move_the_watermark_back() {
+    let stand = stand(0);
+    let workspace = stand.workspace();
     run(&workspace);
-    assert_eq!(workspace.topic("dwh.orders", "test").len(), 50, "state had not moved: all 30 rows came again");
+    let watermark = || {
+        let state = workspace.dpone(&["state", "show", "guide.yaml", "--profile", "test", "--format", "json"]).json();
+        (state["revision"].clone(), state["checkpoint"]["watermark"]["value"].clone())
+    };
+    let (_, before) = watermark();
+    let window = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T00:01:00Z", "--advance-state"];
+    workspace.dpone(&[&["run", "guide.yaml", "--profile", "test"], &window[..]].concat()).expect_exit(0);
+    assert_eq!(watermark(), (json!(2), before));
 }
 
 #[test]
@@ -103,6 +143,21 @@ fn cursor_incremental_goes_on_from_the_last_page() {
     let state = workspace.dpone(&["state", "show", "guide.yaml", "--profile", "test", "--format", "json"]).json();
     assert_eq!(state["revision"], json!(2));
     assert!(state["checkpoint"]["response_cursor"].is_string());
+}
+
+#[test]
+fn a_walk_that_stops_at_a_page_limit_does_not_move_the_watermark() {
+    let stand = stand(0);
+    let workspace = stand.workspace();
+    let limit = "cursor_param: cursor\n      max_pages: 2\n      on_max_pages: stop";
+    workspace.write("guide.yaml", edited(&[("cursor_param: cursor", limit)]));
+    let ran = workspace.dpone(&["run", "guide.yaml", "--profile", "test"]);
+    ran.expect_exit(0).expect_error(&["the watermark stays"]);
+    let state = workspace.dpone(&["state", "show", "guide.yaml", "--profile", "test", "--format", "json"]).json();
+    assert!(state["checkpoint"]["watermark"].is_null(), "{state}");
+    workspace.write("guide.yaml", GUIDE);
+    run(&workspace);
+    assert_eq!(workspace.topic("dwh.orders", "test").len(), 20 + 30, "no row of the third page is lost");
 }
 
 #[test]
