@@ -100,7 +100,8 @@ impl Reopened {
             "topic_id": plan.topic.topic_id,
         });
         let names = ["fingerprint", "topic", "topic_id"];
-        let changed: Vec<&str> = names.into_iter().filter(|name| self.head.resolved[*name] != now[*name]).collect();
+        let changed: Vec<&str> =
+            names.into_iter().filter(|name| self.head.resolved.get(*name) != now.get(*name)).collect();
         if changed.is_empty() {
             return Ok(());
         }
