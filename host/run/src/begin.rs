@@ -10,7 +10,7 @@ use crate::resume::Reopened;
 use crate::session::Session;
 use crate::stage::bug;
 use dpone_egress::Client;
-use dpone_journal::{Head, Journals, Limits, PurgeFilter, Reader, Writer};
+use dpone_journal::{Head, Journals, Limits, PageEntry, PurgeFilter, Writer};
 use dpone_json::Scanner;
 use dpone_manifest::DuplicatePolicy;
 use dpone_model::plugin::Extractor;
@@ -33,17 +33,12 @@ pub async fn extract(
     plan: &SlicePlan,
     journal: Option<Reopened>,
 ) -> Result<Extract, Report> {
-    let (writer, resume) = match journal {
+    let writer = match journal {
         Some(journal) => {
             journal.refuse_other_target(plan)?;
-            // A run that stopped before its first page starts as it would have started then.
-            let from = match journal.reader.pages() {
-                0 => earlier_cursor(opened, plan),
-                _ => Some(resume_from(&journal.reader)?),
-            };
-            (journal.writer, from)
+            journal.writer
         }
-        None => (create_journal(opened, request, plan)?, earlier_cursor(opened, plan)),
+        None => create_journal(opened, request, plan)?,
     };
     session.resumable = true;
     let mut scanner = Scanner::new();
@@ -52,10 +47,16 @@ pub async fn extract(
     }
     let scanner: SharedScanner = Arc::new(Mutex::new(scanner));
     let mut work = page_work(opened, plan, &scanner, &writer).await?;
-    for page in 1..=writer.reader().pages() as u64 {
-        let entry = writer.reader().read(page)?;
+    // A run without a journalled page starts where its state says, also when it is resumed.
+    let reader = writer.reader();
+    let mut resume = if reader.pages() == 0 { earlier_cursor(opened, plan) } else { Some(ResumeFrom::default()) };
+    for page in 1..=reader.pages() as u64 {
+        let entry = reader.read(page)?;
         work.replay(&entry).await?;
         session.count_page(&entry);
+        if let Some(from) = &mut resume {
+            go_on_after(from, entry);
+        }
     }
     let complete = writer.progress().extracted || work.filter.is_past_end();
     let mut walk = walk(host, opened, plan, &scanner, resume).await?;
@@ -142,16 +143,12 @@ async fn walk(
     })
 }
 
-fn resume_from(reader: &Reader) -> Result<ResumeFrom, Report> {
-    let mut from = ResumeFrom::default();
-    for page in 1..=reader.pages() as u64 {
-        let entry = reader.read(page)?;
-        from.empty_pages = if entry.index.extracted == 0 { from.empty_pages + 1 } else { 0 };
-        from.earlier.push((entry.request, entry.url));
-        from.next = entry.next;
-        from.state = entry.extractor_state;
-    }
-    Ok(from)
+/// The walk goes on after this page of the journal.
+fn go_on_after(from: &mut ResumeFrom, entry: PageEntry) {
+    from.empty_pages = if entry.index.extracted == 0 { from.empty_pages + 1 } else { 0 };
+    from.earlier.push((entry.request, entry.url));
+    from.next = entry.next;
+    from.state = entry.extractor_state;
 }
 
 /// Where `cursor_incremental` goes on: the page that the last run asked for last.

@@ -10,7 +10,7 @@ use crate::failpoint;
 use crate::session::Session;
 use bytes::Bytes;
 use dpone_journal::{PageEntry, PageIndex, Writer};
-use dpone_json::{Edited, Path};
+use dpone_json::Edited;
 use dpone_model::plugin::{BatchView, Outcome, Transform};
 use dpone_model::{PagePlace, Place, Records, Report, codes};
 use dpone_quality::{Duplicates, Judge};
@@ -213,15 +213,11 @@ impl PageWork {
     }
 
     fn scan_source(&self, place: &PagePlace, entry: &PageEntry) -> Result<Records, Report> {
-        if entry.records_body.is_some() {
-            return self.scan_output(place, entry.source(), None);
+        match (&entry.records_body, &entry.records_path) {
+            // A page in which the extractor found no records.
+            (None, None) => Ok(Records::default()),
+            (_, path) => dpone_source::rescan(&self.scanner, place, entry.source(), path.as_deref()),
         }
-        let mut records = Records::default();
-        let Some(path) = &entry.records_path else { return Ok(records) };
-        let mut scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
-        let scanned = scanner.scan(&entry.body, &Path::parse(path), &mut records);
-        scanned.map_err(|error| Report::new(&codes::disk::DAMAGED, format!("page {}: {error}", place.page)))?;
-        Ok(records)
     }
 
     fn batch(&self, place: &PagePlace, worked: Worked) -> Batch {

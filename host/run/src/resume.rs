@@ -4,7 +4,7 @@ use crate::folders::Folders;
 use crate::planning::SlicePlan;
 use crate::plugins::Plugin;
 use crate::resolve::{Host, Request};
-use dpone_journal::{Head, Journals, Limits, Reader, Writer};
+use dpone_journal::{Head, Journals, Limits, Writer};
 use dpone_model::{Report, RunId, codes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 pub struct Reopened {
     pub head: Head,
     pub writer: Writer,
-    pub reader: Reader,
     pub manifest_text: Vec<u8>,
 }
 
@@ -43,7 +42,7 @@ impl Request {
 /// Opens the journal of a stopped run. `profile` replaces the one that the run was started with.
 pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Request, Reopened), Report> {
     let journals = Journals::open(Folders::open(&host.workdir)?.below("journal")?);
-    let (head, writer, reader, _) = journals.reopen(run_id, Limits::default())?;
+    let (head, writer, _, _) = journals.reopen(run_id, Limits::default())?;
     let window: StoredWindow = serde_json::from_value(head.window.clone())
         .map_err(|cause| Report::new(&codes::disk::DAMAGED, format!("the journal's head: {cause}")))?;
     let request = Request {
@@ -57,7 +56,7 @@ pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Req
         reviewed: None,
     };
     let manifest_text = head.manifest_text.clone().into_bytes();
-    Ok((request, Reopened { head, writer, reader, manifest_text }))
+    Ok((request, Reopened { head, writer, manifest_text }))
 }
 
 impl Reopened {
