@@ -65,21 +65,44 @@ POM
   printf '%s' "$jars/lib"
 }
 
+# A key store for the broker under $1, signed by an authority whose certificate is $1/ca.pem.
+kafka_certificates() {
+  local store=(-storepass storepass -keypass storepass -storetype PKCS12) dir=$1
+  keytool -genkeypair -alias ca -keyalg RSA -keysize 2048 -dname CN=dpone-test-ca -ext bc:c -validity 30 \
+    -keystore "$dir/ca.p12" "${store[@]}" &&
+    keytool -exportcert -rfc -alias ca -keystore "$dir/ca.p12" -storepass storepass -file "$dir/ca.pem" &&
+    keytool -genkeypair -alias broker -keyalg RSA -keysize 2048 -dname CN=localhost -validity 30 \
+      -keystore "$dir/broker.p12" "${store[@]}" &&
+    keytool -certreq -alias broker -keystore "$dir/broker.p12" -storepass storepass -file "$dir/broker.csr" &&
+    keytool -gencert -alias ca -keystore "$dir/ca.p12" -storepass storepass -rfc -validity 30 \
+      -ext san=ip:127.0.0.1,dns:localhost -infile "$dir/broker.csr" -outfile "$dir/broker.pem" &&
+    keytool -importcert -noprompt -alias ca -keystore "$dir/broker.p12" -storepass storepass -file "$dir/ca.pem" &&
+    keytool -importcert -noprompt -alias broker -keystore "$dir/broker.p12" -storepass storepass -file "$dir/broker.pem"
+}
+
 start_kafka() {
-  local dir=$1/kafka jars port controller id
+  local dir=$1/kafka jars port controller secured id
   command -v java >/dev/null || install_packages default-jre-headless || { say "Java cannot be had"; return 1; }
   jars=$(kafka_jars) || return 1
   mkdir -p "$dir/data"
-  port=$(free_port) && controller=$(free_port) || return 1
+  port=$(free_port) && controller=$(free_port) && secured=$(free_port) || return 1
+  kafka_certificates "$dir" >"$dir/keytool.log" 2>&1 || { say "no certificates for Kafka, see $dir/keytool.log"; return 1; }
   cat >"$dir/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listeners=PLAINTEXT://127.0.0.1:$port,SECURED://127.0.0.1:$secured,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SECURED://127.0.0.1:$secured
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURED:SASL_SSL
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_loader="hush";
+listener.name.secured.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PKCS12
+ssl.keystore.location=$dir/broker.p12
+ssl.keystore.password=storepass
 log.dirs=$dir/data
 num.partitions=1
 offsets.topic.num.partitions=1
@@ -100,13 +123,15 @@ appender.console.layout.pattern=%d %p %c %m%n
 LOG
   id=$(java -cp "$jars/*" kafka.tools.StorageTool random-uuid 2>/dev/null) || return 1
   java "-Dlog4j2.configurationFile=$dir/log4j2.properties" -cp "$jars/*" kafka.tools.StorageTool \
-    format -t "$id" -c "$dir/server.properties" >"$dir/format.log" 2>&1 ||
+    format -t "$id" -c "$dir/server.properties" --add-scram 'SCRAM-SHA-256=[name=loader,password=hush]' \
+    --add-scram 'SCRAM-SHA-512=[name=loader,password=hush]' >"$dir/format.log" 2>&1 ||
     { say "Kafka's storage cannot be formatted, see $dir/format.log"; return 1; }
   setsid java -Xmx512m "-Dlog4j2.configurationFile=$dir/log4j2.properties" -cp "$jars/*" \
     kafka.Kafka "$dir/server.properties" >"$dir/server.log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
   wait_for_port "$port" "$(cat "$dir/pid")" || { say "Kafka does not start, see $dir/server.log"; return 1; }
   printf 'export DPONE_TEST_KAFKA=127.0.0.1:%s\n' "$port"
+  printf 'export DPONE_TEST_KAFKA_SASL=127.0.0.1:%s DPONE_TEST_KAFKA_CA=%s\n' "$secured" "$dir/ca.pem"
 }
 
 # PostgreSQL refuses to run as root.

@@ -300,7 +300,10 @@ fn sink_options() -> Value {
                     ],
                 ),
             ),
-            ("queue_max_bytes", size("Messages waiting in the producer; default 32 MiB.")),
+            (
+                "queue_max_bytes",
+                size("Memory for messages that wait in the producer, its bookkeeping included; default 32 MiB."),
+            ),
             ("connect_timeout_ms", integer("Default 10000.", 1)),
             ("librdkafka", pairs("Raw librdkafka options.")),
             (

@@ -1,7 +1,7 @@
-//! The three kinds of plugin as the pipeline sees them, whether they run in the sandbox or, in a
+//! The kinds of plugin as the pipeline sees them, whether they run in the sandbox or, in a
 //! benchmark, as a native test double. The shapes mirror `wit/`.
 
-use crate::{Kind, Report};
+use crate::{Kind, Place, Report};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -13,6 +13,17 @@ pub struct Identity {
     pub version: String,
     /// Of the component's bytes, in hexadecimal.
     pub sha256: String,
+}
+
+impl Identity {
+    /// Where an error of the plugin happened.
+    pub fn place(&self) -> Place {
+        Place::Plugin {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            sha256: self.sha256.get(..12).unwrap_or(&self.sha256).to_owned(),
+        }
+    }
 }
 
 /// What a plugin has cost so far.
@@ -62,6 +73,101 @@ pub struct Step {
     /// `None` ends the walk.
     pub next: Option<RequestEdit>,
     pub state: Vec<u8>,
+}
+
+/// What a slicer is asked to cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceContext {
+    /// Inclusive lower bound of the cursor field; `None` where there is none yet.
+    pub lower: Option<String>,
+    /// Exclusive upper bound; `None` where the load has none.
+    pub upper: Option<String>,
+    pub started_at: jiff::Timestamp,
+}
+
+/// One part of a load, with a journal, a checkpoint and a verdict of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// Names it from run to run: 1 to 200 letters, digits, `_`, `-`, `.` and `:`.
+    pub id: String,
+    /// What every request of the slice varies of the manifest's own.
+    pub request: RequestEdit,
+    /// Inclusive lower bound of the cursor field.
+    pub lower: Option<String>,
+    /// Exclusive upper bound of the cursor field.
+    pub upper: Option<String>,
+}
+
+/// What a slicer answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SliceStep {
+    pub slices: Vec<Slice>,
+    /// `None` ends the list.
+    pub next: Option<RequestEdit>,
+    pub state: Vec<u8>,
+}
+
+/// A request as a signer sees it: without the connection's own credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    /// Hexadecimal, lower case; of an empty body too.
+    pub body_sha256: String,
+    pub sent_at: jiff::Timestamp,
+    /// New for each attempt.
+    pub nonce: [u8; 16],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hash {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Lower case.
+    Hex,
+    /// RFC 4648, with padding.
+    Base64,
+    /// RFC 4648 section 5, without padding.
+    Base64Url,
+    /// RFC 3986: everything but unreserved characters.
+    Percent,
+}
+
+/// One step of what the host computes for a signer. A number refers to an earlier term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Term {
+    Text(String),
+    Bytes(Vec<u8>),
+    /// A granted secret, by name.
+    Secret(String),
+    Concat(Vec<u32>),
+    Hashed {
+        hash: Hash,
+        message: u32,
+    },
+    Hmac {
+        hash: Hash,
+        key: u32,
+        message: u32,
+    },
+    Encoded {
+        encoding: Encoding,
+        bytes: u32,
+    },
+}
+
+/// What a signer answers: values are terms.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signature {
+    pub terms: Vec<Term>,
+    pub headers: Vec<(String, u32)>,
+    pub query: Vec<(String, u32)>,
 }
 
 /// One page as an extractor may ask about it.
@@ -196,6 +302,17 @@ pub trait Check: Plugin {
     /// The check's state lives with the implementation, which hands it from call to call.
     async fn observe(&mut self, batch: Arc<dyn BatchView>) -> Result<(), Report>;
     async fn finish(&mut self, counts: CheckCounts) -> Result<Verdict, Report>;
+}
+
+#[async_trait]
+pub trait Slicer: Plugin {
+    async fn start(&mut self, context: &SliceContext) -> Result<SliceStep, Report>;
+    async fn next(&mut self, page: Arc<dyn PageView>, state: &[u8]) -> Result<SliceStep, Report>;
+}
+
+#[async_trait]
+pub trait Signer: Plugin {
+    async fn sign(&mut self, request: Outgoing) -> Result<Signature, Report>;
 }
 
 /// Host-side sets for a check (`interface distinct` of the WIT), implemented in `quality`.

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use dpone_manifest::{CheckUse, Origin, Quality, When};
+use dpone_model::Report;
 use dpone_model::plugin::{BatchView, Check, CheckCounts, Identity, Stage, Usage, Verdict};
-use dpone_model::{Place, Report};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -150,12 +150,7 @@ impl Judged {
     }
 
     fn failure(&self, message: &str) -> Error {
-        let identity = self.check.identity();
-        let place = Place::Plugin {
-            name: identity.name.clone(),
-            version: identity.version.clone(),
-            sha256: identity.sha256.chars().take(12).collect(),
-        };
+        let place = self.check.identity().place();
         Error::CheckFailed { id: self.id.clone(), message: message.to_owned(), place }
     }
 }

@@ -160,7 +160,7 @@ impl PageWork {
         });
         let outcome = transform.apply(batch.clone() as Arc<dyn BatchView>).await;
         let outcome = outcome.map_err(|report| report.on_page(place.page))?;
-        let plugin = crate::plugins::place(transform.identity());
+        let plugin = transform.identity().place();
         let (buffer, records) = match Arc::try_unwrap(batch) {
             Ok(batch) => (batch.body, batch.records),
             Err(shared) => (shared.body.clone(), shared.records.clone()),

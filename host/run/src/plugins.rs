@@ -6,7 +6,7 @@ use crate::open::Opened;
 use crate::resolve::{Host, Local, Request};
 use dpone_manifest::{Manifest, PluginUse};
 use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Stage, Transform};
-use dpone_model::{Place, Report, codes};
+use dpone_model::{Report, codes};
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
 use serde::Serialize;
 use std::path::Path;
@@ -174,22 +174,14 @@ async fn load_one(sandbox: &Sandbox, found: &Found) -> Result<Loaded, Report> {
         && !pin.eq_ignore_ascii_case(&identity.sha256)
     {
         let message = format!("{} has the sha256 {}, the manifest pins {pin}", found.from, identity.sha256);
-        return Err(Report::new(&codes::plugin::DIGEST, message).at(place(identity)));
+        return Err(Report::new(&codes::plugin::DIGEST, message).at(identity.place()));
     }
     if inspection.kind.interface() != found.role.name() {
         let message =
             format!("{} is a {}, but the manifest uses it as a {}", found.from, inspection.kind, found.role.name());
-        return Err(Report::new(&codes::plugin::WRONG_WORLD, message).at(place(identity)));
+        return Err(Report::new(&codes::plugin::WRONG_WORLD, message).at(identity.place()));
     }
     Ok(loaded)
-}
-
-pub fn place(identity: &Identity) -> Place {
-    Place::Plugin {
-        name: identity.name.clone(),
-        version: identity.version.clone(),
-        sha256: identity.sha256.get(..12).unwrap_or_default().to_owned(),
-    }
 }
 
 /// For checks that are configured but never observe anything.

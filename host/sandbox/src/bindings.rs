@@ -1,4 +1,4 @@
-//! Bindings to the three worlds of `wit/`. They share the types and the host interfaces, so that
+//! Bindings to the five worlds of `wit/`. They share the types and the host interfaces, so that
 //! one host state serves every kind of plugin.
 
 /// The version of the contract that this host speaks.
@@ -40,6 +40,33 @@ pub mod check {
             "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
             "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
             "dpone:plugin/batches": crate::bindings::transform::dpone::plugin::batches,
+        },
+    });
+}
+
+pub mod slicer {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "slicer-plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
+            "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
+            "dpone:plugin/pages": crate::bindings::extractor::dpone::plugin::pages,
+        },
+    });
+}
+
+pub mod signer {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "signer-plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
+            "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
         },
     });
 }

@@ -110,7 +110,7 @@ impl Failure for Error {
             Self::WrongWorld { who, .. }
             | Self::GrantNotYet { who, .. }
             | Self::Fault { who, .. }
-            | Self::Refused { who, .. } => Some(plugin_place(who)),
+            | Self::Refused { who, .. } => Some(who.place()),
             Self::CoreModule { named }
             | Self::NotAComponent { named, .. }
             | Self::CompileFailed { named, .. }
@@ -165,12 +165,6 @@ impl Fault {
             Self::Host(_) => return None,
         })
     }
-}
-
-/// The place that every error of a plugin carries.
-pub(crate) fn plugin_place(who: &Identity) -> Place {
-    let sha256 = who.sha256.get(..12).unwrap_or(&who.sha256).to_owned();
-    Place::Plugin { name: who.name.clone(), version: who.version.clone(), sha256 }
 }
 
 fn fault_text(call: &str, fault: &Fault) -> String {

@@ -36,7 +36,7 @@ impl World for ExtractorPlugin {
         store: &mut Store<Host>,
         settings: &Settings,
     ) -> wasmtime::Result<Result<(), PluginError>> {
-        let Settings { options, records_path } = settings.clone();
+        let Settings { options, records_path, .. } = settings.clone();
         self.dpone_plugin_extractor().call_configure(store, &contract::Settings { options, records_path }).await
     }
 }

@@ -14,10 +14,12 @@ pub enum Kind {
     Extractor,
     Transform,
     Check,
+    Slicer,
+    Signer,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::Extractor, Self::Transform, Self::Check];
+    pub const ALL: [Self; 5] = [Self::Extractor, Self::Transform, Self::Check, Self::Slicer, Self::Signer];
 
     /// The name of its interface in the plugin contract.
     pub fn interface(self) -> &'static str {
@@ -25,6 +27,8 @@ impl Kind {
             Self::Extractor => "extractor",
             Self::Transform => "transform",
             Self::Check => "check",
+            Self::Slicer => "slicer",
+            Self::Signer => "signer",
         }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! [`Sandbox::load`] takes a component's bytes, compiles them in a child process (or finds them in
 //! the cache), refuses imports that no plugin gets, and asks the component to describe itself.
-//! [`Sandbox::extractor`], [`Sandbox::transform`] and [`Sandbox::check`] make a configured plugin
-//! of it. A fault ends the instance and is an error with the plugin's name; it never ends the
+//! [`Sandbox::extractor`], [`Sandbox::transform`], [`Sandbox::check`], [`Sandbox::slicer`] and
+//! [`Sandbox::signer`] make a configured plugin of it. A fault ends the instance and is an error with the plugin's name; it never ends the
 //! process.
 
 mod bindings;
@@ -24,6 +24,8 @@ mod output;
 mod random;
 mod runner;
 mod sandbox;
+mod signer;
+mod slicer;
 mod text;
 mod transform;
 mod trusted;

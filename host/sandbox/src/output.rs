@@ -2,8 +2,13 @@
 
 use crate::bindings::extractor::dpone::plugin::types;
 use crate::bindings::extractor::exports::dpone::plugin::extractor as e;
+use crate::bindings::signer::exports::dpone::plugin::signer as s;
+use crate::bindings::slicer::exports::dpone::plugin::slicer;
 use crate::bindings::transform::exports::dpone::plugin::transform as t;
-use dpone_model::plugin::{Column, Edits, Outcome, RecordsAt, RequestEdit, RequestValue, Step};
+use crate::error::Fault;
+use crate::text;
+use dpone_model::plugin::{Column, Edits, Encoding, Hash, Outcome, RecordsAt, RequestEdit, RequestValue};
+use dpone_model::plugin::{Signature, Slice, SliceStep, Step, Term};
 use serde::de::IgnoredAny;
 
 /// What is wrong, as a fragment.
@@ -18,14 +23,14 @@ pub(crate) fn step(step: e::Step) -> Result<Step, Broken> {
     Ok(Step { records, next: step.next.map(request).transpose()?, state: step.state })
 }
 
-pub(crate) fn request(request: e::Request) -> Result<RequestEdit, Broken> {
+pub(crate) fn request(request: types::Request) -> Result<RequestEdit, Broken> {
     for field in &request.body {
-        if let e::Value::Text(text) = &field.value {
+        if let types::Value::Text(text) = &field.value {
             serde_json::from_str::<IgnoredAny>(text)
                 .map_err(|error| format!("the request's body field `{}` is not JSON text: {error}", field.name))?;
         }
     }
-    let fields = |fields: Vec<e::Field>| -> Vec<(String, RequestValue)> {
+    let fields = |fields: Vec<types::Field>| -> Vec<(String, RequestValue)> {
         fields.into_iter().map(|field| (field.name, value(field.value))).collect()
     };
     Ok(RequestEdit {
@@ -38,10 +43,98 @@ pub(crate) fn request(request: e::Request) -> Result<RequestEdit, Broken> {
     })
 }
 
-fn value(value: e::Value) -> RequestValue {
+fn value(value: types::Value) -> RequestValue {
     match value {
-        e::Value::Text(text) => RequestValue::Text(text),
-        e::Value::Secret(name) => RequestValue::Secret(name),
+        types::Value::Text(text) => RequestValue::Text(text),
+        types::Value::Secret(name) => RequestValue::Secret(name),
+    }
+}
+
+/// Slices that one load may be cut into.
+const MAX_SLICES_PER_STEP: usize = 10_000;
+const MAX_SLICE_ID_BYTES: usize = 200;
+/// What a signature may hold: the longest known scheme needs some thirty terms.
+const MAX_TERMS: usize = 256;
+const MAX_PLACED: usize = 32;
+
+pub(crate) fn slice_step(step: slicer::Step) -> Result<SliceStep, Broken> {
+    if step.slices.len() > MAX_SLICES_PER_STEP {
+        return Err(format!("it listed {} slices in one step; the limit is {MAX_SLICES_PER_STEP}", step.slices.len()));
+    }
+    let slices = step.slices.into_iter().map(slice).collect::<Result<_, _>>()?;
+    Ok(SliceStep { slices, next: step.next.map(request).transpose()?, state: step.state })
+}
+
+fn slice(slice: slicer::Slice) -> Result<Slice, Broken> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    let id = slice.id;
+    if id.is_empty() || id.len() > MAX_SLICE_ID_BYTES || !id.bytes().all(is_plain) {
+        let shown = text::one_line(&id, 64);
+        return Err(format!("the slice id `{shown}` is not 1 to {MAX_SLICE_ID_BYTES} letters, digits or `_-.:`"));
+    }
+    Ok(Slice { id, request: request(slice.request)?, lower: slice.lower, upper: slice.upper })
+}
+
+/// A signature may name granted secrets alone, and refer to earlier terms alone.
+pub(crate) fn signature(signature: s::Signature, granted: &[String]) -> Result<Signature, Fault> {
+    if signature.terms.len() > MAX_TERMS || signature.headers.len() + signature.query.len() > MAX_PLACED {
+        let what = format!("a signature has at most {MAX_TERMS} terms and {MAX_PLACED} headers and parameters");
+        return Err(what.into());
+    }
+    let mut terms = Vec::with_capacity(signature.terms.len());
+    for (number, found) in signature.terms.into_iter().enumerate() {
+        let number = number as u32;
+        if let s::Term::Secret(name) = &found
+            && !granted.contains(name)
+        {
+            return Err(Fault::NotGranted(format!("secret {}", text::one_line(name, 100))));
+        }
+        let found = term(found);
+        if let Some(later) = refers_to(&found).into_iter().find(|earlier| *earlier >= number) {
+            return Err(format!("term {number} refers to term {later}, which is not before it").into());
+        }
+        terms.push(found);
+    }
+    let count = terms.len() as u32;
+    let placed = |placed: Vec<s::Placed>| -> Result<Vec<(String, u32)>, Fault> {
+        match placed.iter().find(|placed| placed.term >= count) {
+            Some(beyond) => Err(format!("`{}` is term {}, which is not there", beyond.name, beyond.term).into()),
+            None => Ok(placed.into_iter().map(|placed| (placed.name, placed.term)).collect()),
+        }
+    };
+    Ok(Signature { headers: placed(signature.headers)?, query: placed(signature.query)?, terms })
+}
+
+fn term(term: s::Term) -> Term {
+    let hash = |hash| match hash {
+        s::Hash::Sha1 => Hash::Sha1,
+        s::Hash::Sha256 => Hash::Sha256,
+        s::Hash::Sha512 => Hash::Sha512,
+    };
+    let encoding = |encoding| match encoding {
+        s::Encoding::Hex => Encoding::Hex,
+        s::Encoding::Base64 => Encoding::Base64,
+        s::Encoding::Base64url => Encoding::Base64Url,
+        s::Encoding::Percent => Encoding::Percent,
+    };
+    match term {
+        s::Term::Text(text) => Term::Text(text),
+        s::Term::Bytes(bytes) => Term::Bytes(bytes),
+        s::Term::Secret(name) => Term::Secret(name),
+        s::Term::Concat(parts) => Term::Concat(parts),
+        s::Term::Hashed(of) => Term::Hashed { hash: hash(of.hash), message: of.message },
+        s::Term::Hmac(of) => Term::Hmac { hash: hash(of.hash), key: of.key, message: of.message },
+        s::Term::Encoded(of) => Term::Encoded { encoding: encoding(of.encoding), bytes: of.bytes },
+    }
+}
+
+fn refers_to(term: &Term) -> Vec<u32> {
+    match term {
+        Term::Text(_) | Term::Bytes(_) | Term::Secret(_) => Vec::new(),
+        Term::Concat(parts) => parts.clone(),
+        Term::Hashed { message, .. } => vec![*message],
+        Term::Hmac { key, message, .. } => vec![*key, *message],
+        Term::Encoded { bytes, .. } => vec![*bytes],
     }
 }
 

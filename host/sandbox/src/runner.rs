@@ -28,7 +28,7 @@ const MAX_HANDLES: usize = 1024;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// One of the three worlds, as the bindings know it.
+/// One of the five worlds, as the bindings know it.
 #[async_trait]
 pub(crate) trait World: Sized + Send + Sync + 'static {
     /// The world with its exports looked up.
@@ -51,7 +51,10 @@ pub(crate) trait World: Sized + Send + Sync + 'static {
 pub(crate) struct Settings {
     /// JSON text.
     pub options: String,
+    /// Only extractors see it.
     pub records_path: String,
+    /// Names of the granted secrets; only signers see them.
+    pub secrets: Vec<String>,
 }
 
 /// What an instance gets: its limits, its grants, and what makes its calls reproducible.

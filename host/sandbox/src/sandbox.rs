@@ -3,6 +3,8 @@
 use crate::bindings::check::CheckPlugin;
 use crate::bindings::extractor::dpone::plugin::types::Description;
 use crate::bindings::extractor::{self as bound, ExtractorPlugin};
+use crate::bindings::signer::SignerPlugin;
+use crate::bindings::slicer::SlicerPlugin;
 use crate::bindings::transform::TransformPlugin;
 use crate::cache::{self, Cache};
 use crate::check::SandboxedCheck;
@@ -15,11 +17,13 @@ use crate::host::{Host, Sets};
 use crate::inspection::{Inspection, Kind, Loaded};
 use crate::log::{LogSink, PluginLog, tracing_log};
 use crate::runner::{Runner, Settings, Terms, World};
+use crate::signer::SandboxedSigner;
+use crate::slicer::SandboxedSlicer;
 use crate::transform::SandboxedTransform;
 use crate::{bindings, options, text, trusted, wasi};
 use cap_std::fs::Dir;
 use dpone_manifest::{Grants, Limits};
-use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Transform};
+use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Signer, Slicer, Transform};
 use dpone_model::{Place, Report};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -107,6 +111,23 @@ impl Sandbox {
         Ok(Box::new(SandboxedCheck { runner, stage, state: Arc::default() }))
     }
 
+    /// # Errors
+    /// As [`extractor`](Self::extractor).
+    pub async fn slicer(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Slicer>, Report> {
+        let mut runner = prepare::<SlicerPlugin>(loaded, Kind::Slicer, setup, None)?;
+        runner.open().await.map_err(Error::into_report)?;
+        Ok(Box::new(SandboxedSlicer(runner)))
+    }
+
+    /// # Errors
+    /// As [`extractor`](Self::extractor).
+    pub async fn signer(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Signer>, Report> {
+        let secrets = setup.grants.secrets.clone();
+        let mut runner = prepare::<SignerPlugin>(loaded, Kind::Signer, setup, None)?;
+        runner.open().await.map_err(Error::into_report)?;
+        Ok(Box::new(SandboxedSigner { runner, secrets }))
+    }
+
     async fn load_inner(&self, bytes: Vec<u8>, named: &str) -> Result<Loaded, Error> {
         self.judge_header(&bytes, named)?;
         let started = Instant::now();
@@ -121,6 +142,8 @@ impl Sandbox {
             Kind::Extractor => described::<ExtractorPlugin>(&pre, &unnamed).await?,
             Kind::Transform => described::<TransformPlugin>(&pre, &unnamed).await?,
             Kind::Check => described::<CheckPlugin>(&pre, &unnamed).await?,
+            Kind::Slicer => described::<SlicerPlugin>(&pre, &unnamed).await?,
+            Kind::Signer => described::<SignerPlugin>(&pre, &unnamed).await?,
         };
         let broken = |what: String| Error::Fault {
             who: Box::new(unnamed.clone()),
@@ -203,10 +226,8 @@ fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<S
     if inspection.kind != wanted {
         return Err(Error::WrongWorld { who: Box::new(identity), found: inspection.kind, wanted }.into());
     }
-    for (grant, asked) in [("secrets", &setup.grants.secrets), ("http", &setup.grants.http)] {
-        if !asked.is_empty() {
-            return Err(Error::GrantNotYet { who: Box::new(identity), grant }.into());
-        }
+    if !setup.grants.http.is_empty() {
+        return Err(Error::GrantNotYet { who: Box::new(identity), grant: "http" }.into());
     }
     let schema = &inspection.options_schema;
     let validator = options::compile(schema).map_err(Error::Engine)?;
@@ -214,7 +235,11 @@ fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<S
     if let Some(report) = Report::all(problems) {
         return Err(report);
     }
-    let settings = Settings { options: Value::Object(setup.with).to_string(), records_path: setup.records_path };
+    let settings = Settings {
+        options: Value::Object(setup.with).to_string(),
+        records_path: setup.records_path,
+        secrets: setup.grants.secrets,
+    };
     let terms = Terms {
         log: PluginLog::new(identity.name.clone(), setup.log, setup.limits.log),
         identity,

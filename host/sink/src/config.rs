@@ -31,6 +31,10 @@ const FIXED: &[(&str, &str)] = &[
     ("delivery.report.only.error", "every message is accounted for"),
 ];
 
+/// `queue_max_bytes` is what waiting messages may take in memory. librdkafka counts their payload
+/// alone, and its bookkeeping takes about as much again for a row of ordinary size (some 220 bytes).
+const PAYLOAD_SHARE: u64 = 2;
+
 /// Option names that decide whom the client trusts, or that load code.
 fn is_guarded(option: &str) -> bool {
     let prefixes = ["sasl.", "ssl.", "enable.ssl.", "enable.sasl.", "https.", "test.", "plugin."];
@@ -78,7 +82,9 @@ pub fn producer(
     if let Some(milliseconds) = sink.delivery.request_timeout_ms {
         config.set("request.timeout.ms", milliseconds.to_string());
     }
-    config.set("queue.buffering.max.kbytes", (sink.queue_max_bytes / 1024).clamp(1, i32::MAX as u64).to_string());
+    // The largest message that the topic takes must fit an empty queue, or it would wait for ever.
+    let payload = (sink.queue_max_bytes / PAYLOAD_SHARE).max(max_message_bytes.unwrap_or_default());
+    config.set("queue.buffering.max.kbytes", payload.div_ceil(1024).clamp(1, i32::MAX as u64).to_string());
     // The bound is in bytes; the count must not be the one that bites first.
     config.set("queue.buffering.max.messages", "0");
     if let Some(limit) = max_message_bytes {
@@ -148,7 +154,7 @@ mod tests {
             ("partitioner", "murmur2_random"),
             ("compression.type", "zstd"),
             ("linger.ms", "20"),
-            ("queue.buffering.max.kbytes", "32768"),
+            ("queue.buffering.max.kbytes", "16384"),
             ("message.max.bytes", "200000"),
             ("batch.size", "199488"),
             ("allow.auto.create.topics", "false"),

@@ -72,12 +72,7 @@ impl Error {
 
     /// An error of a scan in what an extractor gave as the page's records.
     pub(crate) fn extractor_output(page: &PagePlace, extractor: &Identity, near: &str, error: &ScanError) -> Self {
-        let plugin = Place::Plugin {
-            name: extractor.name.clone(),
-            version: extractor.version.clone(),
-            sha256: extractor.sha256.get(..12).unwrap_or_default().to_owned(),
-        };
-        Self::ExtractorOutput { page: page.page, plugin, message: format!("{error} near `{near}`") }
+        Self::ExtractorOutput { page: page.page, plugin: extractor.place(), message: format!("{error} near `{near}`") }
     }
 
     /// What was found at the records path in the place of records; `None` for records.

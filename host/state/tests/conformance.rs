@@ -15,7 +15,9 @@ use dpone_connections::StateConnection;
 use dpone_model::state::{LEASE_SECONDS, LeaseRequest, STATE_FORMAT, StateStore, StateWrite};
 use dpone_model::{Checkpoint, CursorValue, PipelineName, Report, RunId, Secret, StateKey, Watermark};
 use jiff::Timestamp;
+use libtest_mimic::{Arguments, Trial};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, postgres::PgConnection};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// One place to keep state, and a way to change its rows behind the store's back.
@@ -28,6 +30,7 @@ struct Backend {
 }
 
 const TABLE: &str = "dpone_state";
+const POSTGRES: &str = "DPONE_TEST_POSTGRES";
 
 fn sqlite() -> Backend {
     let dir = tempfile::tempdir().unwrap();
@@ -36,13 +39,10 @@ fn sqlite() -> Backend {
     Backend { connection, schema: "etl".into(), table: format!("\"etl__{TABLE}\""), _dir: Some(dir) }
 }
 
-/// A schema of its own for each test; none, and a line that says so, where no server is named.
-fn postgres(test: &str) -> Option<Backend> {
+/// A schema of its own for each test.
+fn postgres() -> Backend {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let Ok(url) = std::env::var("DPONE_TEST_POSTGRES") else {
-        println!("SKIPPED {test} on PostgreSQL: DPONE_TEST_POSTGRES is not set");
-        return None;
-    };
+    let url = std::env::var(POSTGRES).unwrap();
     let url = url::Url::parse(&url).unwrap();
     let connection = StateConnection::Postgres {
         id: "pg".into(),
@@ -57,7 +57,7 @@ fn postgres(test: &str) -> Option<Backend> {
     };
     let schema = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let table = format!("\"{schema}\".\"{TABLE}\"");
-    Some(Backend { connection, schema, table, _dir: None })
+    Backend { connection, schema, table, _dir: None }
 }
 
 impl Backend {
@@ -77,7 +77,7 @@ impl Backend {
                 sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
             }
             _ => {
-                let url = std::env::var("DPONE_TEST_POSTGRES").unwrap();
+                let url = std::env::var(POSTGRES).unwrap();
                 let mut connection = PgConnection::connect(&url).await.unwrap();
                 sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
             }
@@ -93,18 +93,30 @@ impl Backend {
     }
 }
 
-/// Makes one test for each database out of a function over a backend.
+/// The cases as trials on each database; those on PostgreSQL count as ignored where it is not there.
 macro_rules! on_both {
     ($($name:ident)*) => {
-        mod on_sqlite {
-            $(#[tokio::test] async fn $name() { super::$name(super::sqlite()).await; })*
-        }
-        mod on_postgres {
-            $(#[tokio::test] async fn $name() {
-                if let Some(backend) = super::postgres(stringify!($name)) { super::$name(backend).await; }
-            })*
+        fn main() -> ExitCode {
+            let is_missing = std::env::var(POSTGRES).is_err();
+            if is_missing {
+                println!("SKIPPED: the cases on PostgreSQL: {POSTGRES} is not set, see .ci/services.sh");
+            }
+            let trials = vec![$(
+                trial(concat!("on_sqlite::", stringify!($name)), || $name(sqlite())),
+                trial(concat!("on_postgres::", stringify!($name)), || $name(postgres())).with_ignored_flag(is_missing),
+            )*];
+            libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
         }
     };
+}
+
+/// A case on a runtime of its own.
+fn trial<F: Future<Output = ()>>(name: &str, case: impl FnOnce() -> F + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(case());
+        Ok(())
+    })
 }
 
 on_both! {

@@ -69,3 +69,34 @@ pub mod check {
         default_bindings_module: "dpone_sdk::bindings::check",
     });
 }
+
+#[allow(unsafe_code, reason = "the canonical ABI reads and writes linear memory")]
+pub mod slicer {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "slicer-plugin",
+        with: {
+            "dpone:plugin/types@0.1.0": crate::bindings::imports::dpone::plugin::types,
+            "dpone:plugin/host@0.1.0": crate::bindings::imports::dpone::plugin::host,
+            "dpone:plugin/pages@0.1.0": crate::bindings::imports::dpone::plugin::pages,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_slicer_world",
+        default_bindings_module: "dpone_sdk::bindings::slicer",
+    });
+}
+
+#[allow(unsafe_code, reason = "the canonical ABI reads and writes linear memory")]
+pub mod signer {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "signer-plugin",
+        with: {
+            "dpone:plugin/types@0.1.0": crate::bindings::imports::dpone::plugin::types,
+            "dpone:plugin/host@0.1.0": crate::bindings::imports::dpone::plugin::host,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_signer_world",
+        default_bindings_module: "dpone_sdk::bindings::signer",
+    });
+}

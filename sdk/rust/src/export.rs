@@ -1,7 +1,7 @@
 //! The macro that makes a component of a type.
 
-/// Exports a type as this crate's plugin: `export!(extractor: T)`, `export!(transform: T)` or
-/// `export!(check: T)`, once per crate. The crate's name and version are the plugin's.
+/// Exports a type as this crate's plugin: `export!(extractor: T)`, `export!(transform: T)`,
+/// `export!(check: T)`, `export!(slicer: T)` or `export!(signer: T)`, once per crate. The crate's name and version are the plugin's.
 ///
 /// Natively it expands to nothing, for no native linker takes a component's export names; so the
 /// crate still builds and its unit tests run.
@@ -10,7 +10,7 @@ macro_rules! export {
     (extractor: $plugin:ty) => {
         $crate::export!(@world $plugin, Extractor, extractor, export_extractor_world, {
             type Step = $crate::bindings::extractor::exports::dpone::plugin::extractor::Step;
-            type Request = $crate::bindings::extractor::exports::dpone::plugin::extractor::Request;
+            type Request = $crate::bindings::imports::dpone::plugin::types::Request;
             type Settings = $crate::bindings::extractor::exports::dpone::plugin::extractor::Settings;
             type Page = $crate::bindings::imports::dpone::plugin::pages::Page;
         }, {
@@ -57,6 +57,37 @@ macro_rules! export {
             }
             fn finish(counts: Counts, state: Vec<u8>) -> Result<Verdict, PluginError> {
                 $crate::glue::finish(&INSTANCE, counts, &state)
+            }
+        });
+    };
+    (slicer: $plugin:ty) => {
+        $crate::export!(@world $plugin, Slicer, slicer, export_slicer_world, {
+            type Context = $crate::bindings::slicer::exports::dpone::plugin::slicer::Context;
+            type Step = $crate::bindings::slicer::exports::dpone::plugin::slicer::Step;
+            type Page = $crate::bindings::imports::dpone::plugin::pages::Page;
+        }, {
+            fn configure(options: String) -> Result<(), PluginError> {
+                $crate::glue::configure(&INSTANCE, || $crate::glue::new_slicer::<$plugin>(&options))
+            }
+            fn start(context: Context) -> Result<Step, PluginError> {
+                $crate::glue::start_slices(&INSTANCE, context)
+            }
+            fn next(page: &Page, state: Vec<u8>) -> Result<Step, PluginError> {
+                $crate::glue::next_slices(&INSTANCE, page, &state)
+            }
+        });
+    };
+    (signer: $plugin:ty) => {
+        $crate::export!(@world $plugin, Signer, signer, export_signer_world, {
+            type Settings = $crate::bindings::signer::exports::dpone::plugin::signer::Settings;
+            type Outgoing = $crate::bindings::signer::exports::dpone::plugin::signer::Outgoing;
+            type Signature = $crate::bindings::signer::exports::dpone::plugin::signer::Signature;
+        }, {
+            fn configure(settings: Settings) -> Result<(), PluginError> {
+                $crate::glue::configure(&INSTANCE, || $crate::glue::new_signer::<$plugin>(&settings))
+            }
+            fn sign(request: Outgoing) -> Result<Signature, PluginError> {
+                $crate::glue::sign(&INSTANCE, request)
             }
         });
     };

@@ -4,8 +4,11 @@
 use crate::bindings::check::exports::dpone::plugin::check as wit_check;
 use crate::bindings::extractor::exports::dpone::plugin::extractor as wit_extractor;
 use crate::bindings::imports::dpone::plugin::{batches, host, pages, types};
+use crate::bindings::signer::exports::dpone::plugin::signer as wit_signer;
+use crate::bindings::slicer::exports::dpone::plugin::slicer as wit_slicer;
 use crate::bindings::transform::exports::dpone::plugin::transform as wit_transform;
 use crate::{Batch, Check, Counts, Edits, Error, Extractor, Needs, Outcome, Page, Records};
+use crate::{Encoding, Hash, Made, Outgoing, Signature, Signer, SliceContext, SliceStep, Slicer, Term};
 use crate::{Request, RequestValue, Stage, Step, Transform, Verdict, json};
 use serde::Serialize;
 use std::cell::OnceCell;
@@ -15,8 +18,6 @@ use std::thread::LocalKey;
 /// The configured plugin; a component has one thread.
 pub type Instance<P> = OnceCell<P>;
 
-type Made<P, T> = (P, T);
-
 pub fn describe(name: &str, version: &str, options_schema: &str) -> types::Description {
     hook_panics();
     types::Description { name: name.to_owned(), version: version.to_owned(), options_schema: options_schema.to_owned() }
@@ -25,7 +26,7 @@ pub fn describe(name: &str, version: &str, options_schema: &str) -> types::Descr
 /// Makes the plugin of this instance. The host calls `configure` once, before anything else.
 pub fn configure<P: 'static, T>(
     instance: &'static LocalKey<Instance<P>>,
-    make: impl FnOnce() -> Result<Made<P, T>, Error>,
+    make: impl FnOnce() -> Result<(P, T), Error>,
 ) -> Result<T, types::PluginError> {
     hook_panics();
     let (plugin, answer) = make()?;
@@ -34,17 +35,17 @@ pub fn configure<P: 'static, T>(
     Ok(answer)
 }
 
-pub fn new_extractor<P: Extractor>(settings: &wit_extractor::Settings) -> Result<Made<P, ()>, Error> {
+pub fn new_extractor<P: Extractor>(settings: &wit_extractor::Settings) -> Result<(P, ()), Error> {
     Ok((P::new(json::options(&settings.options)?, &settings.records_path)?, ()))
 }
 
-pub fn new_transform<P: Transform>(options: &str) -> Result<Made<P, types::Needs>, Error> {
+pub fn new_transform<P: Transform>(options: &str) -> Result<(P, types::Needs), Error> {
     let plugin = P::new(json::options(options)?)?;
     let needs = plugin.needs().into();
     Ok((plugin, needs))
 }
 
-pub fn new_check<P: Check>(options: &str) -> Result<Made<P, wit_check::Configured>, Error> {
+pub fn new_check<P: Check>(options: &str) -> Result<(P, wit_check::Configured), Error> {
     let plugin = P::new(json::options(options)?)?;
     let stage = match plugin.stage() {
         Stage::BeforePublish => wit_check::Stage::BeforePublish,
@@ -52,6 +53,14 @@ pub fn new_check<P: Check>(options: &str) -> Result<Made<P, wit_check::Configure
     };
     let configured = wit_check::Configured { needs: plugin.needs().into(), stage };
     Ok((plugin, configured))
+}
+
+pub fn new_slicer<P: Slicer>(options: &str) -> Result<(P, ()), Error> {
+    Ok((P::new(json::options(options)?)?, ()))
+}
+
+pub fn new_signer<P: Signer>(settings: &wit_signer::Settings) -> Result<(P, ()), Error> {
+    Ok((P::new(json::options(&settings.options)?, &settings.secrets)?, ()))
 }
 
 pub fn start<P: Extractor>(
@@ -72,7 +81,7 @@ pub fn ahead<P: Extractor>(
     instance: &'static LocalKey<Instance<P>>,
     state: &[u8],
     n: u32,
-) -> Result<Vec<wit_extractor::Request>, types::PluginError> {
+) -> Result<Vec<types::Request>, types::PluginError> {
     with(instance, |plugin| Ok(plugin.ahead(json::state(state)?, n)?.into_iter().map(Into::into).collect()))
 }
 
@@ -112,6 +121,37 @@ pub fn finish<P: Check>(
     })
 }
 
+pub fn start_slices<P: Slicer>(
+    instance: &'static LocalKey<Instance<P>>,
+    context: wit_slicer::Context,
+) -> Result<wit_slicer::Step, types::PluginError> {
+    let context = SliceContext { lower: context.lower, upper: context.upper, started_at: context.started_at };
+    with(instance, |plugin| slice_step(plugin.start(&context)?))
+}
+
+pub fn next_slices<P: Slicer>(
+    instance: &'static LocalKey<Instance<P>>,
+    page: &pages::Page,
+    state: &[u8],
+) -> Result<wit_slicer::Step, types::PluginError> {
+    with(instance, |plugin| slice_step(plugin.next(&Page { host: page }, json::state(state)?)?))
+}
+
+pub fn sign<P: Signer>(
+    instance: &'static LocalKey<Instance<P>>,
+    request: wit_signer::Outgoing,
+) -> Result<wit_signer::Signature, types::PluginError> {
+    let request = Outgoing {
+        method: request.method,
+        url: request.url,
+        headers: request.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+        body_sha256: request.body_sha256,
+        sent_at: request.sent_at,
+        nonce: request.nonce,
+    };
+    with(instance, |plugin| Ok(plugin.sign(&request)?.into()))
+}
+
 fn with<P: 'static, T>(
     instance: &'static LocalKey<Instance<P>>,
     call: impl FnOnce(&P) -> Result<T, Error>,
@@ -136,6 +176,60 @@ fn step<S: Serialize>(step: Step<S>) -> Result<wit_extractor::Step, Error> {
     Ok(wit_extractor::Step { records, next: step.next.map(Into::into), state })
 }
 
+fn slice_step<S: Serialize>(step: SliceStep<S>) -> Result<wit_slicer::Step, Error> {
+    let slice = |slice: crate::Slice| {
+        let crate::Slice { id, request, lower, upper } = slice;
+        wit_slicer::Slice { id, request: request.into(), lower, upper }
+    };
+    let state = json::to_text(&step.state)?.into_bytes();
+    let slices = step.slices.into_iter().map(slice).collect();
+    Ok(wit_slicer::Step { slices, next: step.next.map(Into::into), state })
+}
+
+impl From<Signature> for wit_signer::Signature {
+    fn from(signature: Signature) -> Self {
+        let placed = |placed: Vec<(String, Term)>| {
+            placed.into_iter().map(|(name, Term(term))| wit_signer::Placed { name, term }).collect()
+        };
+        Self {
+            terms: signature.terms.into_iter().map(Into::into).collect(),
+            headers: placed(signature.headers),
+            query: placed(signature.query),
+        }
+    }
+}
+
+impl From<Made> for wit_signer::Term {
+    fn from(made: Made) -> Self {
+        let hash = |hash| match hash {
+            Hash::Sha1 => wit_signer::Hash::Sha1,
+            Hash::Sha256 => wit_signer::Hash::Sha256,
+            Hash::Sha512 => wit_signer::Hash::Sha512,
+        };
+        match made {
+            Made::Text(text) => Self::Text(text),
+            Made::Bytes(bytes) => Self::Bytes(bytes),
+            Made::Secret(name) => Self::Secret(name),
+            Made::Concat(parts) => Self::Concat(parts.into_iter().map(|Term(part)| part).collect()),
+            Made::Hashed { hash: by, message: Term(message) } => {
+                Self::Hashed(wit_signer::Hashed { hash: hash(by), message })
+            }
+            Made::Hmac { hash: by, key: Term(key), message: Term(message) } => {
+                Self::Hmac(wit_signer::Keyed { hash: hash(by), key, message })
+            }
+            Made::Encoded { encoding, bytes: Term(bytes) } => {
+                let encoding = match encoding {
+                    Encoding::Hex => wit_signer::Encoding::Hex,
+                    Encoding::Base64 => wit_signer::Encoding::Base64,
+                    Encoding::Base64Url => wit_signer::Encoding::Base64url,
+                    Encoding::Percent => wit_signer::Encoding::Percent,
+                };
+                Self::Encoded(wit_signer::Encoded { encoding, bytes })
+            }
+        }
+    }
+}
+
 impl From<Error> for types::PluginError {
     fn from(error: Error) -> Self {
         let Error { code, message, record, field } = error;
@@ -149,19 +243,19 @@ impl From<Needs> for types::Needs {
     }
 }
 
-impl From<Request> for wit_extractor::Request {
+impl From<Request> for types::Request {
     fn from(request: Request) -> Self {
         let Request { url, query, body, headers, method, path } = request;
         Self { url, query: fields(query), body: fields(body), headers: fields(headers), method, path }
     }
 }
 
-fn fields(named: Vec<(String, RequestValue)>) -> Vec<wit_extractor::Field> {
+fn fields(named: Vec<(String, RequestValue)>) -> Vec<types::Field> {
     let value = |value| match value {
-        RequestValue::Text(text) => wit_extractor::Value::Text(text),
-        RequestValue::Secret(name) => wit_extractor::Value::Secret(name),
+        RequestValue::Text(text) => types::Value::Text(text),
+        RequestValue::Secret(name) => types::Value::Secret(name),
     };
-    named.into_iter().map(|(name, v)| wit_extractor::Field { name, value: value(v) }).collect()
+    named.into_iter().map(|(name, v)| types::Field { name, value: value(v) }).collect()
 }
 
 impl From<Outcome> for wit_transform::Outcome {

@@ -2,7 +2,8 @@
 //!
 //! A plugin is handed data and hands data back: an [`Extractor`] says which request comes next and
 //! where a page's records are, a [`Transform`] changes the records of a page, a [`Check`] observes
-//! them and gives a verdict. Implement one of the three, name the type in [`export!`], and build
+//! them and gives a verdict, a [`Slicer`] cuts a load into parts, a [`Signer`] says how a request
+//! proves who asks. Implement one of the five, name the type in [`export!`], and build
 //! for `wasm32-unknown-unknown` (no imports but dpone's own) or `wasm32-wasip2` (the standard
 //! library works, and finds an empty world).
 //!
@@ -70,6 +71,8 @@ pub mod log;
 mod number;
 mod options;
 mod page;
+mod signer;
+mod slicer;
 mod transform;
 
 pub use batch::{Batch, Needs};
@@ -84,4 +87,6 @@ pub use options::{JsonText, OneOrMany};
 pub use page::Page;
 #[cfg(not(target_arch = "wasm32"))]
 pub use page::TestPage;
+pub use signer::{Encoding, Hash, Made, Outgoing, Signature, Signer, Term};
+pub use slicer::{Slice, SliceContext, SliceStep, Slicer};
 pub use transform::{Edits, Outcome, Transform};

@@ -1,16 +1,29 @@
 //! The same load against Apache Kafka and PostgreSQL, where `DPONE_TEST_KAFKA=host:port` and
 //! `DPONE_TEST_POSTGRES=postgres://user:password@host:port/database` name them.
 
-use dpone_harness::{GUIDE, Ran, Stand, Workspace};
+use dpone_harness::{GUIDE, Ran, Stand, Workspace, cases, suite};
 use dpone_local::{DemoOptions, Fault, FaultKind};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use serde_json::{Value, json};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const KAFKA: &str = "DPONE_TEST_KAFKA";
 const POSTGRES: &str = "DPONE_TEST_POSTGRES";
+
+fn main() -> ExitCode {
+    let cases = cases![
+        a_second_run_loads_only_what_is_new,
+        a_topic_that_was_made_anew_is_refused,
+        a_topic_with_more_partitions_is_refused,
+        a_row_that_the_topic_does_not_take_is_named_before_publication,
+        failures_of_the_broker_and_the_store_are_told_before_the_first_request,
+        a_reviewed_plan_holds_on_the_real_topic,
+    ];
+    suite::run("loads on Apache Kafka and PostgreSQL", suite::unset(&[KAFKA, POSTGRES]), cases)
+}
 
 /// The demo API, the real services, and a topic and a schema of this test's own.
 struct Real {
@@ -21,16 +34,9 @@ struct Real {
 }
 
 impl Real {
-    /// None, and a line that says so, where a service is not named.
-    fn start(test: &str, demo: DemoOptions) -> Option<Self> {
-        let (kafka, postgres) = match (std::env::var(KAFKA), std::env::var(POSTGRES)) {
-            (Ok(kafka), Ok(postgres)) => (kafka, postgres),
-            (kafka, _) => {
-                let missing = if kafka.is_err() { KAFKA } else { POSTGRES };
-                println!("SKIPPED: {test} on Apache Kafka and PostgreSQL: {missing} is not set, see .ci/services.sh");
-                return None;
-            }
-        };
+    fn start(test: &str, demo: DemoOptions) -> Self {
+        let kafka = std::env::var(KAFKA).unwrap();
+        let postgres = std::env::var(POSTGRES).unwrap();
         let stand = Stand::start(demo);
         let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
         let unique = format!("{test}_{}_{started}", std::process::id());
@@ -44,7 +50,7 @@ impl Real {
         workspace.profile("real", &connections);
         let manifest = GUIDE.replace("topic: dwh.orders", &format!("topic: {topic}"));
         workspace.write("guide.yaml", manifest.replace("schema: etl_state", &format!("schema: {unique}")));
-        Some(Self { stand, workspace, kafka, topic })
+        Self { stand, workspace, kafka, topic }
     }
 
     fn run(&self) -> Ran {
@@ -94,9 +100,8 @@ fn demo(new_rows: u64) -> DemoOptions {
     DemoOptions { rows: 300, page_size: 100, new_rows, ..DemoOptions::default() }
 }
 
-#[test]
 fn a_second_run_loads_only_what_is_new() {
-    let Some(real) = Real::start("second_run", demo(10)) else { return };
+    let real = Real::start("second_run", demo(10));
     let first = real.run();
     let report = first.expect_exit(0).json();
     assert_eq!(
@@ -125,9 +130,8 @@ fn a_second_run_loads_only_what_is_new() {
     assert!(tested.expect_exit(0).stdout.contains(&real.kafka), "{}", tested.stdout);
 }
 
-#[test]
 fn a_topic_that_was_made_anew_is_refused() {
-    let Some(real) = Real::start("made_anew", demo(10)) else { return };
+    let real = Real::start("made_anew", demo(10));
     real.run().expect_exit(0);
     let topic = real.topic.as_str();
     real.admin(async |admin, options| {
@@ -147,9 +151,8 @@ fn a_topic_that_was_made_anew_is_refused() {
     assert_eq!(real.run().expect_exit(0).json()["rows"]["acknowledged"], 10, "the cursor was kept");
 }
 
-#[test]
 fn a_topic_with_more_partitions_is_refused() {
-    let Some(real) = Real::start("more_partitions", demo(10)) else { return };
+    let real = Real::start("more_partitions", demo(10));
     real.run().expect_exit(0);
     let topic = real.topic.as_str();
     real.admin(async |admin, options| {
@@ -162,9 +165,8 @@ fn a_topic_with_more_partitions_is_refused() {
     assert_eq!(real.state("show").json()["revision"], 1);
 }
 
-#[test]
 fn a_row_that_the_topic_does_not_take_is_named_before_publication() {
-    let Some(real) = Real::start("large_row", demo(0)) else { return };
+    let real = Real::start("large_row", demo(0));
     real.edit(
         "    envelope: flat\n",
         "    envelope: flat\n    topic_config: { create: true, configs: { max.message.bytes: \"65536\" } }\n",
@@ -178,9 +180,8 @@ fn a_row_that_the_topic_does_not_take_is_named_before_publication() {
     assert_eq!(real.messages().len(), 300);
 }
 
-#[test]
 fn failures_of_the_broker_and_the_store_are_told_before_the_first_request() {
-    let Some(real) = Real::start("preflight", demo(0)) else { return };
+    let real = Real::start("preflight", demo(0));
     let api = ("example_api", format!("{{ type: http, base_url: \"{}\" }}", real.stand.base_url()));
     let kafka = |options: &str| ("kafka_cluster", format!("{{ type: kafka, {options} }}"));
     let good = kafka(&format!("bootstrap_servers: \"{}\"", real.kafka));
@@ -201,9 +202,8 @@ fn failures_of_the_broker_and_the_store_are_told_before_the_first_request() {
     assert_eq!(real.stand.page_requests(), 0);
 }
 
-#[test]
 fn a_reviewed_plan_holds_on_the_real_topic() {
-    let Some(real) = Real::start("reviewed", demo(10)) else { return };
+    let real = Real::start("reviewed", demo(10));
     real.run().expect_exit(0);
     let plan = ["plan", "guide.yaml", "--profile", "real", "--out", "guide.plan"];
     let run = || real.workspace.dpone(&["run", "--plan", "guide.plan"]);
