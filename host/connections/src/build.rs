@@ -2,12 +2,14 @@
 
 use crate::connection::{ApiKeyIn, Auth, HttpConnection, KafkaConnection, OptionValue, StateConnection};
 use crate::error::Error;
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
+use dpone_model::Secret;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-pub(crate) fn http(fields: &Fields, workdir: &Path) -> Result<HttpConnection, Error> {
+/// `granted` are the names of secrets that have to be there.
+pub(crate) fn http(fields: &Fields, workdir: &Path, granted: &[String]) -> Result<HttpConnection, Error> {
     let ca_pem = match tls_path(fields, "ssl_ca_location", workdir)? {
         Some(path) => Some(std::fs::read(&path).map_err(|error| tls_error(fields, "ssl_ca_location", &path, &error))?),
         None => None,
@@ -19,7 +21,23 @@ pub(crate) fn http(fields: &Fields, workdir: &Path) -> Result<HttpConnection, Er
         substituted: false,
         auth: auth(fields)?,
         ca_pem,
+        secrets: secrets(fields, granted)?,
     })
+}
+
+fn secrets(fields: &Fields, granted: &[String]) -> Result<BTreeMap<String, Secret>, Error> {
+    let (mut secrets, mut missing) = (BTreeMap::new(), Vec::new());
+    for name in granted {
+        let field = fields::of_secret(name);
+        match fields.secret(&field)? {
+            Some(secret) => drop(secrets.insert(name.clone(), secret)),
+            None => missing.push(field),
+        }
+    }
+    match missing.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => Ok(secrets),
+        missing => Err(fields.incomplete(missing)),
+    }
 }
 
 pub(crate) fn kafka(fields: &Fields, workdir: &Path) -> Result<KafkaConnection, Error> {

@@ -18,6 +18,8 @@ pub struct HttpConnection {
     pub auth: Auth,
     /// PEM bundle of authorities, trusted beside the system's.
     pub ca_pem: Option<Vec<u8>>,
+    /// Those that the manifest grants to a plugin, by name.
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 /// How requests of a connection prove who they are.

@@ -89,6 +89,12 @@ impl Reader<'_> {
             match name.value.as_str() {
                 "type" => {}
                 "auth" if kind == Kind::Http => self.auth(node, &path, &mut values)?,
+                "secrets" if kind == Kind::Http => {
+                    for (name, node) in self.mapping(node, &path)? {
+                        let value = self.value(node, &format!("{path}.{}", name.value))?;
+                        values.insert(fields::of_secret(&name.value), value);
+                    }
+                }
                 "schema_registry_url" if kind == Kind::Kafka => {
                     let message = "a schema registry is not yet supported".to_owned();
                     return Err(self.invalid(&name.referenced, &path, message, Some("remove the key".into())));
@@ -99,7 +105,7 @@ impl Reader<'_> {
                 _ => {
                     let mut takes = vec!["type"];
                     takes.extend(yaml_fields(kind));
-                    takes.extend((kind == Kind::Http).then_some("auth"));
+                    takes.extend((kind == Kind::Http).then_some(["auth", "secrets"]).into_iter().flatten());
                     return Err(self.unknown_key(name, key, &takes));
                 }
             }

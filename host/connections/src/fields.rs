@@ -71,6 +71,12 @@ pub fn known(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// The field of a secret that plugins may be granted: `secret_NAME`. In YAML they stand in a block
+/// `secrets` by their names.
+pub(crate) fn of_secret(name: &str) -> String {
+    format!("secret_{name}")
+}
+
 /// The place that a connection's fields were found in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {

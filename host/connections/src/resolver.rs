@@ -87,10 +87,18 @@ impl Resolver {
                 substituted: true,
                 auth: Auth::None,
                 ca_pem: None,
+                // The demo API asks for no proof; what is granted has to be there all the same.
+                secrets: reference.secrets.iter().map(|name| (name.clone(), Secret::new("local"))).collect(),
             });
         }
-        let fields = self.fields(reference, Kind::Http, "an HTTP connection").await?;
-        Ok(build::http(&fields, &self.workdir)?)
+        let mut fields = self.fields(reference, Kind::Http, "an HTTP connection").await?;
+        if let Origin::Env { prefix } = &fields.origin {
+            for field in reference.secrets.iter().map(|name| fields::of_secret(name)) {
+                let value = (self.env)(&format!("{prefix}{}", field.to_ascii_uppercase()));
+                fields.values.extend(value.map(|value| (field, Value::Set(Secret::new(value)))));
+            }
+        }
+        Ok(build::http(&fields, &self.workdir, &reference.secrets)?)
     }
 
     pub async fn kafka(&self, reference: &ConnectionRef) -> Result<KafkaConnection, Report> {

@@ -50,6 +50,7 @@ impl Exchange for dpone_egress::Client {
 pub(crate) fn connect(server: &Server) -> Result<Arc<dyn Exchange>, Report> {
     let client = dpone_egress::Client::new(dpone_egress::ClientConfig {
         own_origin: server.address.clone(),
+        own_is_guarded: false,
         allow_origins: Vec::new(),
         allow_private: false,
         connect_timeout: Duration::from_secs(5),

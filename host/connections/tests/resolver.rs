@@ -49,7 +49,7 @@ impl World {
 }
 
 fn by(via: ConnectionType, id: &str) -> ConnectionRef {
-    ConnectionRef { id: id.into(), via, vault_mount_point: None, vault_path: None, connection_file: None }
+    ConnectionRef::new(id, via)
 }
 
 fn env(id: &str) -> ConnectionRef {

@@ -75,13 +75,7 @@ fn resolver(address: &str, variables: &[(&str, &str)]) -> Resolver {
 }
 
 fn reference(id: &str) -> ConnectionRef {
-    ConnectionRef {
-        id: id.into(),
-        via: ConnectionType::Vault,
-        vault_mount_point: None,
-        vault_path: None,
-        connection_file: None,
-    }
+    ConnectionRef::new(id, ConnectionType::Vault)
 }
 
 async fn failure(answer: Answer, variables: &[(&str, &str)]) -> Report {

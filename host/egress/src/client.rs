@@ -18,6 +18,9 @@ use url::Url;
 pub struct ClientConfig {
     /// The connection's own origin; path and query do not count. Credentials go there alone.
     pub own_origin: Url,
+    /// The own origin's addresses are checked as another's are. For an origin that is not the
+    /// operator's word for a connection.
+    pub own_is_guarded: bool,
     /// Further origins that redirects and server-given URLs may lead to, without credentials.
     pub allow_origins: Vec<Url>,
     /// Lets other origins be loopback addresses, as the local profile's services are. Other
@@ -46,7 +49,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
-        let own = build(&config, None)?;
+        let guard = config.own_is_guarded.then_some(GuardedResolver { allow_loopback: config.allow_private });
+        let own = build(&config, guard)?;
         Ok(Self { config, own, guarded: OnceLock::new() })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::resolve::Refused;
 use dpone_model::codes::{connection, internal, source};
-use dpone_model::{Code, Failure, Place, Retry};
+use dpone_model::{Code, Failure, Place, Report, Retry};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -43,6 +43,8 @@ pub enum Error {
     TooLarge { url: String, limit: u64 },
     #[error("the body of {url} cannot be decoded: {cause}")]
     Encoding { url: String, cause: String },
+    #[error("{method} {url} cannot be signed: {}", report.message())]
+    Signer { method: String, url: String, report: Box<Report> },
     #[error("{url} asks to wait {} s, more than max_retry_after of {} s", asked.as_secs(), limit.as_secs())]
     RetryAfter { url: String, asked: Duration, limit: Duration },
 }
@@ -75,6 +77,7 @@ impl Error {
             | Self::Status { url, .. }
             | Self::TooLarge { url, .. }
             | Self::Encoding { url, .. }
+            | Self::Signer { url, .. }
             | Self::RetryAfter { url, .. } => Some(url),
         }
     }
@@ -95,10 +98,14 @@ impl Failure for Error {
             Self::TooLarge { .. } => &source::PAGE_TOO_LARGE,
             Self::Encoding { .. } => &source::ENCODING,
             Self::RetryAfter { .. } => &source::RETRY_AFTER,
+            Self::Signer { report, .. } => report.code(),
         }
     }
 
     fn place(&self) -> Option<Place> {
+        if let Self::Signer { report, .. } = self {
+            return report.place().cloned();
+        }
         self.url().map(|url| Place::Named { what: "URL".into(), name: url.to_owned() })
     }
 
@@ -122,6 +129,7 @@ impl Failure for Error {
             }
             Self::Status { status: 404 | 410, .. } => "check `url`, and the connection's base_url".into(),
             Self::TooLarge { .. } => "ask the API for smaller pages, or raise `max_page_bytes`".into(),
+            Self::Signer { report, .. } => return report.hint_text().map(str::to_owned),
             Self::RetryAfter { asked, .. } => {
                 format!("run again in {} s, or raise `retry.max_retry_after`", asked.as_secs())
             }

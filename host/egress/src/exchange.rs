@@ -7,10 +7,14 @@ use crate::origin::{origin_text, printable_url, same_origin, without_params, wit
 use crate::redirect::{MAX_REDIRECTS, redirect};
 use crate::resolve::{Refused, check_literal};
 use bytes::Bytes;
-use dpone_model::http::{Credential, HttpRequest};
+use dpone_model::http::{Credential, HttpRequest, RequestSigner};
+use dpone_model::plugin::Outgoing;
+use dpone_model::{Report, codes};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request, Response};
+use sha2::{Digest, Sha256};
 use std::error::Error as StdError;
+use std::sync::Arc;
 use url::Url;
 
 /// A request whose parts have been checked, ready to be sent as often as it takes.
@@ -21,6 +25,7 @@ pub(crate) struct Prepared {
     body: Option<Bytes>,
     secret_headers: Vec<(HeaderName, HeaderValue)>,
     secret_params: Vec<(String, String)>,
+    signers: Vec<Arc<dyn RequestSigner>>,
     pub max_body_bytes: u64,
 }
 
@@ -61,6 +66,7 @@ impl Prepared {
             body: request.body,
             secret_headers: Vec::new(),
             secret_params: Vec::new(),
+            signers: Vec::new(),
             max_body_bytes: request.max_body_bytes,
         };
         request.credentials.iter().try_for_each(|credential| prepared.add_credential(credential))?;
@@ -77,6 +83,7 @@ impl Prepared {
                 value.set_sensitive(true);
                 self.secret_headers.push((header, value));
             }
+            Credential::Signed(signer) => self.signers.push(signer.clone()),
         }
         Ok(())
     }
@@ -116,7 +123,7 @@ impl Prepared {
     }
 
     /// What goes on the wire for one hop. Only a trusted hop carries credentials.
-    fn wire_request(&self, hop: &Hop) -> Request {
+    async fn wire_request(&self, hop: &Hop) -> Result<Request, Error> {
         let mut url = hop.url.clone();
         if hop.trusted && !self.secret_params.is_empty() {
             url = without_params(&url, &self.secret_names());
@@ -131,7 +138,50 @@ impl Prepared {
             }
         }
         *request.body_mut() = hop.body.clone().map(Into::into);
-        request
+        if hop.trusted {
+            for signer in &self.signers {
+                self.sign(hop, &mut request, signer.as_ref()).await?;
+            }
+        }
+        Ok(request)
+    }
+
+    /// Adds what a signer makes of the hop. What it signs is the request without credentials.
+    async fn sign(&self, hop: &Hop, request: &mut Request, signer: &dyn RequestSigner) -> Result<(), Error> {
+        let failed = |report| Error::Signer {
+            method: hop.method.to_string(),
+            url: self.printable(&hop.url),
+            report: Box::new(report),
+        };
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).map_err(|error| Error::Client { cause: error.to_string() })?;
+        let outgoing = Outgoing {
+            method: hop.method.to_string(),
+            url: hop.url.to_string(),
+            headers: hop.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            body_sha256: hex::encode(Sha256::digest(hop.body.as_deref().unwrap_or_default())),
+            sent_at: jiff::Timestamp::now(),
+            nonce,
+        };
+        let signed = signer.sign(outgoing).await.map_err(failed)?;
+        for (name, value) in signed.headers {
+            let carrier = || Error::Credential { carrier: format!("header {name}") };
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| carrier())?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| carrier())?;
+            value.set_sensitive(true);
+            if request.headers().contains_key(&header) {
+                let message = format!("the signer set the header `{name}`, which the request has already");
+                let report = Report::new(&codes::plugin::REQUEST_REFUSED, message);
+                return Err(failed(report.hint("leave the header out of the manifest and the connection")));
+            }
+            request.headers_mut().insert(header, value);
+        }
+        if !signed.query.is_empty() {
+            let pairs = signed.query.iter().map(|(name, value)| (name.as_str(), value.expose()));
+            request.url_mut().query_pairs_mut().extend_pairs(pairs);
+        }
+        Ok(())
     }
 }
 
@@ -153,6 +203,9 @@ impl Client {
         let trusted = same_origin(&prepared.url, &self.config().own_origin);
         if !trusted {
             self.permit(prepared, &prepared.url, &prepared.url, false)?;
+        } else if self.config().own_is_guarded {
+            check_literal(&prepared.url, self.config().allow_private)
+                .map_err(|refused| Error::Address { url: prepared.printable_start(), refused })?;
         }
         Ok(Hop {
             url: prepared.url.clone(),
@@ -197,7 +250,7 @@ impl Client {
     async fn send_hop(&self, prepared: &Prepared, hop: &Hop) -> Result<Response, Error> {
         let is_own = same_origin(&hop.url, &self.config().own_origin);
         let client = if is_own { self.own() } else { self.guarded()? };
-        client.execute(prepared.wire_request(hop)).await.map_err(|error| failure(prepared, hop, error))
+        client.execute(prepared.wire_request(hop).await?).await.map_err(|error| failure(prepared, hop, error))
     }
 
     async fn read(&self, prepared: &Prepared, hop: &Hop, response: Response) -> Result<Answer, Error> {

@@ -16,6 +16,7 @@ use url::Url;
 fn config(own: &str) -> ClientConfig {
     ClientConfig {
         own_origin: Url::parse(own).unwrap(),
+        own_is_guarded: false,
         allow_origins: Vec::new(),
         allow_private: false,
         connect_timeout: Duration::from_millis(500),

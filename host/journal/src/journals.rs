@@ -33,7 +33,7 @@ pub enum PurgeFilter {
     /// What is due: failed runs that nothing happened to for 72 hours, and finished runs whose
     /// `journal.keep` is over. Their segments are recycled.
     Expired,
-    /// One run, whatever its age. Its segments are removed from the disk.
+    /// One run with its slices, whatever its age. Its segments are removed from the disk.
     Run(RunId),
     /// All runs, and the recycled segments, which still hold pages of finished runs.
     All,
@@ -143,7 +143,9 @@ impl Journals {
         let mut purged = Purged::default();
         let mut known = false;
         for (_, run, dir) in self.runs()? {
-            let named = matches!(filter, PurgeFilter::Run(wanted) if *wanted == run);
+            // A run that is cut has a journal for each slice.
+            let named =
+                matches!(filter, PurgeFilter::Run(wanted) if *wanted == run || run.part_of().as_ref() == Some(wanted));
             known |= named;
             if matches!(filter, PurgeFilter::Run(_)) && !named {
                 continue;

@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Extractor,
     Transform,
     Check,
+    Slicer,
+    Signer,
 }
 
 /// One option of a built-in plugin.
@@ -138,6 +140,24 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         name: "unique",
         about: "No value occurs twice.",
         options: &[opt("column", NAMES, "One field."), opt("columns", NAMES, "Several fields, taken together.")],
+    },
+    Builtin {
+        kind: Kind::Slicer,
+        name: "windows",
+        about: "Windows of the cursor field, one slice each.",
+        options: &[
+            required("step", SCALAR, "Length of a window: `6h`, `1d`, `1mo`, or a number for a numeric cursor."),
+            opt("lookback", SCALAR, "Windows before the watermark that are loaded again, as far as this reaches."),
+        ],
+    },
+    Builtin {
+        kind: Kind::Signer,
+        name: "sigv4",
+        about: "AWS Signature Version 4, with the secrets `access_key_id` and `secret_access_key`.",
+        options: &[
+            required("region", TEXT, "Such as `eu-central-1`."),
+            required("service", TEXT, "Such as `execute-api`."),
+        ],
     },
 ];
 

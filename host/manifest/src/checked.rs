@@ -57,6 +57,16 @@ impl Origin {
     }
 }
 
+impl Manifest {
+    /// Every plugin that the manifest names: extractor, transforms, checks, slicer, signer.
+    pub fn plugins(&self) -> impl Iterator<Item = &PluginUse> {
+        let source = &self.source;
+        let checks = self.quality.checks.iter().map(|check| &check.plugin);
+        let last = source.slicer.iter().chain(&source.signer);
+        source.pagination.extractor.iter().chain(&self.transforms).chain(checks).chain(last)
+    }
+}
+
 /// Where a connection's fields are looked up when the profile does not define it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +88,22 @@ pub struct ConnectionRef {
     pub vault_path: Option<String>,
     /// `connection_file`, for `file`; default `.dpone/connections.yaml`.
     pub connection_file: Option<String>,
+    /// Names of the connection's secrets that the manifest grants to plugins.
+    pub secrets: Vec<String>,
+}
+
+impl ConnectionRef {
+    /// A connection by its id alone.
+    pub fn new(id: impl Into<String>, via: ConnectionType) -> Self {
+        Self {
+            id: id.into(),
+            via,
+            vault_mount_point: None,
+            vault_path: None,
+            connection_file: None,
+            secrets: Vec::new(),
+        }
+    }
 }
 
 /// `source`: type api, options.api_type rest.
@@ -104,6 +130,10 @@ pub struct Source {
     pub staging: Staging,
     pub pagination: Pagination,
     pub incremental: Option<Incremental>,
+    /// `slices`: what cuts the load; without it the load is one slice.
+    pub slicer: Option<PluginUse>,
+    /// `signer`: what signs each request.
+    pub signer: Option<PluginUse>,
 }
 
 #[derive(Debug, Clone)]
@@ -179,9 +209,9 @@ pub struct PluginUse {
 pub struct Grants {
     /// Folder, relative to the manifest, that the plugin may read as `/`.
     pub files: Option<String>,
-    /// Not yet: refused by `check`.
+    /// Names of the source connection's secrets that its requests may carry, never its code.
     pub secrets: Vec<String>,
-    /// Not yet: refused by `check`.
+    /// Origins that the plugin's own requests may go to, such as `https://geo.example.com`.
     pub http: Vec<String>,
     /// `clock: real`
     pub real_clock: bool,

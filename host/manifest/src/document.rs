@@ -10,7 +10,7 @@ use crate::plugin::{is_inside, plugin};
 use crate::read::{Block, Value};
 use crate::source::connection;
 use dpone_model::PipelineName;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 /// Reads everything below the root. `None` where something that has no fallback is missing; the
@@ -46,7 +46,7 @@ pub(crate) fn manifest(root: &Value<'_>) -> Option<Manifest> {
         value.not_yet("`schema_contract`", "remove it; drift is judged by the schema kept in state");
     }
     block.finish();
-    Some(Manifest {
+    let mut manifest = Manifest {
         name: name?,
         source: source?,
         transforms,
@@ -58,7 +58,10 @@ pub(crate) fn manifest(root: &Value<'_>) -> Option<Manifest> {
         resume_max_age,
         values_shown,
         origin: Origin::default(),
-    })
+    };
+    let secrets: BTreeSet<String> = manifest.plugins().flat_map(|plugin| plugin.grants.secrets.clone()).collect();
+    manifest.source.connection.secrets = secrets.into_iter().collect();
+    Some(manifest)
 }
 
 /// What was published cannot be left out any more when its repeat comes.

@@ -1,7 +1,7 @@
 //! What can be wrong with a manifest, and the collection that keeps all of it until the end.
 
 use crate::yaml::Position;
-use dpone_model::codes::{manifest as code, plugin};
+use dpone_model::codes::manifest as code;
 use dpone_model::{Code, Exit, Failure, Place, Report};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -37,8 +37,6 @@ pub enum Error {
     MissingUniqueKey(String),
     #[error("`{mode}` needs an incremental boundary")]
     NoBoundary { mode: &'static str, hint: &'static str },
-    #[error("the grant `{0}` is not yet supported")]
-    GrantNotYet(&'static str),
 }
 
 impl Error {
@@ -64,7 +62,6 @@ impl Error {
             Self::MissingVariable { .. } => &code::MISSING_VARIABLE,
             Self::MissingUniqueKey(_) => &code::MISSING_UNIQUE_KEY,
             Self::NoBoundary { .. } => &code::NO_BOUNDARY,
-            Self::GrantNotYet(_) => &plugin::GRANT_NOT_YET,
         }
     }
 
@@ -92,9 +89,6 @@ impl Error {
                 "name the record's key field, or a list of them, under `sink.strategy.unique_key`".into()
             }
             Self::NoBoundary { hint, .. } => (*hint).into(),
-            Self::GrantNotYet(_) => "remove the grant; this release gives `files`, `clock`, `random`, `headers`, \
-                                     `methods` and `paths`"
-                .into(),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::checked::{Grants, Limits, PluginUse};
 use crate::error::Error;
 use crate::read::{Block, Value};
 use serde_json::{Map, Value as Json};
+use url::Url;
 
 /// Reads a plugin's own keys out of a block in which the host's keys were already asked for.
 /// `None` where the block names no plugin, which is then a problem, or none is usable.
@@ -85,18 +86,11 @@ fn sha256(value: &Value<'_>) -> Option<String> {
 }
 
 fn grants(mut block: Block<'_>) -> Grants {
-    let not_yet = |block: &mut Block<'_>, name: &'static str| {
-        if let Some(value) = block.get(name) {
-            value.problem(Error::GrantNotYet(name));
-        }
-    };
-    not_yet(&mut block, "secrets");
-    not_yet(&mut block, "http");
     let real = |block: &mut Block<'_>, name| block.one_of(name, &[("real", true), ("fixed", false)]).unwrap_or(false);
     let grants = Grants {
         files: block.get("files").and_then(|value| folder(&value)),
-        secrets: Vec::new(),
-        http: Vec::new(),
+        secrets: block.get("secrets").map(|value| secret_names(&value)).unwrap_or_default(),
+        http: block.get("http").map(|value| http_origins(&value)).unwrap_or_default(),
         real_clock: real(&mut block, "clock"),
         real_random: real(&mut block, "random"),
         headers: block.get("headers").map(|value| header_names(&value)).unwrap_or_default(),
@@ -136,6 +130,46 @@ fn header_names(value: &Value<'_>) -> Vec<String> {
         }
     }
     names
+}
+
+/// Names as a connection has them; in the environment they stand in upper case.
+fn secret_names(value: &Value<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, item) in value.texts() {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if !name.is_empty() && name.bytes().all(is_plain) {
+            names.push(name);
+        } else {
+            let hint = "a secret's name has lower case letters, digits and `_`";
+            let _: Option<()> = item.invalid(format!("`{}` names no secret", item.shown()), hint);
+        }
+    }
+    names
+}
+
+/// Origins: a host stands for https; another scheme or port is written out.
+fn http_origins(value: &Value<'_>) -> Vec<String> {
+    let mut origins = Vec::new();
+    for (text, item) in value.texts() {
+        let written = if text.contains("://") { text.clone() } else { format!("https://{text}") };
+        let is_origin = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        };
+        match Url::parse(&written).ok().filter(is_origin) {
+            Some(url) => origins.push(url.origin().ascii_serialization()),
+            None => {
+                let hint = "write a host such as `geo.example.com`, or an origin such as `http://127.0.0.1:8080`";
+                let _: Option<()> = item.invalid(format!("`{}` is no host", item.shown()), hint);
+            }
+        }
+    }
+    origins
 }
 
 fn methods(value: &Value<'_>) -> Vec<String> {

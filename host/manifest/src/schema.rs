@@ -191,6 +191,8 @@ fn source() -> Value {
                 ),
             ),
             ("incremental", incremental()),
+            ("slices", plugin(Kind::Slicer, &[])),
+            ("signer", plugin(Kind::Signer, &[])),
         ],
     );
     let properties = connection(vec![("type", choice("The kind of source.", &["api"])), ("options", options)]);
@@ -479,8 +481,8 @@ fn grants() -> Value {
         "What the plugin gets beyond its input.",
         vec![
             ("files", text("Folder beside the manifest that it may read.")),
-            ("secrets", list("Not yet.", json!({}))),
-            ("http", list("Not yet.", json!({}))),
+            ("secrets", texts("Secrets of the source's connection that its requests may carry.")),
+            ("http", texts("Hosts that its own requests may go to, such as `geo.example.com`.")),
             ("clock", choice("Default fixed at the run's start.", &["real", "fixed"])),
             ("random", choice("Default seeded by the run.", &["real", "fixed"])),
             ("headers", texts("Request headers that an extractor may set.")),

@@ -2,7 +2,8 @@
 
 use crate::builtins::Kind;
 use crate::checked::{
-    Body, ConnectionRef, ConnectionType, CursorFormat, Incremental, Order, Pagination, Retry, Source, Staging, Timeouts,
+    Body, ConnectionRef, ConnectionType, CursorFormat, Incremental, Order, Pagination, PluginUse, Retry, Source,
+    Staging, Timeouts,
 };
 use crate::error::Error;
 use crate::plugin::plugin;
@@ -18,7 +19,7 @@ pub(crate) fn source(mut block: Block<'_>) -> Source {
     if let Some(value) = block.require("type", "write `type: api`") {
         value.one_of(&[("api", ())]);
     }
-    let connection = connection(&mut block, true).unwrap_or_else(|| unnamed_connection(""));
+    let connection = connection(&mut block, true).unwrap_or_else(|| ConnectionRef::new("", ConnectionType::default()));
     let mut options = block.block("options");
     if !block.has("options") {
         let hint = "the request stands under `source.options`: at least `url`";
@@ -41,6 +42,9 @@ fn options_block(options: &mut Block<'_>, connection: ConnectionRef, is_there: b
             options.conflict("incremental", "params", message, "remove it from `params`");
         }
     }
+    let slicer = optional_plugin(options, "slices", Kind::Slicer);
+    let signer = optional_plugin(options, "signer", Kind::Signer);
+    let pagination = pagination(options);
     Source {
         connection,
         method: method.unwrap_or_else(|| "GET".to_owned()),
@@ -54,9 +58,22 @@ fn options_block(options: &mut Block<'_>, connection: ConnectionRef, is_there: b
         max_page_bytes: options.size("max_page_bytes", 1..=(1 << 30)).unwrap_or(64 << 20),
         allow_origins: options.get("allow_origins").map(|value| origins(&value)).unwrap_or_default(),
         staging: options.one_of("staging", &[("slice", Staging::Slice), ("none", Staging::None)]).unwrap_or_default(),
-        pagination: pagination(options),
+        pagination,
         incremental,
+        slicer,
+        signer,
     }
+}
+
+/// A plugin that need not be there.
+fn optional_plugin(options: &mut Block<'_>, name: &str, kind: Kind) -> Option<PluginUse> {
+    if !options.has(name) {
+        return None;
+    }
+    let mut block = options.block(name);
+    let found = plugin(&mut block, kind);
+    block.finish();
+    found
 }
 
 /// In either case, as 0.88 took it.
@@ -83,7 +100,7 @@ pub(crate) fn connection(block: &mut Block<'_>, is_required: bool) -> Option<Con
             value.invalid(format!("`{}` is no connection id", value.shown()), "use letters, digits, `_`, `-` and `.`")
         }
     });
-    let mut connection = ConnectionRef { via, ..unnamed_connection(&id.clone().unwrap_or_default()) };
+    let mut connection = ConnectionRef::new(id.clone().unwrap_or_default(), via);
     connection.vault_mount_point = typed_key(block, "vault_mount_point", via, ConnectionType::Vault);
     connection.vault_path = typed_key(block, "vault_path", via, ConnectionType::Vault);
     connection.connection_file = typed_key(block, "connection_file", via, ConnectionType::File);
@@ -98,16 +115,6 @@ fn typed_key(block: &mut Block<'_>, name: &str, via: ConnectionType, needs: Conn
         block.conflict("connection_type", name, message, "remove it, or change the connection type");
     }
     Some(text)
-}
-
-fn unnamed_connection(id: &str) -> ConnectionRef {
-    ConnectionRef {
-        id: id.to_owned(),
-        via: ConnectionType::default(),
-        vault_mount_point: None,
-        vault_path: None,
-        connection_file: None,
-    }
 }
 
 /// `url`, or `endpoint` and `path` of 0.88.

@@ -82,6 +82,8 @@ fn built_in_options_are_those_of_the_plugins() {
         &schema["properties"]["source"]["properties"]["options"]["properties"]["pagination"],
         &schema["properties"]["transforms"]["items"],
         &schema["properties"]["quality"]["properties"]["checks"]["items"],
+        &schema["properties"]["source"]["properties"]["options"]["properties"]["slices"],
+        &schema["properties"]["source"]["properties"]["options"]["properties"]["signer"],
     ];
     let mut names = BTreeSet::new();
     for place in places {

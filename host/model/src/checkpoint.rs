@@ -70,3 +70,20 @@ pub struct Counts {
     /// Records inside the boundary: what `source_target_count` compares with.
     pub source_rows: u64,
 }
+
+impl Counts {
+    /// Both together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            pages: self.pages + other.pages,
+            bytes: self.bytes + other.bytes,
+            extracted: self.extracted + other.extracted,
+            filtered: self.filtered + other.filtered,
+            published: self.published + other.published,
+            acknowledged: self.acknowledged + other.acknowledged,
+            dead_lettered: self.dead_lettered + other.dead_lettered,
+            source_rows: self.source_rows + other.source_rows,
+        }
+    }
+}

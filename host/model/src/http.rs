@@ -1,8 +1,11 @@
 //! HTTP as other rooms ask for it; `egress` implements it.
 
+use crate::plugin::Outgoing;
 use crate::{Report, Secret};
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
 
 /// One request, complete but for what the client adds (Host, Accept-Encoding, Content-Length).
 #[derive(Debug, Clone)]
@@ -22,8 +25,29 @@ pub struct HttpRequest {
 /// How a credential travels.
 #[derive(Debug, Clone)]
 pub enum Credential {
-    Header { name: String, value: Secret },
-    Query { name: String, value: Secret },
+    Header {
+        name: String,
+        value: Secret,
+    },
+    Query {
+        name: String,
+        value: Secret,
+    },
+    /// Made anew for each attempt.
+    Signed(Arc<dyn RequestSigner>),
+}
+
+/// Signs a request right before it is sent.
+#[async_trait]
+pub trait RequestSigner: Send + Sync + fmt::Debug {
+    async fn sign(&self, request: Outgoing) -> Result<Signed, Report>;
+}
+
+/// What a signature adds to a request.
+#[derive(Debug, Clone, Default)]
+pub struct Signed {
+    pub headers: Vec<(String, Secret)>,
+    pub query: Vec<(String, Secret)>,
 }
 
 #[derive(Debug, Clone)]

@@ -22,6 +22,16 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id of one slice's journal: the run's id, a dot and the slice's number, from 1.
+    pub fn part(&self, number: usize) -> Self {
+        Self(format!("{}.{number}", self.0))
+    }
+
+    /// The run that a slice's journal belongs to; `None` for a run's own id.
+    pub fn part_of(&self) -> Option<Self> {
+        self.0.rsplit_once('.').map(|(run, _)| Self(run.to_owned()))
+    }
 }
 
 impl fmt::Display for RunId {

@@ -35,6 +35,18 @@ pub struct Usage {
     pub peak_memory_bytes: u64,
 }
 
+impl Usage {
+    /// Both together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            time_us: self.time_us + other.time_us,
+            peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
+        }
+    }
+}
+
 /// What a step may vary of the manifest's request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RequestEdit {
@@ -313,6 +325,32 @@ pub trait Slicer: Plugin {
 #[async_trait]
 pub trait Signer: Plugin {
     async fn sign(&mut self, request: Outgoing) -> Result<Signature, Report>;
+}
+
+/// A request of a plugin's own (`interface http` of the WIT).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, RequestValue)>,
+    pub body: Option<Vec<u8>>,
+    /// Decoded bytes that the answer may have.
+    pub max_body_bytes: u64,
+}
+
+/// Why a plugin's own request has no answer.
+#[derive(Debug)]
+pub enum PluginRequestError {
+    /// Not granted: ends the plugin's call. Names what it wanted.
+    Refused(String),
+    /// It failed; the plugin is told why.
+    Failed(String),
+}
+
+/// Sends a plugin's own requests, as far as its grants allow.
+#[async_trait]
+pub trait PluginHttp: Send + Sync {
+    async fn send(&self, request: PluginRequest) -> Result<crate::http::HttpResponse, PluginRequestError>;
 }
 
 /// Host-side sets for a check (`interface distinct` of the WIT), implemented in `quality`.

@@ -137,6 +137,13 @@ impl Report {
         self
     }
 
+    /// Says what the error belongs to, in front of its message: `slice 2026-01: …`.
+    #[must_use]
+    pub fn within(mut self, what: &str) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());

@@ -11,6 +11,8 @@ pub enum PluginKind {
     Extractor,
     Transform,
     Check,
+    Slicer,
+    Signer,
 }
 
 impl PluginKind {
@@ -19,6 +21,8 @@ impl PluginKind {
             Self::Extractor => "extractor",
             Self::Transform => "transform",
             Self::Check => "check",
+            Self::Slicer => "slicer",
+            Self::Signer => "signer",
         }
     }
 }
@@ -69,10 +73,15 @@ pub(crate) fn gets(grants: &Grants) -> Vec<String> {
     for (is_granted, line) in [(grants.real_clock, "clock: real"), (grants.real_random, "random: real")] {
         lines.extend(is_granted.then(|| line.to_owned()));
     }
-    for (name, values) in [("headers", &grants.headers), ("methods", &grants.methods), ("paths", &grants.paths)] {
-        if !values.is_empty() {
-            lines.push(format!("{name}: {}", values.join(", ")));
-        }
+    let named = [
+        ("secrets, by name, never shown to it", &grants.secrets),
+        ("http, sent by the host, to", &grants.http),
+        ("headers", &grants.headers),
+        ("methods", &grants.methods),
+        ("paths", &grants.paths),
+    ];
+    for (name, values) in named.into_iter().filter(|(_, values)| !values.is_empty()) {
+        lines.push(format!("{name}: {}", values.join(", ")));
     }
     if lines.is_empty() {
         lines.push("nothing beyond its input: no files, environment or network; fixed clock, seeded random".to_owned());
@@ -126,6 +135,8 @@ mod tests {
     fn every_grant_is_told() {
         let grants = Grants {
             files: Some("tables".into()),
+            secrets: vec!["signing_key".into()],
+            http: vec!["https://geo.example.com".into()],
             real_clock: true,
             real_random: true,
             headers: vec!["X-Page".into()],
@@ -139,6 +150,8 @@ mod tests {
                 "files: `tables`, read-only",
                 "clock: real",
                 "random: real",
+                "secrets, by name, never shown to it: signing_key",
+                "http, sent by the host, to: https://geo.example.com",
                 "headers: X-Page",
                 "methods: POST",
                 "paths: /v2",

@@ -44,6 +44,36 @@ pub struct Boundary {
     pub safety_lag: Option<SignedDuration>,
 }
 
+impl Boundary {
+    /// The part of it that belongs to a slice with these bounds.
+    ///
+    /// # Errors
+    /// [`Error::MixedBounds`] where one bound is an instant and the other a number.
+    pub fn within(mut self, lower: Option<&CursorValue>, upper: Option<&CursorValue>) -> Result<Self, Error> {
+        if let Some(slice) = lower {
+            let is_tighter = self.lower.as_ref().map(|own| compare(slice, own)).transpose()? != Some(Ordering::Less);
+            if is_tighter {
+                self.lower = Some(slice.clone());
+            }
+        }
+        if let Some(slice) = upper {
+            let is_tighter = self.upper.as_ref().map(|own| compare(slice, own)).transpose()? != Some(Ordering::Greater);
+            if is_tighter {
+                self.upper = Some(slice.clone());
+            }
+        }
+        Ok(self)
+    }
+
+    /// Whether no value can lie in it.
+    pub fn is_empty(&self) -> bool {
+        match (&self.lower, &self.upper) {
+            (Some(lower), Some(upper)) => lower.compare(upper).is_some_and(|order| order != Ordering::Less),
+            _ => false,
+        }
+    }
+}
+
 /// Plans the boundary from the manifest, the last checkpoint and the command line's window.
 ///
 /// The lower bound is the watermark minus `lookback`, but never below the manifest's `start`; without

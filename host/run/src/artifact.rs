@@ -32,7 +32,22 @@ pub struct RunReport {
     pub checkpoint: Checkpoints,
     pub guarantee: Option<String>,
     pub plugins: Vec<PluginReport>,
+    /// Of a load that is cut.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceReport>,
     pub warnings: Vec<String>,
+}
+
+/// What became of one slice; its files are under `slices/NUMBER/`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SliceReport {
+    pub id: String,
+    /// `running`, `succeeded` or `failed`.
+    pub outcome: &'static str,
+    pub error: Option<Report>,
+    pub pages: u64,
+    pub rows: Rows,
+    pub checkpoint: Checkpoints,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -89,17 +104,38 @@ impl CheckpointReport {
     }
 }
 
-impl RunReport {
-    pub fn set_counts(&mut self, counts: &Counts) {
-        self.pages = counts.pages;
-        self.bytes = counts.bytes;
-        self.rows = Rows {
+impl Rows {
+    fn of(counts: &Counts) -> Self {
+        Self {
             extracted: counts.extracted,
             filtered: counts.filtered,
             published: counts.published,
             acknowledged: counts.acknowledged,
             dead_lettered: counts.dead_lettered,
-        };
+        }
+    }
+}
+
+impl SliceReport {
+    pub fn started(id: &str) -> Self {
+        let (rows, checkpoint) = (Rows::default(), Checkpoints::default());
+        Self { id: id.to_owned(), outcome: "running", error: None, pages: 0, rows, checkpoint }
+    }
+
+    pub fn ended(&mut self, counts: &Counts, checkpoint: Checkpoints, result: &Result<(), Report>) {
+        self.outcome = if result.is_ok() { "succeeded" } else { "failed" };
+        self.error = result.as_ref().err().cloned();
+        self.pages = counts.pages;
+        self.rows = Rows::of(counts);
+        self.checkpoint = checkpoint;
+    }
+}
+
+impl RunReport {
+    pub fn set_counts(&mut self, counts: &Counts) {
+        self.pages = counts.pages;
+        self.bytes = counts.bytes;
+        self.rows = Rows::of(counts);
     }
 
     /// A step that is done again (a streamed slice goes through D to H for each page) stays one entry.
@@ -130,15 +166,22 @@ impl RunReport {
 /// The folder of one run's artifact; `None` inside when artifacts are switched off.
 pub struct Artifact {
     folder: Option<PathBuf>,
+    /// Number of the slice whose files are written.
+    slice: Option<usize>,
 }
 
 impl Artifact {
     /// Creates `<workdir>/<path>/<run_id>/`. The manifest's check made sure that `path` stays below.
     pub fn create(workdir: &Path, path: Option<&str>, run_id: &str) -> Result<Self, Report> {
-        let Some(path) = path else { return Ok(Self { folder: None }) };
+        let Some(path) = path else { return Ok(Self { folder: None, slice: None }) };
         let folder = workdir.join(path).join(run_id);
         std::fs::create_dir_all(&folder).map_err(|cause| io_report(&folder, &cause))?;
-        Ok(Self { folder: Some(folder) })
+        Ok(Self { folder: Some(folder), slice: None })
+    }
+
+    /// Files from now on are those of this slice, or the run's own.
+    pub fn enter(&mut self, slice: Option<usize>) {
+        self.slice = slice;
     }
 
     pub fn folder(&self) -> Option<&Path> {
@@ -147,6 +190,8 @@ impl Artifact {
 
     pub fn write(&self, name: &str, content: &impl Serialize) -> Result<(), Report> {
         let Some(folder) = &self.folder else { return Ok(()) };
+        let folder = self.slice.map_or_else(|| folder.clone(), |number| folder.join(format!("slices/{number}")));
+        std::fs::create_dir_all(&folder).map_err(|cause| io_report(&folder, &cause))?;
         let path = folder.join(name);
         let text = serde_json::to_vec_pretty(content).map_err(|cause| {
             Report::new(&codes::internal::BUG, format!("{name} cannot be written as JSON: {cause}"))

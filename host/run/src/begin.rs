@@ -8,16 +8,20 @@ use crate::planning::SlicePlan;
 use crate::resolve::{Host, Request};
 use crate::resume::Reopened;
 use crate::session::Session;
+use crate::slices::Part;
 use crate::stage::bug;
 use dpone_egress::Client;
 use dpone_journal::{Head, Journals, Limits, PageEntry, PurgeFilter, Writer};
 use dpone_json::Scanner;
 use dpone_manifest::DuplicatePolicy;
+use dpone_model::http::RequestSigner;
 use dpone_model::plugin::Extractor;
-use dpone_model::{Report, codes};
+use dpone_model::{Report, RunId, codes};
 use dpone_quality::{Duplicates, Judge, Sets};
 use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
-use dpone_source::{BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, Walk, WalkConfig, client_config};
+use dpone_source::{
+    BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, SliceRequest, Walk, WalkConfig, client_config,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -30,6 +34,7 @@ pub async fn extract(
     host: &Host,
     request: &Request,
     opened: &Opened,
+    part: &Part,
     plan: &SlicePlan,
     journal: Option<Reopened>,
 ) -> Result<Extract, Report> {
@@ -38,7 +43,7 @@ pub async fn extract(
             journal.refuse_other_target(plan)?;
             journal.writer
         }
-        None => create_journal(opened, request, plan)?,
+        None => create_journal(opened, request, part, plan)?,
     };
     session.resumable = true;
     let mut scanner = Scanner::new();
@@ -46,10 +51,10 @@ pub async fn extract(
         scanner.mask_excerpts();
     }
     let scanner: SharedScanner = Arc::new(Mutex::new(scanner));
-    let mut work = page_work(opened, plan, &scanner, &writer).await?;
+    let mut work = page_work(opened, part, plan, &scanner, &writer).await?;
     // A run without a journalled page starts where its state says, also when it is resumed.
     let reader = writer.reader();
-    let mut resume = if reader.pages() == 0 { earlier_cursor(opened, plan) } else { Some(ResumeFrom::default()) };
+    let mut resume = if reader.pages() == 0 { earlier_cursor(part, plan) } else { Some(ResumeFrom::default()) };
     for page in 1..=reader.pages() as u64 {
         let entry = reader.read(page)?;
         work.replay(&entry).await?;
@@ -59,7 +64,7 @@ pub async fn extract(
         }
     }
     let complete = writer.progress().extracted || work.filter.is_past_end();
-    let mut walk = walk(host, opened, plan, &scanner, resume).await?;
+    let mut walk = walk(host, opened, part, plan, &scanner, resume).await?;
     if complete && !walk.truncated() {
         walk.stop();
     }
@@ -75,6 +80,7 @@ pub fn publisher(session: &Session, opened: &Opened, plan: &SlicePlan) -> Result
 
 async fn page_work(
     opened: &Opened,
+    part: &Part,
     plan: &SlicePlan,
     scanner: &SharedScanner,
     writer: &Writer,
@@ -84,8 +90,8 @@ async fn page_work(
     let order = manifest.source.incremental.as_ref().and_then(|incremental| incremental.order);
     let scratch = || -> Result<cap_std::fs::Dir, Report> {
         let scratch = opened.folders.below("scratch")?;
-        let name = opened.run_id.as_str();
-        let opened = scratch.create_dir_all(name).and_then(|()| scratch.open_dir(name));
+        let name = format!("{}/{}", opened.run_id, part.journal_id);
+        let opened = scratch.create_dir_all(&name).and_then(|()| scratch.open_dir(&name));
         opened.map_err(|cause| Report::new(&codes::disk::IO, format!(".dpone/scratch/{name}: {cause}")))
     };
     let duplicates = match sink.strategy.duplicate_policy {
@@ -116,6 +122,7 @@ async fn page_work(
 async fn walk(
     host: &Host,
     opened: &Opened,
+    part: &Part,
     plan: &SlicePlan,
     scanner: &SharedScanner,
     resume: Option<ResumeFrom>,
@@ -127,20 +134,33 @@ async fn walk(
         (None, Some(component)) => component,
         (None, None) => Box::new(SinglePage::new(&manifest.source.records_path)),
     };
-    let client = Client::new(client_config(&manifest.source, connection, opened.resolved.is_local, USER_AGENT)?)?;
+    let slicer = manifest.source.slicer.as_ref();
+    let slice = part.slice.as_ref().zip(slicer);
     let config = WalkConfig {
         source: &manifest.source,
         connection,
         boundary: &plan.boundary,
-        egress: Arc::new(client),
+        egress: client(opened)?,
         extractor,
         scanner: scanner.clone(),
         max_pages: plan.window.max_pages,
+        signer: opened.signer.clone().map(|signer| signer as Arc<dyn RequestSigner>),
+        slice: slice.map(|(slice, slicer)| SliceRequest {
+            edit: &slice.request,
+            slicer: &slicer.uses,
+            grants: &slicer.grants,
+        }),
     };
     Ok(match resume {
         Some(from) => Walk::resume(config, from)?,
         None => Walk::new(config)?,
     })
+}
+
+/// The source's HTTP client.
+pub fn client(opened: &Opened) -> Result<Arc<Client>, Report> {
+    let (source, resolved) = (&opened.resolved.local.manifest.source, &opened.resolved);
+    Ok(Arc::new(Client::new(client_config(source, &resolved.http, resolved.is_local, USER_AGENT)?)?))
 }
 
 /// The walk goes on after this page of the journal.
@@ -152,12 +172,26 @@ fn go_on_after(from: &mut ResumeFrom, entry: PageEntry) {
 }
 
 /// Where `cursor_incremental` goes on: the page that the last run asked for last.
-fn earlier_cursor(opened: &Opened, plan: &SlicePlan) -> Option<ResumeFrom> {
-    let cursor = opened.row.checkpoint.response_cursor.as_deref().filter(|_| plan.keeps_cursor)?;
+fn earlier_cursor(part: &Part, plan: &SlicePlan) -> Option<ResumeFrom> {
+    let cursor = part.row.checkpoint.response_cursor.as_deref().filter(|_| plan.keeps_cursor)?;
     ResumeFrom::response_cursor(cursor)
 }
 
-fn create_journal(opened: &Opened, request: &Request, plan: &SlicePlan) -> Result<Writer, Report> {
+fn create_journal(opened: &Opened, request: &Request, part: &Part, plan: &SlicePlan) -> Result<Writer, Report> {
+    let slices = vec![part.key.slice.clone()];
+    journal(opened, request, plan, &part.journal_id, part.row.revision, slices, serde_json::Value::Null)
+}
+
+/// A new journal with the head that a resume needs.
+pub fn journal(
+    opened: &Opened,
+    request: &Request,
+    plan: &SlicePlan,
+    id: &RunId,
+    revision: u64,
+    slices: Vec<String>,
+    listed: serde_json::Value,
+) -> Result<Writer, Report> {
     let local = &opened.resolved.local;
     let journals = Journals::open(opened.folders.below("journal")?);
     // Old journals hold production data; each run lets go of those that nobody will resume.
@@ -166,7 +200,7 @@ fn create_journal(opened: &Opened, request: &Request, plan: &SlicePlan) -> Resul
     }
     let head = Head {
         format: Head::FORMAT,
-        run_id: opened.run_id.clone(),
+        run_id: id.clone(),
         pipeline: local.manifest.name.clone(),
         manifest_text: String::from_utf8(local.text.clone()).map_err(|cause| bug(&cause))?,
         manifest_file: local.manifest.origin.file.clone(),
@@ -179,14 +213,15 @@ fn create_journal(opened: &Opened, request: &Request, plan: &SlicePlan) -> Resul
             "target": opened.resolved.kafka.origin_note,
             "state": opened.state.describe(),
             "substitutions": opened.resolved.substitutions,
+            "slices": listed,
         }),
         profile: opened.resolved.profile.clone(),
         plugins: opened.plugins.iter().map(|plugin| plugin.loaded.inspection().identity.clone()).collect(),
         started_at: opened.started_at,
         seed: opened.seed,
         window: request.to_window()?,
-        revision: opened.row.revision,
-        slices: vec![opened.key.slice.clone()],
+        revision,
+        slices,
     };
     let limits = Limits { max_bytes: local.manifest.journal.max_bytes, ..Limits::default() };
     Ok(journals.create(&head, limits)?)

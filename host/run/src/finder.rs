@@ -10,6 +10,8 @@ pub enum Role {
     Extractor,
     Transform,
     Check,
+    Slicer,
+    Signer,
 }
 
 impl Role {
@@ -18,6 +20,8 @@ impl Role {
             Self::Extractor => "extractor",
             Self::Transform => "transform",
             Self::Check => "check",
+            Self::Slicer => "slicer",
+            Self::Signer => "signer",
         }
     }
 }
@@ -41,13 +45,16 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// Every plugin of a manifest, in the order extractor, transforms, checks. All problems at once.
+    /// Every plugin of a manifest, in the order extractor, transforms, checks, slicer, signer. All
+    /// problems at once.
     pub fn find_all(&self, manifest: &Manifest, manifest_dir: &Path) -> Result<Vec<Found>, Report> {
         let extractor = manifest.source.pagination.extractor.iter().map(|plugin| (Role::Extractor, plugin));
         let transforms = manifest.transforms.iter().map(|plugin| (Role::Transform, plugin));
         let checks = manifest.quality.checks.iter().map(|check| (Role::Check, &check.plugin));
         let (mut found, mut problems) = (Vec::new(), Vec::new());
-        for (role, plugin) in extractor.chain(transforms).chain(checks) {
+        let slicer = manifest.source.slicer.iter().map(|plugin| (Role::Slicer, plugin));
+        let signer = manifest.source.signer.iter().map(|plugin| (Role::Signer, plugin));
+        for (role, plugin) in extractor.chain(transforms).chain(checks).chain(slicer).chain(signer) {
             match self.find(&plugin.uses, manifest_dir) {
                 Ok((bytes, from)) => found.push(Found { role, plugin: plugin.clone(), bytes, from }),
                 Err(report) => problems.push(report.at(manifest.origin.place(&plugin.key))),

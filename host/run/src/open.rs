@@ -17,7 +17,8 @@ use dpone_model::target::{TargetReader, TopicDescription};
 use dpone_model::{Report, RunId, StateKey, codes};
 use dpone_sandbox::Sandbox;
 use dpone_sink::Kafka;
-use std::sync::Arc;
+use dpone_source::Signing;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// B's result: what the run holds until it ends.
 pub struct Opened {
@@ -35,6 +36,9 @@ pub struct Opened {
     pub topic: Option<TopicDescription>,
     pub sandbox: Sandbox,
     pub plugins: Vec<Plugin>,
+    pub signer: Option<Arc<Signing>>,
+    /// What listing the slices has cost.
+    pub slicing: Mutex<Usage>,
 }
 
 /// Opens state, takes the lease, asks the broker for the topic, and lets the plugins in.
@@ -66,6 +70,7 @@ pub async fn open(
         journal.refuse_age(resolved.local.manifest.resume_max_age)?;
         journal.refuse_other_plugins(&plugins)?;
     }
+    let signer = plugins::signer(&sandbox, &resolved, &plugins, seed, started_at).await?;
     let state = open_state(&resolved).await?;
     let key = StateKey::whole(resolved.local.manifest.name.clone());
     let lease = LeaseRequest { run_id: run_id.clone(), host: host_name(), pid: std::process::id() };
@@ -93,6 +98,8 @@ pub async fn open(
             topic,
             sandbox,
             plugins,
+            signer,
+            slicing: Mutex::default(),
         }),
         Err(report) => {
             held.release().await;
@@ -135,7 +142,10 @@ impl Opened {
             self.plugins.iter().filter(|plugin| plugin.found.role == Role::Extractor).map(|_| extract.walk.usage());
         let transforms = extract.work.transforms.iter().map(|transform| transform.usage());
         let checks = extract.work.judge.usage().into_iter().map(|(_, _, usage)| usage);
-        let usages = extractors.chain(transforms).chain(checks);
+        let slicer = self.plugins.iter().filter(|plugin| plugin.found.role == Role::Slicer);
+        let slicer = slicer.map(|_| *self.slicing.lock().unwrap_or_else(PoisonError::into_inner));
+        let signer = self.signer.iter().map(|signer| signer.usage());
+        let usages = extractors.chain(transforms).chain(checks).chain(slicer).chain(signer);
         let report = |(plugin, usage): (&Plugin, Usage)| PluginReport {
             identity: plugin.loaded.inspection().identity.clone(),
             role: plugin.found.role.name().to_owned(),
@@ -157,7 +167,7 @@ fn random() -> Result<u64, Report> {
         .map_err(|cause| Report::new(&codes::internal::BUG, format!("the system gives no random numbers: {cause}")))
 }
 
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_else(|_| "unknown".to_owned())

@@ -12,6 +12,7 @@ use crate::open::{self, Opened};
 use crate::planning::{self, SlicePlan};
 use crate::resolve::{self, Host, Request};
 use crate::session::Session;
+use crate::slices::{self, Part};
 use crate::stage::Judged;
 use crate::{begin, load, resume as again, stage, verify};
 use dpone_manifest::Staging;
@@ -60,7 +61,10 @@ async fn steps(
         session.step(Step::Open, async |session| open::open(session, host, resolved, journal.as_ref()).await).await?;
     let result = async {
         let plan = session.step(Step::Plan, async |session| planning::slice(session, request, &opened).await).await?;
-        slice(session, host, request, &opened, plan, journal).await
+        match opened.resolved.local.manifest.source.slicer {
+            None => slice(session, host, request, &opened, &Part::whole(&opened), plan, journal).await,
+            Some(_) => slices::each(session, host, request, &opened, plan, journal).await,
+        }
     };
     let result = result.await;
     open::close(opened).await;
@@ -68,21 +72,22 @@ async fn steps(
 }
 
 /// D to K for one slice. With `staging: slice` the whole slice is one batch; with `none` each page is.
-async fn slice(
+pub(crate) async fn slice(
     session: &mut Session,
     host: &Host,
     request: &Request,
     opened: &Opened,
+    part: &Part,
     plan: SlicePlan,
     journal: Option<again::Reopened>,
 ) -> Result<(), Report> {
     let mut extract = session
-        .step(Step::Pull, async |session| begin::extract(session, host, request, opened, &plan, journal).await)
+        .step(Step::Pull, async |session| begin::extract(session, host, request, opened, part, &plan, journal).await)
         .await?;
     let mut publisher: Option<Publisher> = None;
     let mut first = extract.delivered_before + 1;
     loop {
-        let (schema, judged) = match batch(session, opened, &mut extract, first).await {
+        let (schema, judged) = match batch(session, opened, part, &mut extract, first).await {
             Ok(batch) => batch,
             Err(report) => {
                 if let Some(publisher) = publisher {
@@ -106,10 +111,10 @@ async fn slice(
         let done = session.step(Step::Finalize, async |_| Ok(verify::finalize(delivered))).await?;
         let verified =
             session.step(Step::Verify, async |session| verify::verify(session, &mut extract, done).await).await?;
-        session.report.plugins = opened.plugin_reports(&extract);
+        session.set_plugins(opened.plugin_reports(&extract));
         return session
             .step(Step::Advance, async |session| {
-                verify::advance(session, opened, &plan, schema, extract, verified).await
+                verify::advance(session, opened, part, &plan, schema, extract, verified).await
             })
             .await;
     }
@@ -119,16 +124,17 @@ async fn slice(
 async fn batch(
     session: &mut Session,
     opened: &Opened,
+    part: &Part,
     extract: &mut Extract,
     first: u64,
 ) -> Result<(SchemaPlan, Judged), Report> {
     let limit = (opened.resolved.local.manifest.source.staging == Staging::None).then_some(1);
     let pulled = session.step(Step::Pull, async |session| extract.pull(session, limit).await).await;
-    session.report.plugins = opened.plugin_reports(extract);
+    session.set_plugins(opened.plugin_reports(extract));
     pulled?;
     let pages = first..=extract.writer.reader().pages() as u64;
     let described = session.step(Step::Describe, async |_| Ok(stage::describe(extract, pages))).await?;
-    let (known, shown) = (&opened.row.checkpoint.schema, opened.shows_values());
+    let (known, shown) = (&part.schema, opened.shows_values());
     let schema =
         session.step(Step::Evolve, async |session| stage::evolve(session, known, &described, extract, shown)).await?;
     let judged = session.step(Step::Stage, async |session| stage::stage(session, extract, described).await).await?;

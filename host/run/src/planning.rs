@@ -6,6 +6,7 @@ use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Request, Resolved};
 use crate::session::Session;
 use dpone_manifest::{Manifest, Mode};
+use dpone_model::plugin::Slice;
 use dpone_model::state::StateRow;
 use dpone_model::target::{TargetReader, TopicDescription};
 use dpone_model::{CursorValue, Report, codes};
@@ -14,6 +15,7 @@ use dpone_sink::Kafka;
 use dpone_source::resolved_url;
 
 /// C's result for one slice.
+#[derive(Clone)]
 pub struct SlicePlan {
     pub boundary: Boundary,
     pub window: Window,
@@ -82,6 +84,44 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
         advances_state: advances_state(request),
         topic,
     })
+}
+
+/// What of the load's plan holds for one slice, which has a row of state of its own.
+pub fn part(
+    opened: &Opened,
+    request: &Request,
+    whole: &SlicePlan,
+    row: &StateRow,
+    slice: &Slice,
+) -> Result<SlicePlan, Report> {
+    let manifest = &opened.resolved.local.manifest;
+    refuse_other_fingerprint(row, &whole.fingerprint)?;
+    let earlier = row.checkpoint.target.as_ref();
+    dpone_plan::judge_strategy(manifest, Some(&whole.topic), earlier)?;
+    let bound = |what: &str, text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => CursorValue::parse(text).map(Some).ok_or_else(|| slice_bound(slice, what, text)),
+    };
+    let (lower, upper) = (bound("lower", &slice.lower)?, bound("upper", &slice.upper)?);
+    if manifest.source.incremental.is_none() && (lower.is_some() || upper.is_some()) {
+        let message =
+            format!("the slice `{}` has bounds, but `source.options.incremental` names no cursor field", slice.id);
+        return Err(Report::new(&codes::plugin::BAD_OUTPUT, message)
+            .hint("add `incremental.cursor_field`, or use a slicer that varies the request alone"));
+    }
+    let boundary = dpone_plan::boundary(manifest, Some(&row.checkpoint), &window(request)?)?
+        .within(lower.as_ref(), upper.as_ref())?;
+    Ok(SlicePlan {
+        keeps_cursor: manifest.sink.strategy.mode == Mode::CursorIncremental && boundary.field.is_none(),
+        boundary,
+        ..whole.clone()
+    })
+}
+
+fn slice_bound(slice: &Slice, what: &str, text: &str) -> Report {
+    let message =
+        format!("the slice `{}` has the {what} bound `{text}`, which is no timestamp and no number", slice.id);
+    Report::new(&codes::plugin::BAD_OUTPUT, message)
 }
 
 /// `dpone plan`: the same document without a lease; what cannot be reached is unknown.
@@ -219,6 +259,8 @@ fn plugin_facts(plugin: &Plugin) -> PluginFacts {
             Role::Extractor => PluginKind::Extractor,
             Role::Transform => PluginKind::Transform,
             Role::Check => PluginKind::Check,
+            Role::Slicer => PluginKind::Slicer,
+            Role::Signer => PluginKind::Signer,
         },
         identity: inspection.identity.clone(),
         imports: inspection.imports.clone(),

@@ -3,13 +3,16 @@
 use crate::finder::{Found, Role};
 use crate::folders::Folders;
 use crate::open::Opened;
-use crate::resolve::{Host, Local, Request};
+use crate::plugin_http;
+use crate::resolve::{Host, Local, Request, Resolved};
 use dpone_manifest::{Manifest, PluginUse};
-use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Stage, Transform};
+use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, PluginHttp, Slicer, Stage, Transform};
 use dpone_model::{Report, codes};
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
+use dpone_source::Signing;
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A plugin that was let in.
 pub struct Plugin {
@@ -97,10 +100,36 @@ impl Opened {
         Ok(checks)
     }
 
+    /// The slicer that the manifest names, with what it is granted.
+    pub async fn slicer(&self) -> Result<Option<Box<dyn Slicer>>, Report> {
+        match self.plugins.iter().find(|plugin| plugin.found.role == Role::Slicer) {
+            Some(plugin) => self.sandbox.slicer(&plugin.loaded, self.setup(plugin)?).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn setup(&self, plugin: &Plugin) -> Result<Setup, Report> {
         let local = &self.resolved.local;
-        setup(&local.manifest, &local.manifest_dir, plugin, self.seed, self.started_at)
+        let http = plugin_http::granted(&plugin.found.plugin.grants, &self.resolved)?;
+        setup(&local.manifest, &local.manifest_dir, plugin, self.seed, self.started_at, http)
     }
+}
+
+/// The run's signer, with the secrets that it is granted and none else.
+pub async fn signer(
+    sandbox: &Sandbox,
+    resolved: &Resolved,
+    plugins: &[Plugin],
+    seed: u64,
+    started_at: jiff::Timestamp,
+) -> Result<Option<Arc<Signing>>, Report> {
+    let Some(plugin) = plugins.iter().find(|plugin| plugin.found.role == Role::Signer) else { return Ok(None) };
+    let local = &resolved.local;
+    let setup = setup(&local.manifest, &local.manifest_dir, plugin, seed, started_at, None)?;
+    let granted = |name: &String| Some((name.clone(), resolved.http.secrets.get(name)?.clone()));
+    let secrets = setup.grants.secrets.iter().filter_map(granted).collect();
+    let signer = sandbox.signer(&plugin.loaded, setup).await?;
+    Ok(Some(Arc::new(Signing::new(signer, secrets))))
 }
 
 /// Configures each plugin once, so that every option that does not fit is told before anything
@@ -108,7 +137,8 @@ impl Opened {
 pub async fn check_options(sandbox: &Sandbox, local: &Local, plugins: &mut [Plugin]) -> Result<(), Report> {
     let mut problems = Vec::new();
     for plugin in plugins {
-        let setup = setup(&local.manifest, &local.manifest_dir, plugin, 0, jiff::Timestamp::UNIX_EPOCH);
+        let http = plugin_http::offline(&plugin.found.plugin.grants);
+        let setup = setup(&local.manifest, &local.manifest_dir, plugin, 0, jiff::Timestamp::UNIX_EPOCH, http);
         let configured = match setup {
             Ok(setup) => configure(sandbox, plugin, setup).await,
             Err(report) => Err(report),
@@ -127,6 +157,8 @@ async fn configure(sandbox: &Sandbox, plugin: &Plugin, setup: Setup) -> Result<O
         Role::Extractor => sandbox.extractor(loaded, setup).await.map(|_| None),
         Role::Transform => sandbox.transform(loaded, setup).await.map(|_| None),
         Role::Check => sandbox.check(loaded, setup, Box::new(NoSets)).await.map(|check| Some(check.stage())),
+        Role::Slicer => sandbox.slicer(loaded, setup).await.map(|_| None),
+        Role::Signer => sandbox.signer(loaded, setup).await.map(|_| None),
     }
 }
 
@@ -136,6 +168,7 @@ fn setup(
     plugin: &Plugin,
     seed: u64,
     started_at: jiff::Timestamp,
+    http: Option<Arc<dyn PluginHttp>>,
 ) -> Result<Setup, Report> {
     let used = &plugin.found.plugin;
     let origin = manifest.origin.clone();
@@ -146,6 +179,7 @@ fn setup(
         limits: used.limits.clone(),
         grants: used.grants.clone(),
         files_dir: files_dir(manifest, manifest_dir, used)?,
+        http,
         seed,
         started_at,
         place: Box::new(move |option| {

@@ -8,7 +8,7 @@ use dpone_connections::Resolver;
 use dpone_egress::{Client, ClientConfig, RetryPolicy};
 use dpone_manifest::{ConnectionRef, ConnectionType};
 use dpone_model::Report;
-use dpone_model::http::HttpRequest;
+use dpone_model::http::{HttpRequest, RequestSigner};
 use dpone_source::{SinglePage, WalkConfig, client_config};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,10 +25,14 @@ pub struct Probe {
 
 /// Connects to everything that a manifest names.
 pub async fn connections(host: &Host, request: &Request) -> Result<Vec<Probe>, Report> {
-    let resolved = resolve::resolve(host, request, None).await?;
+    let mut resolved = resolve::resolve(host, request, None).await?;
+    let api = match signer(host, &mut resolved).await {
+        Ok(signer) => http(&resolved, signer).await,
+        Err(report) => Err(report),
+    };
     let manifest = &resolved.local.manifest;
     Ok(vec![
-        Probe { name: format!("http {}", manifest.source.connection.id), result: http(&resolved).await },
+        Probe { name: format!("http {}", manifest.source.connection.id), result: api },
         Probe { name: format!("kafka {}", manifest.sink.connection.id), result: kafka(&resolved).await },
         Probe { name: "state".to_owned(), result: open_state(&resolved).await.map(|store| store.describe()) },
     ])
@@ -81,13 +85,7 @@ async fn defined(resolver: &Resolver) -> Vec<Probe> {
 }
 
 fn reference(id: &str) -> ConnectionRef {
-    ConnectionRef {
-        id: id.to_owned(),
-        via: ConnectionType::Env,
-        vault_mount_point: None,
-        vault_path: None,
-        connection_file: None,
-    }
+    ConnectionRef::new(id, ConnectionType::Env)
 }
 
 async fn named_kafka(resolver: &Resolver, id: &str) -> Result<String, Report> {
@@ -101,6 +99,7 @@ async fn named_http(resolver: &Resolver, id: &str) -> Result<String, Report> {
     let Some(url) = connection.base_url else { return Ok("has no base_url".to_owned()) };
     let client = Client::new(ClientConfig {
         own_origin: url.clone(),
+        own_is_guarded: false,
         allow_origins: Vec::new(),
         allow_private: true,
         connect_timeout: ANSWER_WITHIN,
@@ -130,7 +129,19 @@ async fn components(host: &Host, builtins: &[(&str, &[u8])]) -> Result<String, R
     Ok(format!("{} built-in components compile and start", builtins.len()))
 }
 
-async fn http(resolved: &Resolved) -> Result<String, Report> {
+/// The manifest's signer: without it, an API that wants signed requests says no.
+async fn signer(host: &Host, resolved: &mut Resolved) -> Result<Option<Arc<dyn RequestSigner>>, Report> {
+    if resolved.local.manifest.source.signer.is_none() {
+        return Ok(None);
+    }
+    let sandbox = plugins::sandbox(host)?;
+    let found = std::mem::take(&mut resolved.local.plugins);
+    let loaded = plugins::load(&sandbox, found, &resolved.local.manifest).await?;
+    let signer = plugins::signer(&sandbox, resolved, &loaded, 0, jiff::Timestamp::now()).await?;
+    Ok(signer.map(|signer| signer as Arc<dyn RequestSigner>))
+}
+
+async fn http(resolved: &Resolved, signer: Option<Arc<dyn RequestSigner>>) -> Result<String, Report> {
     let source = &resolved.local.manifest.source;
     let config = client_config(source, &resolved.http, resolved.is_local, "dpone-probe")?;
     let boundary = dpone_plan::Boundary::default();
@@ -142,6 +153,8 @@ async fn http(resolved: &Resolved) -> Result<String, Report> {
         extractor: Box::new(SinglePage::new(&source.records_path)),
         scanner: Arc::new(Mutex::new(dpone_json::Scanner::new())),
         max_pages: Some(1),
+        signer,
+        slice: None,
     });
     Ok(match answer.await? {
         Some(page) => format!("{} {}, {} records in {:?}", page.status, page.url, page.records, page.took),

@@ -1,6 +1,7 @@
 //! `dpone resume`: a stopped run's journal, and the request that it was started with.
 
 use crate::folders::Folders;
+use crate::open::Opened;
 use crate::planning::SlicePlan;
 use crate::plugins::Plugin;
 use crate::resolve::{Host, Request};
@@ -39,9 +40,38 @@ impl Request {
     }
 }
 
+/// What an earlier attempt of the same run left of one slice.
+pub enum Earlier {
+    /// Nothing.
+    None,
+    /// It stopped before the end; its pages are kept.
+    Stopped(Box<Reopened>),
+    /// It is done.
+    Done,
+}
+
+/// Looks for the journal of one slice.
+pub fn earlier_attempt(opened: &Opened, id: &RunId) -> Result<Earlier, Report> {
+    let journals = crate::slices::journals(opened)?;
+    match journals.read(id) {
+        Err(dpone_journal::Error::Unknown { .. }) => return Ok(Earlier::None),
+        Err(error) => return Err(error.into()),
+        Ok((_, _, progress)) if progress.finished => return Ok(Earlier::Done),
+        Ok(_) => {}
+    }
+    let (head, writer, _, _) = journals.reopen(id, Limits::default())?;
+    let manifest_text = head.manifest_text.clone().into_bytes();
+    Ok(Earlier::Stopped(Box::new(Reopened { head, writer, manifest_text })))
+}
+
 /// Opens the journal of a stopped run. `profile` replaces the one that the run was started with.
 pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Request, Reopened), Report> {
     let journals = Journals::open(Folders::open(&host.workdir)?.below("journal")?);
+    if let Some(whole) = run_id.part_of() {
+        let message = format!("{run_id} is one slice of the run {whole}");
+        return Err(Report::new(&codes::usage::UNKNOWN_RUN, message)
+            .hint(format!("`dpone resume {whole}` goes on with the slices that are left")));
+    }
     let (head, writer, _, _) = journals.reopen(run_id, Limits::default())?;
     let window: StoredWindow = serde_json::from_value(head.window.clone())
         .map_err(|cause| Report::new(&codes::disk::DAMAGED, format!("the journal's head: {cause}")))?;

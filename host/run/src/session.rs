@@ -1,6 +1,6 @@
 //! What one run keeps from its first step to its last: its report, its artifact, its progress.
 
-use crate::artifact::{Artifact, RunReport};
+use crate::artifact::{Artifact, Checkpoints, PluginReport, RunReport, SliceReport};
 use crate::cancel::Cancel;
 use crate::events::{Event, Events, Step};
 use crate::pipeline::Finished;
@@ -12,13 +12,24 @@ use std::sync::Arc;
 /// The run's own bookkeeping.
 pub struct Session {
     pub report: RunReport,
+    /// Of the slice at hand.
     pub counts: Counts,
+    /// What the run had counted before the slice at hand.
+    before: Before,
     /// None before the manifest was read.
     pub artifact: Option<Artifact>,
     pub events: Arc<dyn Events>,
     pub cancel: Cancel,
     /// There is a journal that `dpone resume` would go on with.
     pub resumable: bool,
+}
+
+/// What came before the slice at hand.
+#[derive(Default)]
+struct Before {
+    counts: Counts,
+    plugins: Vec<PluginReport>,
+    checkpoint: Checkpoints,
 }
 
 impl Session {
@@ -43,11 +54,13 @@ impl Session {
             checkpoint: Default::default(),
             guarantee: None,
             plugins: Vec::new(),
+            slices: Vec::new(),
             warnings: Vec::new(),
         };
         Self {
             report,
             counts: Counts::default(),
+            before: Before::default(),
             artifact: None,
             events: host.events.clone(),
             cancel: host.cancel.clone(),
@@ -106,9 +119,44 @@ impl Session {
         counts.filtered += extracted.saturating_sub(entry.index.len() as u64);
     }
 
+    /// The plugins with what they have cost in the slice at hand.
+    pub fn set_plugins(&mut self, plugins: Vec<PluginReport>) {
+        self.report.plugins = plugins;
+        for (now, before) in self.report.plugins.iter_mut().zip(&self.before.plugins) {
+            now.usage = before.usage.and(&now.usage);
+        }
+    }
+
+    /// A slice begins: counts, costs and files are its own until it ends.
+    pub fn slice_started(&mut self, number: usize, of: usize, id: &str) {
+        self.note(format!("slice {number} of {of}: {id}"));
+        self.counts = Counts::default();
+        self.before.plugins.clone_from(&self.report.plugins);
+        self.before.checkpoint = std::mem::take(&mut self.report.checkpoint);
+        self.report.slices.push(SliceReport::started(id));
+        if let Some(artifact) = &mut self.artifact {
+            artifact.enter(Some(number));
+        }
+    }
+
+    pub fn slice_ended(&mut self, result: &Result<(), Report>) {
+        let counts = std::mem::take(&mut self.counts);
+        let checkpoint = std::mem::replace(&mut self.report.checkpoint, std::mem::take(&mut self.before.checkpoint));
+        if let Some(slice) = self.report.slices.last_mut() {
+            slice.ended(&counts, checkpoint, result);
+        }
+        self.before.counts = self.before.counts.and(&counts);
+        if let Some(artifact) = &mut self.artifact {
+            artifact.enter(None);
+        }
+    }
+
     /// Writes `run.json` as it is now.
     pub fn save(&mut self) -> Result<(), Report> {
-        self.report.set_counts(&self.counts);
+        self.report.set_counts(&self.before.counts.and(&self.counts));
+        if let Some(artifact) = &mut self.artifact {
+            artifact.enter(None);
+        }
         self.artifact.as_ref().map_or(Ok(()), |artifact| artifact.write("run.json", &self.report))
     }
 

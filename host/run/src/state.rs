@@ -40,18 +40,23 @@ impl StateAccess {
         self.store.history(&self.key, limit).await
     }
 
+    /// The rows of the load's slices; none where it is not cut.
+    pub async fn slices(&self) -> Result<Vec<(StateKey, StateRow)>, Report> {
+        let mut rows = self.store.list(Some(self.pipeline())).await?;
+        rows.retain(|(key, _)| *key != self.key);
+        Ok(rows)
+    }
+
     /// Keeps the cursor under the manifest and the topic as they are now; known field types are kept
     /// out of the next comparison, so that a changed type can be accepted, too.
     pub async fn adopt(&self) -> Result<u64, Report> {
-        let row = self.stored().await?;
-        let checkpoint = Checkpoint { target: None, schema: Default::default(), ..row.checkpoint };
-        self.write(row.revision, checkpoint, "adopt").await
+        let keep = |earlier: Checkpoint| Checkpoint { target: None, schema: Default::default(), ..earlier };
+        self.write("adopt", keep).await
     }
 
     /// Forgets cursor, schema and target.
     pub async fn reset(&self) -> Result<u64, Report> {
-        let row = self.stored().await?;
-        self.write(row.revision, Checkpoint::default(), "reset").await
+        self.write("reset", |_| Checkpoint::default()).await
     }
 
     async fn stored(&self) -> Result<StateRow, Report> {
@@ -61,12 +66,27 @@ impl StateAccess {
         })
     }
 
-    async fn write(&self, revision: u64, checkpoint: Checkpoint, reason: &str) -> Result<u64, Report> {
-        let row = self.stored().await?;
-        if let Some(lease) = row.lease.filter(|lease| lease.expires_at > jiff::Timestamp::now()) {
-            let message = format!("run {} on {} holds the lease until {}", lease.run_id, lease.host, lease.expires_at);
-            return Err(Report::new(&codes::state::LEASED, message).hint("wait until it ends"));
+    /// Writes the load's row and those of its slices, the load's own last. Gives its revision.
+    async fn write(&self, reason: &str, change: impl Fn(Checkpoint) -> Checkpoint) -> Result<u64, Report> {
+        let mut rows = self.slices().await?;
+        rows.push((self.key.clone(), self.stored().await?));
+        for (_, row) in &rows {
+            refuse_leased(row)?;
         }
+        let mut revision = 0;
+        for (key, row) in rows {
+            revision = self.write_row(&key, row.revision, change(row.checkpoint), reason).await?;
+        }
+        Ok(revision)
+    }
+
+    async fn write_row(
+        &self,
+        key: &StateKey,
+        revision: u64,
+        checkpoint: Checkpoint,
+        reason: &str,
+    ) -> Result<u64, Report> {
         let fingerprint = fingerprint(&self.resolved)?;
         let write = StateWrite {
             checkpoint,
@@ -75,6 +95,14 @@ impl StateAccess {
             run_id: RunId::new(jiff::Timestamp::now(), 0),
             reason: reason.to_owned(),
         };
-        self.store.commit(&self.key, revision, write, false).await
+        self.store.commit(key, revision, write, false).await
     }
+}
+
+fn refuse_leased(row: &StateRow) -> Result<(), Report> {
+    let Some(lease) = row.lease.as_ref().filter(|lease| lease.expires_at > jiff::Timestamp::now()) else {
+        return Ok(());
+    };
+    let message = format!("run {} on {} holds the lease until {}", lease.run_id, lease.host, lease.expires_at);
+    Err(Report::new(&codes::state::LEASED, message).hint("wait until it ends"))
 }

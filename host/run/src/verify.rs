@@ -6,6 +6,7 @@ use crate::failpoint;
 use crate::open::Opened;
 use crate::planning::SlicePlan;
 use crate::session::Session;
+use crate::slices::Part;
 use crate::stage::check_counts;
 use dpone_journal::Bodies;
 use dpone_manifest::{Keep, Order};
@@ -52,6 +53,7 @@ pub async fn verify(session: &mut Session, extract: &mut Extract, done: Finaliza
 pub async fn advance(
     session: &mut Session,
     opened: &Opened,
+    part: &Part,
     plan: &SlicePlan,
     schema: SchemaPlan,
     extract: Extract,
@@ -62,7 +64,7 @@ pub async fn advance(
         if !covers_boundary(opened, plan, &extract) {
             session.warn("the walk ended at a page limit, so the watermark stays: later pages may hold older rows");
         }
-        let checkpoint = next_checkpoint(opened, plan, schema, &extract);
+        let checkpoint = next_checkpoint(opened, part, plan, schema, &extract);
         failpoint::hit('K', "before");
         let write = StateWrite {
             checkpoint: checkpoint.clone(),
@@ -71,7 +73,7 @@ pub async fn advance(
             run_id: opened.run_id.clone(),
             reason: "run".into(),
         };
-        let revision = opened.state.commit(&opened.key, opened.row.revision, write, true).await?;
+        let revision = opened.state.commit(&part.key, part.row.revision, write, true).await?;
         failpoint::hit('K', "after");
         session.report.checkpoint.after = Some(CheckpointReport::of(revision, &checkpoint));
     } else {
@@ -106,8 +108,14 @@ fn is_behind(new: &Watermark, earlier: Option<&Watermark>) -> bool {
     })
 }
 
-fn next_checkpoint(opened: &Opened, plan: &SlicePlan, schema: SchemaPlan, extract: &Extract) -> Checkpoint {
-    let earlier = &opened.row.checkpoint;
+fn next_checkpoint(
+    opened: &Opened,
+    part: &Part,
+    plan: &SlicePlan,
+    schema: SchemaPlan,
+    extract: &Extract,
+) -> Checkpoint {
+    let earlier = &part.row.checkpoint;
     let manifest = &opened.resolved.local.manifest;
     Checkpoint {
         // A run that saw no row keeps the watermark that it started from.

@@ -10,7 +10,7 @@ pub mod extractor {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "extractor-plugin",
-        imports: { default: trappable },
+        imports: { "dpone:plugin/http.send": async | trappable, default: trappable },
         exports: { default: async },
         with: { "dpone:plugin/pages.page": crate::host::PageHandle },
     });
@@ -25,6 +25,7 @@ pub mod transform {
         with: {
             "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
             "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
+            "dpone:plugin/http": crate::bindings::extractor::dpone::plugin::http,
             "dpone:plugin/batches.batch": crate::host::BatchHandle,
         },
     });
@@ -39,6 +40,7 @@ pub mod check {
         with: {
             "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
             "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
+            "dpone:plugin/http": crate::bindings::extractor::dpone::plugin::http,
             "dpone:plugin/batches": crate::bindings::transform::dpone::plugin::batches,
         },
     });
@@ -53,6 +55,7 @@ pub mod slicer {
         with: {
             "dpone:plugin/types": crate::bindings::extractor::dpone::plugin::types,
             "dpone:plugin/host": crate::bindings::extractor::dpone::plugin::host,
+            "dpone:plugin/http": crate::bindings::extractor::dpone::plugin::http,
             "dpone:plugin/pages": crate::bindings::extractor::dpone::plugin::pages,
         },
     });

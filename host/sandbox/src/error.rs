@@ -32,8 +32,6 @@ pub enum Error {
     WrongVersion { named: String, built: String },
     #[error("`{named}` was built against another draft of the plugin contract {WIT_VERSION}: {cause}")]
     WrongShape { named: String, cause: String },
-    #[error("the grant `{grant}` is not yet supported")]
-    GrantNotYet { who: Box<Identity>, grant: &'static str },
     #[error("{}", fault_text(.call, .fault))]
     Fault { who: Box<Identity>, call: &'static str, fault: Fault },
     #[error("{}", refusal_text(.refusal))]
@@ -97,7 +95,6 @@ impl Failure for Error {
             Self::ForbiddenImport { .. } => &plugin::FORBIDDEN_IMPORT,
             Self::NoWorld { .. } | Self::SeveralWorlds { .. } | Self::WrongWorld { .. } => &plugin::WRONG_WORLD,
             Self::WrongVersion { .. } | Self::WrongShape { .. } => &plugin::WRONG_VERSION,
-            Self::GrantNotYet { .. } => &plugin::GRANT_NOT_YET,
             Self::Fault { fault, .. } => fault.code(),
             Self::Refused { .. } => &plugin::PLUGIN_ERROR,
             Self::CacheIo(_) | Self::Files(_) | Self::Child { .. } => &disk::IO,
@@ -107,10 +104,7 @@ impl Failure for Error {
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::WrongWorld { who, .. }
-            | Self::GrantNotYet { who, .. }
-            | Self::Fault { who, .. }
-            | Self::Refused { who, .. } => Some(who.place()),
+            Self::WrongWorld { who, .. } | Self::Fault { who, .. } | Self::Refused { who, .. } => Some(who.place()),
             Self::CoreModule { named }
             | Self::NotAComponent { named, .. }
             | Self::CompileFailed { named, .. }
@@ -131,7 +125,6 @@ impl Failure for Error {
             Self::NotAComponent { .. } => "the file is truncated or damaged; build or download it again",
             Self::ForbiddenImport { .. } => "a plugin may import `dpone:plugin/*`, and `wasi:*` into an empty context",
             Self::WrongVersion { .. } | Self::WrongShape { .. } => "rebuild the plugin with the SDK of this release",
-            Self::GrantNotYet { .. } => "remove the grant; this release gives `files`, `clock` and `random`",
             Self::Fault { fault, .. } => fault.hint()?,
             _ => return None,
         };
@@ -158,6 +151,8 @@ impl Fault {
             Self::WallClock(_) => "raise `limits.wall_clock` if the plugin really needs longer",
             Self::Memory { .. } => "raise `limits.memory`, or make the pages smaller",
             Self::Output(_) => "raise `limits.output`, or make the pages smaller",
+            Self::NotGranted(what) if what.starts_with("secret ") => "add the secret's name to `grants.secrets`",
+            Self::NotGranted(what) if what.starts_with("http ") => "add the host to `grants.http`",
             Self::NotGranted(_) => {
                 "plugins have no network of their own; the host makes the requests that they ask for"
             }

@@ -4,14 +4,16 @@ use crate::bindings::{check, extractor, transform};
 use crate::error::Fault;
 use crate::limits::{Limiter, Meter};
 use crate::log::{LogLevel, PluginLog};
+use crate::output;
 use crate::random::Random;
 use crate::text;
 use cap_std::fs::Dir;
 use check::dpone::plugin::distinct;
 use dpone_manifest::Limits;
 use dpone_model::Report;
-use dpone_model::plugin::{BatchView, Column, DistinctSets, PageView};
+use dpone_model::plugin::{BatchView, Column, DistinctSets, PageView, PluginHttp, PluginRequest, PluginRequestError};
 use extractor::dpone::plugin::host::{self, Level};
+use extractor::dpone::plugin::http;
 use extractor::dpone::plugin::{pages, types};
 use std::sync::{Arc, Mutex};
 use transform::dpone::plugin::batches;
@@ -45,6 +47,8 @@ pub struct Host {
     pub(crate) log: PluginLog,
     pub(crate) needs: Needs,
     pub(crate) sets: Option<Sets>,
+    /// Sends requests of the plugin's own; none where no host is granted.
+    pub(crate) http: Option<Arc<dyn PluginHttp>>,
     /// Whether `finish` runs, the one call that may ask for repeats.
     pub(crate) finishing: bool,
     /// Why the call that runs has to end; it outranks whatever wasmtime says.
@@ -148,6 +152,30 @@ impl pages::HostPage for Host {
     fn drop(&mut self, page: Resource<PageHandle>) -> wasmtime::Result<()> {
         self.table.delete(page)?;
         Ok(())
+    }
+}
+
+impl http::Host for Host {
+    async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, String>> {
+        let Some(sender) = self.http.clone() else {
+            return Err(self.fail(Fault::NotGranted(format!("http {}", text::one_line(&request.url, 200)))));
+        };
+        let request = PluginRequest {
+            method: request.method,
+            url: request.url,
+            headers: output::fields(request.headers),
+            body: request.body,
+            max_body_bytes: self.limits.output,
+        };
+        match sender.send(request).await {
+            Ok(answer) => {
+                let header = |(name, value)| http::Header { name, value };
+                let headers = answer.headers.into_iter().map(header).collect();
+                Ok(Ok(http::Response { status: answer.status, headers, body: answer.body.to_vec() }))
+            }
+            Err(PluginRequestError::Failed(cause)) => Ok(Err(text::one_line(&cause, text::MAX_MESSAGE_BYTES))),
+            Err(PluginRequestError::Refused(what)) => Err(self.fail(Fault::NotGranted(what))),
+        }
     }
 }
 

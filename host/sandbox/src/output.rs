@@ -30,9 +30,6 @@ pub(crate) fn request(request: types::Request) -> Result<RequestEdit, Broken> {
                 .map_err(|error| format!("the request's body field `{}` is not JSON text: {error}", field.name))?;
         }
     }
-    let fields = |fields: Vec<types::Field>| -> Vec<(String, RequestValue)> {
-        fields.into_iter().map(|field| (field.name, value(field.value))).collect()
-    };
     Ok(RequestEdit {
         url: request.url,
         query: fields(request.query),
@@ -41,6 +38,10 @@ pub(crate) fn request(request: types::Request) -> Result<RequestEdit, Broken> {
         method: request.method,
         path: request.path,
     })
+}
+
+pub(crate) fn fields(fields: Vec<types::Field>) -> Vec<(String, RequestValue)> {
+    fields.into_iter().map(|field| (field.name, value(field.value))).collect()
 }
 
 fn value(value: types::Value) -> RequestValue {

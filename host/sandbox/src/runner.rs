@@ -12,7 +12,7 @@ use crate::{text, wasi};
 use async_trait::async_trait;
 use cap_std::fs::Dir;
 use dpone_manifest::Limits;
-use dpone_model::plugin::{Identity, Usage};
+use dpone_model::plugin::{Identity, PluginHttp, Usage};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -68,6 +68,7 @@ pub(crate) struct Terms {
     pub started_at: jiff::Timestamp,
     pub log: PluginLog,
     pub sets: Option<Sets>,
+    pub http: Option<Arc<dyn PluginHttp>>,
 }
 
 /// A plugin that runs. Its instance may be dropped between any two calls; the next one makes a new
@@ -192,6 +193,7 @@ impl<W: World> Runner<W> {
             log: terms.log.clone(),
             needs: Needs::default(),
             sets: terms.sets.clone(),
+            http: terms.http.clone(),
             finishing: false,
             fault: None,
             panic: None,

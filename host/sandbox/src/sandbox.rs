@@ -23,7 +23,7 @@ use crate::transform::SandboxedTransform;
 use crate::{bindings, options, text, trusted, wasi};
 use cap_std::fs::Dir;
 use dpone_manifest::{Grants, Limits};
-use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Signer, Slicer, Transform};
+use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, PluginHttp, Signer, Slicer, Transform};
 use dpone_model::{Place, Report};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -50,6 +50,8 @@ pub struct Setup {
     pub grants: Grants,
     /// The folder of the grant `files`, opened by the caller; the plugin reads it as `/`.
     pub files_dir: Option<Dir>,
+    /// Sends the plugin's own requests, where the grant `http` names a host.
+    pub http: Option<Arc<dyn PluginHttp>>,
     /// The run's seed.
     pub seed: u64,
     /// The run's start, which the plugin's clocks show.
@@ -79,8 +81,7 @@ impl Sandbox {
     }
 
     /// # Errors
-    /// DP0305 for another kind, DP0113 for each option that does not fit, DP0316 for a grant that
-    /// this release does not give, DP0309 where `configure` refuses, and any fault.
+    /// DP0305 for another kind, DP0113 for each option that does not fit, DP0309 where `configure` refuses, and any fault.
     pub async fn extractor(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Extractor>, Report> {
         let mut runner = prepare::<ExtractorPlugin>(loaded, Kind::Extractor, setup, None)?;
         runner.open().await.map_err(Error::into_report)?;
@@ -212,6 +213,7 @@ impl Setup {
             limits: Limits::default(),
             grants: Grants::default(),
             files_dir: None,
+            http: None,
             seed: 0,
             started_at,
             place: Box::new(move |_| Place::Named { what: "plugin".into(), name: name.clone() }),
@@ -225,9 +227,6 @@ fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<S
     let identity = inspection.identity.clone();
     if inspection.kind != wanted {
         return Err(Error::WrongWorld { who: Box::new(identity), found: inspection.kind, wanted }.into());
-    }
-    if !setup.grants.http.is_empty() {
-        return Err(Error::GrantNotYet { who: Box::new(identity), grant: "http" }.into());
     }
     let schema = &inspection.options_schema;
     let validator = options::compile(schema).map_err(Error::Engine)?;
@@ -250,6 +249,7 @@ fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<S
         seed: setup.seed,
         started_at: setup.started_at,
         sets,
+        http: setup.http,
     };
     let pre = W::pre(loaded.pre.clone()).map_err(|error| Error::Engine(format!("{error:#}")))?;
     Ok(Runner::new(pre, terms, settings))
@@ -269,6 +269,7 @@ async fn described<W: World>(pre: &InstancePre<Host>, unnamed: &Identity) -> Res
         seed: 0,
         started_at: jiff::Timestamp::UNIX_EPOCH,
         sets: None,
+        http: None,
     };
     Runner::<W>::new(pre, terms, Settings::default()).describe().await
 }
@@ -319,6 +320,7 @@ fn add_all(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     wasi::add_to_linker(linker)?;
     bound::dpone::plugin::types::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
     bound::dpone::plugin::host::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
+    bound::dpone::plugin::http::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
     bound::dpone::plugin::pages::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
     transform::dpone::plugin::batches::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
     check::dpone::plugin::distinct::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)

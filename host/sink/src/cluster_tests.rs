@@ -171,7 +171,8 @@ fn a_full_queue_holds_the_caller_back() {
     let mut sink = sink(TOPIC);
     sink.queue_max_bytes = 64 << 10;
     sink.delivery.linger_ms = 0;
-    let mut publisher = publisher(&cluster, &sink);
+    let servers = connection(&cluster.bootstrap_servers());
+    let mut publisher = Publisher::open(&servers, &sink, Some(1_000), Arc::default()).unwrap();
     for number in 1..=3 {
         let (body, index) = page(number * 10_000, 5_000);
         publisher.publish(number, &body, &index, &|_| false).unwrap();

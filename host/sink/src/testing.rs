@@ -20,13 +20,7 @@ pub fn connection(bootstrap_servers: &str) -> KafkaConnection {
 
 pub fn sink(topic: &str) -> Sink {
     Sink {
-        connection: ConnectionRef {
-            id: "kafka_cluster".into(),
-            via: ConnectionType::Env,
-            vault_mount_point: None,
-            vault_path: None,
-            connection_file: None,
-        },
+        connection: ConnectionRef::new("kafka_cluster", ConnectionType::Env),
         topic: topic.into(),
         strategy: Strategy {
             mode: Mode::IncrementalMerge,

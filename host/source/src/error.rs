@@ -34,10 +34,12 @@ pub enum Error {
     EmptyPages { page: PagePlace, count: u32, limit: u32 },
     #[error("the page leads to {origin}, which is not the connection's origin {own}")]
     OtherOrigin { page: PagePlace, origin: String, own: String },
-    #[error("extractor {extractor} asked for {what}")]
+    #[error("plugin {extractor} asked for {what}")]
     RequestRefused { page: PagePlace, extractor: String, what: String, hint: &'static str },
-    #[error("extractor {extractor} asked for the secret `{name}`")]
+    #[error("plugin {extractor} asked for the secret `{name}`, which it was not granted")]
     SecretRefused { page: PagePlace, extractor: String, name: String },
+    #[error("the list of slices: {message}")]
+    SliceList { page: u64, plugin: Place, message: String },
     #[error("page {page}: the extractor's records: {message}")]
     ExtractorOutput { page: u64, plugin: Place, message: String },
 
@@ -110,8 +112,8 @@ impl Failure for Error {
             Self::EmptyPages { .. } => &source::EMPTY_PAGES,
             Self::OtherOrigin { .. } => &source::OTHER_ORIGIN,
             Self::RequestRefused { .. } => &plugin::REQUEST_REFUSED,
-            Self::SecretRefused { .. } => &plugin::GRANT_NOT_YET,
-            Self::ExtractorOutput { .. } => &plugin::BAD_OUTPUT,
+            Self::SecretRefused { .. } => &plugin::NOT_GRANTED,
+            Self::ExtractorOutput { .. } | Self::SliceList { .. } => &plugin::BAD_OUTPUT,
             Self::CursorField { .. } => &source::CURSOR_FIELD,
             Self::CursorTwice { .. } => &quality::DUPLICATE_FIELD,
             Self::Names { .. } => &source::TOO_MANY_NAMES,
@@ -128,7 +130,7 @@ impl Failure for Error {
             Self::NotJson { page, offset, record, .. } => {
                 Some(Place::Page { page: page.page, url: page.url.clone(), record: *record, offset: Some(*offset) })
             }
-            Self::ExtractorOutput { plugin, .. } => Some(plugin.clone()),
+            Self::ExtractorOutput { plugin, .. } | Self::SliceList { plugin, .. } => Some(plugin.clone()),
             Self::CursorField { page, record, .. } | Self::CursorTwice { page, record, .. } => {
                 Some(page.record(*record))
             }
@@ -161,6 +163,7 @@ impl Failure for Error {
                 format!("add {origin} to `allow_origins` to follow it without credentials")
             }
             Self::RequestRefused { hint, .. } => (*hint).into(),
+            Self::SecretRefused { name, .. } => format!("add `{name}` to the plugin's `grants.secrets`"),
             _ => return None,
         })
     }

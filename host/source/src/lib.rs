@@ -10,7 +10,8 @@
 //!                        the new watermark is found
 //! ```
 //! Credentials never pass through here as text: they are attached by the client on the way out,
-//! and only for the connection's own origin.
+//! and only for the connection's own origin. What a signer wants to have computed of a secret is
+//! computed in signing.rs, for each attempt.
 
 mod boundary;
 mod digests;
@@ -20,7 +21,9 @@ mod probe;
 mod request;
 mod rules;
 mod seen;
+mod signing;
 mod single;
+mod slices;
 mod template;
 mod view;
 mod walk;
@@ -30,10 +33,13 @@ pub use dpone_model::PagePlace;
 pub use error::Error;
 pub use probe::{ProbeResult, probe};
 pub use request::client_config;
+pub use rules::is_reserved_header;
+pub use signing::Signing;
 pub use single::SinglePage;
+pub use slices::{ListConfig, list_slices};
 pub use template::{Template, resolved_url};
 pub use view::rescan;
-pub use walk::{Page, ResumeFrom, Walk, WalkConfig};
+pub use walk::{Page, ResumeFrom, SliceRequest, Walk, WalkConfig};
 
 /// The run's scanner: its table of names and its predictions serve all pages of a run.
 pub type SharedScanner = std::sync::Arc<std::sync::Mutex<dpone_json::Scanner>>;

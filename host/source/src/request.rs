@@ -16,6 +16,7 @@ pub fn client_config(
 ) -> Result<ClientConfig, Error> {
     Ok(ClientConfig {
         own_origin: resolved_url(source, connection)?,
+        own_is_guarded: false,
         allow_origins: allow_origins(source)?,
         allow_private,
         connect_timeout: source.timeouts.connect,

@@ -9,10 +9,11 @@ use crate::error::Error;
 use crate::template::{Template, TemplateBody};
 use dpone_egress::{origin_text, same_origin, without_params};
 use dpone_manifest::Grants;
-use dpone_model::PagePlace;
 use dpone_model::http::{Credential, HttpRequest};
 use dpone_model::plugin::{RequestEdit, RequestValue};
+use dpone_model::{PagePlace, Secret};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use url::Url;
 
 /// Longest URL that is sent; servers commonly refuse far shorter ones.
@@ -32,37 +33,62 @@ impl Asker<'_> {
         Error::RequestRefused { page: self.page.clone(), extractor: self.extractor.to_owned(), what, hint }
     }
 
-    fn text<'v>(&self, value: &'v RequestValue) -> Result<&'v str, Error> {
-        match value {
-            RequestValue::Text(text) => Ok(text),
-            RequestValue::Secret(name) => Err(Error::SecretRefused {
-                page: self.page.clone(),
-                extractor: self.extractor.to_owned(),
-                name: name.clone(),
-            }),
-        }
+    /// A value as it will be sent; a secret has to be granted by name.
+    fn value<'v>(&self, template: &'v Template, value: &'v RequestValue) -> Result<Given<'v>, Error> {
+        let name = match value {
+            RequestValue::Text(text) => return Ok(Given::Text(text)),
+            RequestValue::Secret(name) => name,
+        };
+        let granted = self.grants.secrets.contains(name).then(|| template.secrets.get(name)).flatten();
+        granted.map(Given::Secret).ok_or_else(|| Error::SecretRefused {
+            page: self.page.clone(),
+            extractor: self.extractor.to_owned(),
+            name: name.clone(),
+        })
     }
+}
+
+/// What a field of an edit holds. A secret goes on its way beside the request, where nobody prints it.
+enum Given<'v> {
+    Text(&'v str),
+    Secret(&'v Secret),
 }
 
 /// The request that an edit leads to, if the rules allow it.
 pub(crate) fn apply(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Result<HttpRequest, Error> {
     let method = method(template, edit, asker)?;
     let mut url = base_url(template, edit, asker)?;
-    set_query(template, &mut url, edit, asker)?;
+    let mut credentials = template.credentials.clone();
+    set_query(template, &mut url, edit, asker, &mut credentials)?;
     if url.as_str().len() > MAX_URL_BYTES {
         return Err(asker.refuse(format!("a URL of more than {MAX_URL_BYTES} bytes"), "keep the cursor short"));
     }
     let mut headers = template.headers.clone();
     let body = body(template, &method, edit, asker, &mut headers)?;
-    set_headers(template, &mut headers, edit, asker)?;
+    set_headers(template, &mut headers, edit, asker, &mut credentials)?;
     Ok(HttpRequest {
         method,
         url: url.into(),
         headers,
         body: body.map(Into::into),
-        credentials: template.credentials.clone(),
+        credentials,
         max_body_bytes: template.max_body_bytes,
     })
+}
+
+/// The template of a slice: what its slicer varies for every request, by the same rules.
+pub(crate) fn vary(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Result<Template, Error> {
+    let mut varied = template.clone();
+    varied.method = method(template, edit, asker)?;
+    varied.url = base_url(template, edit, asker)?;
+    set_query(template, &mut varied.url, edit, asker, &mut varied.credentials)?;
+    set_headers(template, &mut varied.headers, edit, asker, &mut varied.credentials)?;
+    let request_body = body(template, &varied.method, edit, asker, &mut varied.headers)?;
+    if !edit.body.is_empty() {
+        let fields = request_body.and_then(|body| serde_json::from_slice(&body).ok());
+        varied.body = TemplateBody::Fields(fields.unwrap_or_default());
+    }
+    Ok(varied)
 }
 
 fn method(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Result<String, Error> {
@@ -135,16 +161,25 @@ fn hides_separator(path: &str) -> bool {
     lower.contains("%2f") || lower.contains("%5c") || lower.contains('\\') || lower.contains("%252e")
 }
 
-fn set_query(template: &Template, url: &mut Url, edit: &RequestEdit, asker: &Asker<'_>) -> Result<(), Error> {
+fn set_query(
+    template: &Template,
+    url: &mut Url,
+    edit: &RequestEdit,
+    asker: &Asker<'_>,
+    credentials: &mut Vec<Credential>,
+) -> Result<(), Error> {
     if edit.query.is_empty() {
         return Ok(());
     }
     let mut set: Vec<(&str, &str)> = Vec::with_capacity(edit.query.len());
     for (name, value) in &edit.query {
         refuse_reserved_parameter(template, name, asker)?;
-        set.push((name, asker.text(value)?));
+        match asker.value(template, value)? {
+            Given::Text(text) => set.push((name, text)),
+            Given::Secret(value) => credentials.push(Credential::Query { name: name.clone(), value: value.clone() }),
+        }
     }
-    let is_replaced = |name: &str| set.iter().any(|(replaced, _)| *replaced == name);
+    let is_replaced = |name: &str| edit.query.iter().any(|(replaced, _)| *replaced == name);
     let query = url.query().unwrap_or_default();
     // Parameters that stay keep their bytes: a server may sign them or mind their encoding.
     let kept: Vec<&str> = query
@@ -154,7 +189,9 @@ fn set_query(template: &Template, url: &mut Url, edit: &RequestEdit, asker: &Ask
         .collect();
     let kept = kept.join("&");
     url.set_query((!kept.is_empty()).then_some(kept.as_str()));
-    url.query_pairs_mut().extend_pairs(set);
+    if !set.is_empty() {
+        url.query_pairs_mut().extend_pairs(set);
+    }
     Ok(())
 }
 
@@ -173,7 +210,7 @@ fn refuse_reserved_parameter(template: &Template, name: &str, asker: &Asker<'_>)
 fn credential_params(template: &Template) -> impl Iterator<Item = &str> {
     template.credentials.iter().filter_map(|credential| match credential {
         Credential::Query { name, .. } => Some(name.as_str()),
-        Credential::Header { .. } => None,
+        Credential::Header { .. } | Credential::Signed(_) => None,
     })
 }
 
@@ -202,13 +239,17 @@ fn body(
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         headers.push(("Content-Type".into(), "application/json".into()));
     }
-    let mut set: Vec<(&str, &str)> = Vec::with_capacity(edit.body.len());
+    let mut set: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(edit.body.len());
     for (name, value) in &edit.body {
-        let text = asker.text(value)?;
+        let text: Cow<'_, str> = match asker.value(template, value)? {
+            Given::Text(text) => text.into(),
+            // As a JSON string. The body is sent and kept nowhere: the journal has the secret's name.
+            Given::Secret(secret) => Value::from(secret.expose()).to_string().into(),
+        };
         if name.eq_ignore_ascii_case("_method") {
             return Err(asker.refuse(format!("body field `{name}`"), "servers read it as another method"));
         }
-        if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+        if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
             return Err(
                 asker.refuse(format!("body field `{name}` with a value that is not JSON"), "quote text as JSON")
             );
@@ -218,7 +259,7 @@ fn body(
     Ok(Some(join_fields(fields, &set)))
 }
 
-fn join_fields(fields: &Map<String, Value>, set: &[(&str, &str)]) -> Vec<u8> {
+fn join_fields(fields: &Map<String, Value>, set: &[(&str, Cow<'_, str>)]) -> Vec<u8> {
     let mut out = vec![b'{'];
     let mut field = |name: &str, text: &str| {
         if out.len() > 1 {
@@ -249,12 +290,13 @@ fn set_headers(
     headers: &mut Vec<(String, String)>,
     edit: &RequestEdit,
     asker: &Asker<'_>,
+    credentials: &mut Vec<Credential>,
 ) -> Result<(), Error> {
     for (name, value) in &edit.headers {
-        let value = asker.text(value)?;
+        let value = asker.value(template, value)?;
         let carries_credential = template.credentials.iter().any(|credential| match credential {
             Credential::Header { name: reserved, .. } => reserved.eq_ignore_ascii_case(name),
-            Credential::Query { .. } => false,
+            Credential::Query { .. } | Credential::Signed(_) => false,
         });
         if carries_credential || is_reserved_header(name) {
             return Err(asker.refuse(format!("header `{name}`"), "no plugin may set this header"));
@@ -262,18 +304,25 @@ fn set_headers(
         if !asker.grants.headers.iter().any(|granted| granted.eq_ignore_ascii_case(name)) {
             return Err(asker.refuse(format!("header `{name}`"), "grant it under `grants.headers`"));
         }
-        if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        headers.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
+        let text = match value {
+            Given::Text(text) => text,
+            Given::Secret(value) => {
+                credentials.push(Credential::Header { name: name.clone(), value: value.clone() });
+                continue;
+            }
+        };
+        if text.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
             return Err(asker.refuse(format!("header `{name}` with a control character"), "a header is one line"));
         }
-        headers.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
-        headers.push((name.clone(), value.to_owned()));
+        headers.push((name.clone(), text.to_owned()));
     }
     Ok(())
 }
 
 /// Credentials, routing, framing and hop-by-hop headers (RFC 9110, section 7.6.1), and what makes a
 /// server take the request for another one.
-pub(crate) fn is_reserved_header(name: &str) -> bool {
+pub fn is_reserved_header(name: &str) -> bool {
     const RESERVED: [&str; 17] = [
         "authorization",
         "proxy-authorization",

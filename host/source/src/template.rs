@@ -7,6 +7,7 @@ use dpone_model::http::Credential;
 use dpone_model::{CursorValue, Secret};
 use dpone_plan::Boundary;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use url::Url;
 
 /// The manifest's request with the connection's origin and credentials and the boundary's parameters.
@@ -18,6 +19,8 @@ pub struct Template {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: TemplateBody,
     pub(crate) credentials: Vec<Credential>,
+    /// Those that the manifest grants to plugins, by name.
+    pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) allow_origins: Vec<Url>,
     pub(crate) max_body_bytes: u64,
 }
@@ -51,6 +54,7 @@ impl Template {
             headers,
             body,
             credentials: credentials(&connection.auth),
+            secrets: connection.secrets.clone(),
             allow_origins: allow_origins(source)?,
             max_body_bytes: source.max_page_bytes,
         })

@@ -41,6 +41,10 @@ impl ResponseView {
         Self { place, status, headers, body, predicted, scanner, scanned: Mutex::new(None) }
     }
 
+    pub(crate) fn place(&self) -> &PagePlace {
+        &self.place
+    }
+
     /// The records at a path: those that are known already if the prediction held.
     pub(crate) fn records(&self, path: &str) -> Result<Records, Report> {
         let taken = self.scanned.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use dpone_connections::HttpConnection;
 use dpone_manifest::{Grants, Source};
-use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse};
+use dpone_model::http::{Credential, HttpEgress, HttpRequest, HttpResponse, RequestSigner};
 use dpone_model::plugin::{Extractor, RecordsAt, RequestEdit, Step, Usage};
 use dpone_model::{PagePlace, Records, Report};
 use dpone_plan::Boundary;
@@ -33,6 +33,33 @@ pub struct WalkConfig<'a> {
     pub scanner: SharedScanner,
     /// `--max-pages`: ends the walk without an error, unlike the manifest's own limit.
     pub max_pages: Option<u64>,
+    /// Signs each attempt of each request.
+    pub signer: Option<Arc<dyn RequestSigner>>,
+    /// What every request of this slice varies.
+    pub slice: Option<SliceRequest<'a>>,
+}
+
+/// A slice's own request, and who asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct SliceRequest<'a> {
+    pub edit: &'a RequestEdit,
+    pub slicer: &'a str,
+    pub grants: &'a Grants,
+}
+
+impl WalkConfig<'_> {
+    /// What every request of the walk starts from.
+    fn template(&self) -> Result<Template, Error> {
+        let mut template = Template::new(self.source, self.connection, self.boundary)?;
+        template.credentials.extend(self.signer.clone().map(Credential::Signed));
+        let Some(slice) = &self.slice else { return Ok(template) };
+        let page = PagePlace::new(0, template.url.as_str());
+        rules::vary(
+            &template,
+            slice.edit,
+            &Asker { extractor: slice.slicer, grants: slice.grants, page, page_url: None },
+        )
+    }
 }
 
 /// One page, scanned.
@@ -145,7 +172,7 @@ impl Walk {
     pub fn new(config: WalkConfig<'_>) -> Result<Self, Error> {
         let pagination = &config.source.pagination;
         let core = Core {
-            template: Template::new(config.source, config.connection, config.boundary)?,
+            template: config.template()?,
             grants: pagination.extractor.as_ref().map(|plugin| plugin.grants.clone()).unwrap_or_default(),
             egress: config.egress,
             scanner: config.scanner,

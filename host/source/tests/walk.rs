@@ -263,7 +263,7 @@ fn edits() -> Vec<(RequestEdit, Result<&'static str, &'static str>)> {
         (query("q"), Ok("POST http://own.test/orders?p=%41&q=1%262")),
         (query("api_KEY"), Err("DP0315")),
         (query("_method"), Err("DP0315")),
-        (secret, Err("DP0316")),
+        (secret, Err("DP0307")),
         (url("?page=2"), Ok("POST http://own.test/orders?page=2")),
         (url("http://u:p@own.test:80/orders/2#x"), Ok("POST http://own.test/orders/2")),
         (url("?api_key=echoed&page=2"), Ok("POST http://own.test/orders?page=2")),

@@ -11,6 +11,7 @@ pub mod imports {
             world imports {
                 import dpone:plugin/types@0.1.0;
                 import dpone:plugin/host@0.1.0;
+                import dpone:plugin/http@0.1.0;
                 import dpone:plugin/pages@0.1.0;
                 import dpone:plugin/batches@0.1.0;
                 import dpone:plugin/distinct@0.1.0;
@@ -29,6 +30,7 @@ pub mod extractor {
         with: {
             "dpone:plugin/types@0.1.0": crate::bindings::imports::dpone::plugin::types,
             "dpone:plugin/host@0.1.0": crate::bindings::imports::dpone::plugin::host,
+            "dpone:plugin/http@0.1.0": crate::bindings::imports::dpone::plugin::http,
             "dpone:plugin/pages@0.1.0": crate::bindings::imports::dpone::plugin::pages,
         },
         pub_export_macro: true,
@@ -45,6 +47,7 @@ pub mod transform {
         with: {
             "dpone:plugin/types@0.1.0": crate::bindings::imports::dpone::plugin::types,
             "dpone:plugin/host@0.1.0": crate::bindings::imports::dpone::plugin::host,
+            "dpone:plugin/http@0.1.0": crate::bindings::imports::dpone::plugin::http,
             "dpone:plugin/batches@0.1.0": crate::bindings::imports::dpone::plugin::batches,
         },
         pub_export_macro: true,
@@ -61,6 +64,7 @@ pub mod check {
         with: {
             "dpone:plugin/types@0.1.0": crate::bindings::imports::dpone::plugin::types,
             "dpone:plugin/host@0.1.0": crate::bindings::imports::dpone::plugin::host,
+            "dpone:plugin/http@0.1.0": crate::bindings::imports::dpone::plugin::http,
             "dpone:plugin/batches@0.1.0": crate::bindings::imports::dpone::plugin::batches,
             "dpone:plugin/distinct@0.1.0": crate::bindings::imports::dpone::plugin::distinct,
         },
@@ -78,6 +82,7 @@ pub mod slicer {
         with: {
             "dpone:plugin/types@0.1.0": crate::bindings::imports::dpone::plugin::types,
             "dpone:plugin/host@0.1.0": crate::bindings::imports::dpone::plugin::host,
+            "dpone:plugin/http@0.1.0": crate::bindings::imports::dpone::plugin::http,
             "dpone:plugin/pages@0.1.0": crate::bindings::imports::dpone::plugin::pages,
         },
         pub_export_macro: true,

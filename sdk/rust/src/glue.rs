@@ -250,7 +250,7 @@ impl From<Request> for types::Request {
     }
 }
 
-fn fields(named: Vec<(String, RequestValue)>) -> Vec<types::Field> {
+pub(crate) fn fields(named: Vec<(String, RequestValue)>) -> Vec<types::Field> {
     let value = |value| match value {
         RequestValue::Text(text) => types::Value::Text(text),
         RequestValue::Secret(name) => types::Value::Secret(name),

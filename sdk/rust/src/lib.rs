@@ -66,6 +66,7 @@ pub mod distinct;
 mod error;
 mod export;
 mod extractor;
+mod http;
 mod json;
 pub mod log;
 mod number;
@@ -80,6 +81,7 @@ pub use check::{Check, Counts, Stage, Verdict};
 pub use column::{Column, Kind, Value};
 pub use error::Error;
 pub use extractor::{Extractor, Records, Request, RequestValue, Step};
+pub use http::{HttpRequest, HttpResponse};
 pub use number::Number;
 #[cfg(not(target_arch = "wasm32"))]
 pub use options::options_for_test;

@@ -38,6 +38,13 @@ pub struct Outgoing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Term(pub(crate) u32);
 
+impl Term {
+    /// Its place in [`Signature::terms`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hash {
     Sha1,
@@ -122,9 +129,17 @@ impl Signature {
         self.query.push((name.to_owned(), value));
     }
 
-    /// How each term is made, for a signer's own tests: term `n` is element `n`.
+    /// How each term is made, for a signer's own tests: element [`Term::index`].
     pub fn terms(&self) -> &[Made] {
         &self.terms
+    }
+
+    pub fn headers(&self) -> &[(String, Term)] {
+        &self.headers
+    }
+
+    pub fn query_parameters(&self) -> &[(String, Term)] {
+        &self.query
     }
 
     fn made(&mut self, made: Made) -> Term {

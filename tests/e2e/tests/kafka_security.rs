@@ -72,7 +72,7 @@ fn what_is_wrong_is_told_before_the_first_request() {
             // A mechanism that no release offers is refused with the connection.
             assert_ne!(ran.exit, Some(0));
         } else {
-            ran.expect_exit(21).expect_error(&["DP0501", &servers, says]);
+            ran.expect_exit(21).expect_error(&["DP0506", &servers, says]);
         }
         assert!(!ran.stderr.contains("wr0ng"), "{}", ran.stderr);
     }

@@ -215,14 +215,14 @@ fn plugins_are_found_pinned_and_of_the_right_kind() {
         (transform("{ uses: ./none.wasm }"), 12, vec!["DP0301".into(), "none.wasm".into(), at.clone()]),
         (transform("{ uses: elsewhere }"), 12, vec!["DP0301".into(), "--plugin-path".into(), at.clone()]),
         (
-            transform("{ uses: ./mask-email.wasm, with: { field: a }, grants: { secrets: [key] } }"),
-            12,
-            vec!["DP0316".into(), "secrets".into(), at.clone()],
+            transform("{ uses: ./mask-email.wasm, with: { field: a }, grants: { secrets: [A-Key] } }"),
+            10,
+            vec!["DP0106".into(), "names no secret".into(), at.clone()],
         ),
         (
-            transform("{ uses: ./mask-email.wasm, with: { field: a }, grants: { http: [a.example] } }"),
-            12,
-            vec!["DP0316".into(), "http".into(), at.clone()],
+            transform("{ uses: ./mask-email.wasm, with: { field: a }, grants: { http: [a.example/path] } }"),
+            10,
+            vec!["DP0106".into(), "is no host".into(), at.clone()],
         ),
     ];
     for (manifest, exit, says) in refused {
@@ -434,7 +434,7 @@ fn hostile_extractors_and_checks_are_contained() {
         ),
         hostile(extractor("behaviour: method, value: DELETE"), &["DP0315", "DELETE"]),
         hostile(extractor("behaviour: path, value: /admin"), &["DP0315", "/admin"]),
-        hostile(extractor("behaviour: secret, value: signing_key"), &["DP0316", "signing_key"]),
+        hostile(extractor("behaviour: secret, value: signing_key"), &["DP0307", "signing_key", "grants.secrets"]),
         Hostile { exit: 20, ..hostile(extractor("behaviour: same-request"), &["DP0406"]) },
         hostile(extractor("behaviour: invalid-ndjson"), &["DP0314", "page 1", "record 1", "hostile-extractor 0."]),
         hostile(extractor("behaviour: endless-loop"), &["DP0310", "hostile-extractor 0."]),

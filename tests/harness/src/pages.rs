@@ -21,6 +21,7 @@ type Answer = Box<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
 struct Shared {
     answer: Answer,
     targets: Mutex<Vec<String>>,
+    heads: Mutex<Vec<String>>,
     stopped: AtomicBool,
 }
 
@@ -29,8 +30,9 @@ impl PageServer {
     pub fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (targets, stopped) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-        let shared = Arc::new(Shared { answer: Box::new(answer), targets, stopped });
+        let (targets, heads) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+        let stopped = AtomicBool::new(false);
+        let shared = Arc::new(Shared { answer: Box::new(answer), targets, heads, stopped });
         let acceptor = {
             let shared = shared.clone();
             std::thread::spawn(move || {
@@ -54,6 +56,11 @@ impl PageServer {
     pub fn targets(&self) -> Vec<String> {
         self.shared.targets.lock().expect("not poisoned").clone()
     }
+
+    /// The whole head of each request so far, in order.
+    pub fn heads(&self) -> Vec<String> {
+        self.shared.heads.lock().expect("not poisoned").clone()
+    }
 }
 
 impl Shared {
@@ -62,11 +69,16 @@ impl Shared {
         let mut lines = BufReader::new(&stream).lines();
         let request = lines.next().transpose()?.unwrap_or_default();
         let target = request.split(' ').nth(1).unwrap_or_default().to_owned();
+        let mut head = request.clone();
         for line in lines {
-            if line?.is_empty() {
+            let line = line?;
+            if line.is_empty() {
                 break;
             }
+            head.push('\n');
+            head.push_str(&line);
         }
+        self.heads.lock().expect("not poisoned").push(head);
         let body = (self.answer)(&target);
         self.targets.lock().expect("not poisoned").push(target);
         let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());

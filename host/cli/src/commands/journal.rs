@@ -26,7 +26,8 @@ fn list(journals: &Journals, format: Format) -> Outcome {
     if summaries.is_empty() {
         println!("no journals");
     }
-    for summary in summaries {
+    // Slices are resumed and purged with their run.
+    for summary in summaries.iter().filter(|summary| summary.run_id.part_of().is_none()) {
         println!(
             "{}  {}  {}  {} pages, {}",
             summary.run_id,

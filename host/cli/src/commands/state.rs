@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::args::{Common, Format, State, StateArgs, WindowArgs};
 use crate::context;
 use dpone_model::state::{HistoryEntry, StateRow};
-use dpone_model::{Exit, Report, codes};
+use dpone_model::{Exit, Report, StateKey, codes};
 use dpone_run::state::StateAccess;
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -13,7 +13,8 @@ pub async fn state(common: &Common, args: State) -> Outcome {
         State::Show(args) => {
             let access = access(common, &args).await?;
             let row = access.row().await?.ok_or_else(|| no_state(&access))?;
-            print_row(&access, &row, args.format)
+            let slices = access.slices().await?;
+            print_row(&access, &row, &slices, args.format)
         }
         State::History { state, limit } => {
             let access = access(common, &state).await?;
@@ -49,9 +50,13 @@ fn no_state(access: &StateAccess) -> Report {
         .hint("the first completed run writes it")
 }
 
-fn print_row(access: &StateAccess, row: &StateRow, format: Format) -> Outcome {
+fn print_row(access: &StateAccess, row: &StateRow, slices: &[(StateKey, StateRow)], format: Format) -> Outcome {
     if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(row).unwrap_or_default());
+        let mut shown = serde_json::to_value(row).unwrap_or_default();
+        if !slices.is_empty() {
+            shown["slices"] = slices.iter().map(|(key, row)| (key.slice.clone(), serde_json::json!(row))).collect();
+        }
+        println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
         return Ok(Exit::Ok);
     }
     println!("pipeline   {}", access.pipeline());
@@ -72,6 +77,10 @@ fn print_row(access: &StateAccess, row: &StateRow, format: Format) -> Outcome {
     println!("fields     {}", row.checkpoint.schema.fields.len());
     for (name, field) in &row.checkpoint.schema.fields {
         println!("  {name}: {}{}", field.logical.name(), if field.nullable { ", nullable" } else { "" });
+    }
+    for (key, row) in slices {
+        let watermark = row.checkpoint.watermark.as_ref().map_or("none", |watermark| watermark.value.text());
+        println!("slice      {}  revision {}, watermark {watermark}", key.slice, row.revision);
     }
     Ok(Exit::Ok)
 }

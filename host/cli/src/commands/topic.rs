@@ -16,13 +16,7 @@ pub async fn topic(common: &Common, args: Topic) -> Outcome {
         let needs = Needs { http: None, kafka: Some(&args.connection) };
         dpone_run::resolve::resolver(&host, common.profile.as_deref(), &needs).await?
     };
-    let reference = ConnectionRef {
-        id: args.connection.clone(),
-        via: ConnectionType::Env,
-        vault_mount_point: None,
-        vault_path: None,
-        connection_file: None,
-    };
+    let reference = ConnectionRef::new(args.connection.clone(), ConnectionType::Env);
     let connection = resolver.kafka(&reference).await?;
     let read = tokio::task::spawn_blocking(move || read(&connection, &args));
     read.await.map_err(|cause| Report::new(&codes::internal::BUG, format!("the reader ended: {cause}")))?

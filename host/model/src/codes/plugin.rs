@@ -31,8 +31,6 @@ crate::codes! { Plugin:
         "What the plugin returned is not what its contract says: invalid JSON, a column of the wrong length, a field it did not declare.";
     REQUEST_REFUSED = "DP0315", AfterFix, "a plugin asked for a request that the manifest does not allow",
         "By default a plugin varies query parameters and body fields under the manifest's method, origin and path. Anything else is a grant.";
-    GRANT_NOT_YET = "DP0316", AfterFix, "this grant is not yet supported",
-        "The grants `secrets` and `http` are part of the manifest's language, but this release does not give them. They are refused rather than ignored.";
     CACHE = "DP0317", Now, "the cache of compiled plugins is damaged",
         "An entry's checksum does not fit; it was removed and the plugin will be compiled anew.";
     COMPILE_FAILED = "DP0318", AfterFix, "a plugin cannot be compiled",

@@ -108,18 +108,6 @@ async fn options_are_checked_against_the_plugins_schema() {
 }
 
 #[tokio::test]
-async fn grants_of_a_later_release_are_refused() {
-    let loaded = support::load(&Guest::extractor()).await.unwrap();
-    let mut setup = support::setup();
-    setup.grants.secrets = vec!["signing_key".into()];
-    support::assert_fault(
-        sandbox().extractor(&loaded, setup).await,
-        "DP0316",
-        "the grant `secrets` is not yet supported",
-    );
-}
-
-#[tokio::test]
 async fn compiling_is_bounded() {
     let bytes = Guest::extractor().component();
     let defaults = CompileLimits::default();

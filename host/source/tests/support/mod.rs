@@ -109,19 +109,14 @@ pub fn connection(auth: Auth) -> HttpConnection {
         substituted: false,
         auth,
         ca_pem: None,
+        secrets: Default::default(),
     }
 }
 
 pub fn source() -> Source {
     let second = Duration::from_secs(1);
     Source {
-        connection: ConnectionRef {
-            id: "api".into(),
-            via: ConnectionType::Env,
-            vault_mount_point: None,
-            vault_path: None,
-            connection_file: None,
-        },
+        connection: ConnectionRef::new("api", ConnectionType::Env),
         method: "GET".into(),
         url: "https://api.example.com/orders".into(),
         params: Vec::new(),
@@ -140,6 +135,8 @@ pub fn source() -> Source {
             max_empty_pages: 2,
         },
         incremental: None,
+        slicer: None,
+        signer: None,
     }
 }
 
@@ -182,6 +179,8 @@ impl Setup {
             extractor,
             scanner: self.scanner.clone(),
             max_pages: None,
+            signer: None,
+            slice: None,
         }
     }
 }

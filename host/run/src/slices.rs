@@ -1,0 +1,257 @@
+//! The slices of a run: C lists them, and each goes from D to K on its own, with its journal, its row
+//! of state and its verdict. A slice that fails does not stop the others; the load as a whole is
+//! done, and its own row moves, when all of them are.
+
+use crate::begin;
+use crate::events::Step;
+use crate::lease::Held;
+use crate::open::Opened;
+use crate::pipeline;
+use crate::planning::{self, SlicePlan};
+use crate::resolve::{Host, Request};
+use crate::resume::{self, Reopened};
+use crate::session::Session;
+use crate::stage::bug;
+use dpone_journal::{Bodies, Journals, Writer};
+use dpone_model::http::RequestSigner;
+use dpone_model::plugin::{Slice, SliceContext};
+use dpone_model::schema::Schema;
+use dpone_model::state::{LeaseRequest, StateRow, StateWrite};
+use dpone_model::{Checkpoint, Exit, Report, RunId, StateKey, Watermark, codes};
+use dpone_source::{ListConfig, list_slices};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One slice while it is loaded.
+pub struct Part {
+    pub key: StateKey,
+    pub row: StateRow,
+    /// Of the journal: the run's own id for a load that is not cut.
+    pub journal_id: RunId,
+    /// What is known of the fields: the slice's own row, else what the load knows.
+    pub schema: Schema,
+    /// What the slicer said; `None` for a load that is not cut.
+    pub slice: Option<Slice>,
+}
+
+/// What the slices of one run share.
+struct Cut {
+    slices: Vec<Slice>,
+    /// The run's own journal: it holds the list, so that a resumed run loads the same slices.
+    writer: Writer,
+    /// Fields as the slices so far have left them.
+    schema: Schema,
+    /// The greatest watermark of the slices so far.
+    watermark: Option<Watermark>,
+}
+
+impl Part {
+    /// A load that is not cut.
+    pub fn whole(opened: &Opened) -> Self {
+        Self {
+            key: opened.key.clone(),
+            row: opened.row.clone(),
+            journal_id: opened.run_id.clone(),
+            schema: opened.row.checkpoint.schema.clone(),
+            slice: None,
+        }
+    }
+}
+
+/// Loads the slices one after the other.
+pub async fn each(
+    session: &mut Session,
+    host: &Host,
+    request: &Request,
+    opened: &Opened,
+    whole: SlicePlan,
+    journal: Option<Reopened>,
+) -> Result<(), Report> {
+    let mut cut =
+        session.step(Step::Plan, async |session| cut(session, request, opened, &whole, journal).await).await?;
+    session.resumable = true;
+    let mut failed = Vec::new();
+    for number in 1..=cut.slices.len() {
+        session.cancel.check()?;
+        let Some(slice) = cut.slices.get(number - 1).cloned() else { continue };
+        session.slice_started(number, cut.slices.len(), &slice.id);
+        let result = one(session, host, request, opened, &whole, &mut cut, number, slice.clone()).await;
+        session.slice_ended(&result);
+        match result {
+            Ok(()) => {}
+            Err(report) if is_of_slice(&report) => {
+                let report = report.within(&format!("slice {}", slice.id));
+                session.note(format!("{report}"));
+                failed.push(report);
+            }
+            Err(report) => return Err(report.within(&format!("slice {}", slice.id))),
+        }
+    }
+    if !failed.is_empty() {
+        session.note(format!("{} of {} slices failed; the others are loaded", failed.len(), cut.slices.len()));
+        return Err(Report::all(failed).unwrap_or_else(|| bug(&"no slice failed")));
+    }
+    session.step(Step::Advance, async |session| finish(session, opened, &whole, cut).await).await
+}
+
+/// What another slice may well survive: the source's answer, a plugin's objection, the rows.
+fn is_of_slice(report: &Report) -> bool {
+    matches!(report.exit(), Exit::Source | Exit::Plugin | Exit::Schema | Exit::Quality)
+}
+
+/// Lists the slices, or takes the list of the run that is resumed.
+async fn cut(
+    session: &mut Session,
+    request: &Request,
+    opened: &Opened,
+    whole: &SlicePlan,
+    journal: Option<Reopened>,
+) -> Result<Cut, Report> {
+    let (slices, writer) = match journal {
+        Some(journal) => {
+            journal.refuse_other_target(whole)?;
+            let listed = journal.head.resolved.get("slices").cloned().unwrap_or_default();
+            let slices = serde_json::from_value(listed).map_err(|cause| {
+                Report::new(&codes::disk::DAMAGED, format!("the journal's list of slices: {cause}"))
+            })?;
+            (slices, journal.writer)
+        }
+        None => {
+            let slices = list(opened, whole).await?;
+            let listed = serde_json::to_value(&slices).map_err(|cause| bug(&cause))?;
+            let names = slices.iter().map(|slice| slice.id.clone()).collect();
+            let writer = begin::journal(opened, request, whole, &opened.run_id, opened.row.revision, names, listed)?;
+            (slices, writer)
+        }
+    };
+    session.note(format!("{} slices", slices.len()));
+    let checkpoint = &opened.row.checkpoint;
+    Ok(Cut { slices, writer, schema: checkpoint.schema.clone(), watermark: checkpoint.watermark.clone() })
+}
+
+/// Asks the slicer. Its requests are sent with the source's client and by the same rules as pages.
+pub async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Report> {
+    let source = &opened.resolved.local.manifest.source;
+    let (Some(mut slicer), Some(used)) = (opened.slicer().await?, &source.slicer) else { return Ok(Vec::new()) };
+    let text = |bound: &Option<dpone_model::CursorValue>| bound.as_ref().map(|bound| bound.text().to_owned());
+    let context = SliceContext {
+        lower: text(&whole.boundary.lower),
+        upper: text(&whole.boundary.upper),
+        started_at: opened.started_at,
+    };
+    let config = ListConfig {
+        source,
+        connection: &opened.resolved.http,
+        egress: begin::client(opened)?,
+        signer: opened.signer.clone().map(|signer| signer as Arc<dyn RequestSigner>),
+        scanner: Arc::new(Mutex::new(dpone_json::Scanner::new())),
+        grants: &used.grants,
+    };
+    let listed = list_slices(config, slicer.as_mut(), &context).await;
+    *opened.slicing.lock().unwrap_or_else(PoisonError::into_inner) = slicer.usage();
+    listed
+}
+
+/// One slice, under a lease of its own.
+#[allow(clippy::too_many_arguments, reason = "what a run holds, and which of its slices this is")]
+async fn one(
+    session: &mut Session,
+    host: &Host,
+    request: &Request,
+    opened: &Opened,
+    whole: &SlicePlan,
+    cut: &mut Cut,
+    number: usize,
+    slice: Slice,
+) -> Result<(), Report> {
+    let journal_id = opened.run_id.part(number);
+    let earlier = resume::earlier_attempt(opened, &journal_id)?;
+    let key = StateKey { slice: slice.id.clone(), ..opened.key.clone() };
+    let lease = LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
+    let row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
+    let held = Held::keep(opened.state.clone(), key.clone(), opened.run_id.clone(), session.cancel.clone());
+    let result = match earlier {
+        resume::Earlier::Done => Ok(session.note(format!("slice {} was loaded before", slice.id))),
+        earlier => {
+            let known = if row.checkpoint.schema.fields.is_empty() { &cut.schema } else { &row.checkpoint.schema };
+            let part = Part { schema: known.clone(), key: key.clone(), row, journal_id, slice: Some(slice) };
+            load(session, host, request, opened, whole, &part, earlier).await
+        }
+    };
+    if result.is_ok() {
+        learn(cut, opened, &key).await?;
+    }
+    held.release().await;
+    result
+}
+
+async fn load(
+    session: &mut Session,
+    host: &Host,
+    request: &Request,
+    opened: &Opened,
+    whole: &SlicePlan,
+    part: &Part,
+    earlier: resume::Earlier,
+) -> Result<(), Report> {
+    let Some(slice) = &part.slice else { return Ok(()) };
+    let plan = planning::part(opened, request, whole, &part.row, slice)?;
+    if plan.boundary.is_empty() {
+        session.note(format!("slice {} holds nothing new", slice.id));
+        return Ok(());
+    }
+    let journal = match earlier {
+        resume::Earlier::Stopped(journal) => {
+            journal.refuse_other_state(part.row.revision)?;
+            Some(*journal)
+        }
+        _ => None,
+    };
+    pipeline::slice(session, host, request, opened, part, plan, journal).await
+}
+
+/// What a loaded slice leaves for those after it, and for the load as a whole.
+async fn learn(cut: &mut Cut, opened: &Opened, key: &StateKey) -> Result<(), Report> {
+    let Some(row) = opened.state.load(key).await? else { return Ok(()) };
+    if !row.checkpoint.schema.fields.is_empty() {
+        cut.schema = row.checkpoint.schema;
+    }
+    let is_greater = |new: &Watermark| match &cut.watermark {
+        Some(known) => new.value.compare(&known.value) == Some(std::cmp::Ordering::Greater),
+        None => true,
+    };
+    if let Some(new) = row.checkpoint.watermark.filter(is_greater) {
+        // Rows at the watermark are remembered by their slice.
+        cut.watermark = Some(Watermark { digests: Vec::new(), digests_incomplete: false, ..new });
+    }
+    Ok(())
+}
+
+/// The load's own row: up to where every slice is loaded.
+async fn finish(session: &mut Session, opened: &Opened, whole: &SlicePlan, cut: Cut) -> Result<(), Report> {
+    if whole.advances_state {
+        let checkpoint = Checkpoint {
+            watermark: cut.watermark,
+            response_cursor: None,
+            schema: cut.schema,
+            target: Some(dpone_plan::target_facts(&opened.resolved.local.manifest, &whole.topic)),
+        };
+        let write = StateWrite {
+            checkpoint: checkpoint.clone(),
+            fingerprint: whole.fingerprint.digest.clone(),
+            fingerprint_parts: whole.fingerprint.parts.clone(),
+            run_id: opened.run_id.clone(),
+            reason: "run".into(),
+        };
+        let revision = opened.state.commit(&opened.key, opened.row.revision, write, true).await?;
+        session.report.checkpoint.after = Some(crate::artifact::CheckpointReport::of(revision, &checkpoint));
+    }
+    if let Err(error) = cut.writer.finish(Bodies::Drop) {
+        session.warn(format!("the run's journal could not be cleaned up: {error}"));
+    }
+    Ok(())
+}
+
+/// All journals of this working folder.
+pub fn journals(opened: &Opened) -> Result<Journals, Report> {
+    Ok(Journals::open(opened.folders.below("journal")?))
+}

@@ -1,0 +1,265 @@
+//! What a signer says is computed here, where the secrets are: its component never sees one.
+
+use crate::rules;
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use dpone_model::http::{RequestSigner, Signed};
+use dpone_model::plugin::{Encoding, Hash, Identity, Outgoing, Signature, Signer, Term, Usage};
+use dpone_model::{Report, Secret, codes};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::PoisonError;
+use tokio::sync::Mutex;
+
+/// Longest value that a term may have; a signature is short.
+const MAX_TERM_BYTES: usize = 1 << 20;
+
+/// A signer with the secrets that the manifest grants it.
+pub struct Signing {
+    identity: Identity,
+    /// Requests that are under way at the same time wait for each other here.
+    signer: Mutex<Box<dyn Signer>>,
+    usage: std::sync::Mutex<Usage>,
+    secrets: BTreeMap<String, Secret>,
+}
+
+impl Signing {
+    /// `secrets` are the granted ones alone.
+    pub fn new(signer: Box<dyn Signer>, secrets: BTreeMap<String, Secret>) -> Self {
+        let (identity, usage) = (signer.identity().clone(), signer.usage());
+        Self { identity, signer: Mutex::new(signer), usage: usage.into(), secrets }
+    }
+
+    /// What the signer has cost so far.
+    pub fn usage(&self) -> Usage {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refuse(&self, what: String) -> Report {
+        Report::new(&codes::plugin::BAD_OUTPUT, format!("`sign` broke the plugin contract: {what}"))
+            .at(self.identity.place())
+    }
+
+    /// The headers and parameters of a signature, computed.
+    fn compute(&self, signature: &Signature) -> Result<Signed, Report> {
+        let mut values: Vec<Vec<u8>> = Vec::with_capacity(signature.terms.len());
+        for term in &signature.terms {
+            let value = self.term(term, &values)?;
+            if value.len() > MAX_TERM_BYTES {
+                return Err(self.refuse(format!("a term has more than {MAX_TERM_BYTES} bytes")));
+            }
+            values.push(value);
+        }
+        let placed = |placed: &[(String, u32)], is_header: bool| -> Result<Vec<(String, Secret)>, Report> {
+            placed.iter().map(|(name, term)| self.placed(name, value(&values, *term), is_header)).collect()
+        };
+        Ok(Signed { headers: placed(&signature.headers, true)?, query: placed(&signature.query, false)? })
+    }
+
+    fn term(&self, term: &Term, earlier: &[Vec<u8>]) -> Result<Vec<u8>, Report> {
+        Ok(match term {
+            Term::Text(text) => text.clone().into_bytes(),
+            Term::Bytes(bytes) => bytes.clone(),
+            Term::Secret(name) => match self.secrets.get(name) {
+                Some(secret) => secret.expose().as_bytes().to_vec(),
+                None => {
+                    let message = format!("the secret `{name}` was not granted");
+                    let hint = "add its name to `source.options.signer.grants.secrets`";
+                    return Err(Report::new(&codes::plugin::NOT_GRANTED, message).at(self.identity.place()).hint(hint));
+                }
+            },
+            Term::Concat(parts) => {
+                // Bounded before it is built: each part may repeat a long one.
+                let total: usize = parts.iter().map(|part| value(earlier, *part).len()).sum();
+                if total > MAX_TERM_BYTES {
+                    return Err(self.refuse(format!("a term has more than {MAX_TERM_BYTES} bytes")));
+                }
+                parts.iter().flat_map(|part| value(earlier, *part).iter().copied()).collect()
+            }
+            Term::Hashed { hash, message } => digest(*hash, value(earlier, *message)),
+            Term::Hmac { hash, key, message } => {
+                let made = hmac(*hash, value(earlier, *key), value(earlier, *message));
+                made.ok_or_else(|| self.refuse("a key that HMAC does not take".into()))?
+            }
+            Term::Encoded { encoding, bytes } => encode(*encoding, value(earlier, *bytes)).into_bytes(),
+        })
+    }
+
+    fn placed(&self, name: &str, value: &[u8], is_header: bool) -> Result<(String, Secret), Report> {
+        // Proving who asks is what a signer is for; everything else that is reserved stays so.
+        if is_header && rules::is_reserved_header(name) && !name.eq_ignore_ascii_case("authorization") {
+            let message = format!("the signer set the header `{name}`, which no plugin sets");
+            return Err(Report::new(&codes::plugin::REQUEST_REFUSED, message).at(self.identity.place()));
+        }
+        let text = String::from_utf8(value.to_vec());
+        let text = text.map_err(|_| self.refuse(format!("the value of `{name}` is not UTF-8 text")))?;
+        Ok((name.to_owned(), Secret::new(text)))
+    }
+}
+
+#[async_trait]
+impl RequestSigner for Signing {
+    async fn sign(&self, request: Outgoing) -> Result<Signed, Report> {
+        let mut signer = self.signer.lock().await;
+        let signature = signer.sign(request).await;
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = signer.usage();
+        drop(signer);
+        self.compute(&signature?)
+    }
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signing").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// The value of a term; the sandbox has made sure that it refers to an earlier one.
+fn value(values: &[Vec<u8>], term: u32) -> &[u8] {
+    values.get(term as usize).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn digest(hash: Hash, message: &[u8]) -> Vec<u8> {
+    match hash {
+        Hash::Sha1 => Sha1::digest(message).to_vec(),
+        Hash::Sha256 => Sha256::digest(message).to_vec(),
+        Hash::Sha512 => Sha512::digest(message).to_vec(),
+    }
+}
+
+/// RFC 2104; `None` for no key that exists, as HMAC takes one of any length.
+fn hmac(hash: Hash, key: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+    fn keyed<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+        let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
+        mac.update(message);
+        Some(mac.finalize().into_bytes().to_vec())
+    }
+    match hash {
+        Hash::Sha1 => keyed::<Hmac<Sha1>>(key, message),
+        Hash::Sha256 => keyed::<Hmac<Sha256>>(key, message),
+        Hash::Sha512 => keyed::<Hmac<Sha512>>(key, message),
+    }
+}
+
+fn encode(encoding: Encoding, bytes: &[u8]) -> String {
+    match encoding {
+        Encoding::Hex => hex::encode(bytes),
+        Encoding::Base64 => STANDARD.encode(bytes),
+        Encoding::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
+        Encoding::Percent => {
+            let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            bytes.iter().fold(String::with_capacity(bytes.len()), |mut text, byte| {
+                match is_unreserved(*byte) {
+                    true => text.push(char::from(*byte)),
+                    false => text.push_str(&format!("%{byte:02X}")),
+                }
+                text
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dpone_model::plugin::Plugin;
+
+    /// Answers what the test wrote.
+    struct Scripted(Identity, Signature);
+
+    impl Plugin for Scripted {
+        fn identity(&self) -> &Identity {
+            &self.0
+        }
+
+        fn usage(&self) -> Usage {
+            Usage::default()
+        }
+    }
+
+    #[async_trait]
+    impl Signer for Scripted {
+        async fn sign(&mut self, _request: Outgoing) -> Result<Signature, Report> {
+            Ok(self.1.clone())
+        }
+    }
+
+    async fn signed(signature: Signature) -> Result<Signed, Report> {
+        let identity = Identity { name: "s".into(), version: "1".into(), sha256: "00".into() };
+        let secrets = BTreeMap::from([("key".to_owned(), Secret::new("key"))]);
+        let signing = Signing::new(Box::new(Scripted(identity, signature)), secrets);
+        let outgoing = Outgoing {
+            method: "GET".into(),
+            url: "https://api.example.com/".into(),
+            headers: Vec::new(),
+            body_sha256: String::new(),
+            sent_at: jiff::Timestamp::UNIX_EPOCH,
+            nonce: [0; 16],
+        };
+        signing.sign(outgoing).await
+    }
+
+    fn in_header(name: &str, terms: Vec<Term>) -> Signature {
+        let last = terms.len() as u32 - 1;
+        Signature { terms, headers: vec![(name.to_owned(), last)], query: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn terms_are_computed() {
+        let fox = "The quick brown fox jumps over the lazy dog";
+        let of = |hash| {
+            vec![
+                Term::Secret("key".into()),
+                Term::Text(fox.into()),
+                Term::Hmac { hash, key: 0, message: 1 },
+                Term::Encoded { encoding: Encoding::Hex, bytes: 2 },
+            ]
+        };
+        // The well-known test values of HMAC for this key and text.
+        for (terms, expected) in [
+            (of(Hash::Sha1), "de7c9b85b8b78aa6bc8a7a36f70a90701c9db4d9"),
+            (of(Hash::Sha256), "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"),
+            (vec![Term::Text("a b/~".into()), Term::Encoded { encoding: Encoding::Percent, bytes: 0 }], "a%20b%2F~"),
+            (vec![Term::Bytes(vec![0xfb, 0xff]), Term::Encoded { encoding: Encoding::Base64Url, bytes: 0 }], "-_8"),
+            (vec![Term::Bytes(vec![0xfb, 0xff]), Term::Encoded { encoding: Encoding::Base64, bytes: 0 }], "+/8="),
+            (
+                vec![
+                    Term::Text(String::new()),
+                    Term::Hashed { hash: Hash::Sha256, message: 0 },
+                    Term::Encoded { encoding: Encoding::Hex, bytes: 1 },
+                    Term::Text("v1 ".into()),
+                    Term::Concat(vec![3, 2]),
+                ],
+                "v1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            ),
+        ] {
+            let signed = signed(in_header("X-Signature", terms)).await.unwrap();
+            assert_eq!(signed.headers[0].1.expose(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_no_signer_may_do_is_refused() {
+        let text = || vec![Term::Text("x".into())];
+        let doubling = (0..40).map(|n: u32| match n {
+            0 => Term::Text("x".repeat(1000)),
+            n => Term::Concat(vec![n - 1, n - 1]),
+        });
+        for (signature, code, says) in [
+            (in_header("Host", text()), "DP0315", "`Host`"),
+            (in_header("cookie", text()), "DP0315", "`cookie`"),
+            (in_header("X-HTTP-Method-Override", text()), "DP0315", "no plugin sets"),
+            (in_header("X", vec![Term::Bytes(vec![0xff])]), "DP0314", "not UTF-8"),
+            (in_header("X", vec![Term::Secret("other".into())]), "DP0307", "`other` was not granted"),
+            (in_header("X", doubling.collect()), "DP0314", "more than 1048576 bytes"),
+        ] {
+            let report = signed(signature).await.unwrap_err();
+            assert_eq!(report.code().id, code, "{report}");
+            assert!(report.to_string().contains(says), "{report}");
+        }
+    }
+}

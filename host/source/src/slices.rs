@@ -1,0 +1,96 @@
+//! Listing the slices of a load: what a slicer answers, and the pages that it asks for on the way.
+
+use crate::SharedScanner;
+use crate::error::Error;
+use crate::rules::{self, Asker};
+use crate::template::Template;
+use crate::view::ResponseView;
+use dpone_connections::HttpConnection;
+use dpone_manifest::{Grants, Source};
+use dpone_model::http::{Credential, HttpEgress, RequestSigner};
+use dpone_model::plugin::{RequestEdit, Slice, SliceContext, SliceStep, Slicer};
+use dpone_model::{PagePlace, Report};
+use dpone_plan::Boundary;
+use std::collections::HashSet;
+use std::sync::Arc;
+use url::Url;
+
+/// Pages that a list of slices may take, and slices that it may hold.
+const MAX_PAGES: u64 = 10_000;
+const MAX_SLICES: usize = 100_000;
+
+/// What a list is made with.
+pub struct ListConfig<'a> {
+    pub source: &'a Source,
+    pub connection: &'a HttpConnection,
+    pub egress: Arc<dyn HttpEgress>,
+    pub signer: Option<Arc<dyn RequestSigner>>,
+    pub scanner: SharedScanner,
+    pub grants: &'a Grants,
+}
+
+/// Asks the slicer for all slices, in its order. Its requests go by the same rules as an
+/// extractor's.
+pub async fn list_slices(
+    config: ListConfig<'_>,
+    slicer: &mut dyn Slicer,
+    context: &SliceContext,
+) -> Result<Vec<Slice>, Report> {
+    let mut template = Template::new(config.source, config.connection, &Boundary::default())?;
+    template.credentials.extend(config.signer.clone().map(Credential::Signed));
+    let mut list = List::default();
+    let mut step = slicer.start(context).await?;
+    let mut page = PagePlace::new(0, template.url.as_str());
+    loop {
+        let SliceStep { slices, next, state } = step;
+        list.add(slicer, &page, slices)?;
+        let Some(edit) = next else { return Ok(list.slices) };
+        if page.page >= MAX_PAGES {
+            return Err(Error::MaxPages { page, limit: MAX_PAGES }.into());
+        }
+        let view = fetch(&config, &template, slicer, &edit, &page).await?;
+        page = view.place().clone();
+        step = slicer.next(Arc::new(view), &state).await.map_err(|report| report.on_page(page.page))?;
+    }
+}
+
+#[derive(Default)]
+struct List {
+    slices: Vec<Slice>,
+    seen: HashSet<String>,
+}
+
+impl List {
+    fn add(&mut self, slicer: &dyn Slicer, page: &PagePlace, slices: Vec<Slice>) -> Result<(), Error> {
+        let broken =
+            |what: String| Error::SliceList { page: page.page, plugin: slicer.identity().place(), message: what };
+        for slice in slices {
+            if !self.seen.insert(slice.id.clone()) {
+                return Err(broken(format!("the slice `{}` is listed twice", slice.id)));
+            }
+            self.slices.push(slice);
+        }
+        if self.slices.len() > MAX_SLICES {
+            return Err(broken(format!("it lists more than {MAX_SLICES} slices")));
+        }
+        Ok(())
+    }
+}
+
+async fn fetch(
+    config: &ListConfig<'_>,
+    template: &Template,
+    slicer: &dyn Slicer,
+    edit: &RequestEdit,
+    page: &PagePlace,
+) -> Result<ResponseView, Report> {
+    let page_url = Url::parse(&page.url).ok().filter(|_| page.page > 0);
+    let name = slicer.identity().name.as_str();
+    let asker = Asker { extractor: name, grants: config.grants, page: page.clone(), page_url: page_url.as_ref() };
+    let request = rules::apply(template, edit, &asker)?;
+    let place = PagePlace::new(page.page + 1, request.url.clone());
+    let response = config.egress.send(request).await.map_err(|report| report.at(place.place()))?;
+    let place = PagePlace::new(place.page, response.url);
+    let path = config.source.records_path.clone();
+    Ok(ResponseView::new(place, response.status, response.headers, response.body, path, config.scanner.clone()))
+}

@@ -1,0 +1,187 @@
+//! Loads that are cut: windows of the cursor field by the built-in slicer, and parents by one that
+//! is not ours. Each slice has its own journal, checkpoint and verdict.
+
+use dpone_harness::{GUIDE, PageServer, Ran, Stand, Workspace, components};
+use dpone_local::{DemoOptions, Fault, FaultKind};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The guide's manifest, cut into windows, with one attempt a request.
+const WINDOWS: &str = "    slices: { type: windows, step: 10m }\n    retry: { max_attempts: 1 }\n    incremental:\n";
+
+fn windows(rows: u64) -> (Stand, Workspace) {
+    let stand = Stand::start(DemoOptions { rows, page_size: 100, new_rows: 0, ..DemoOptions::default() });
+    let workspace = stand.workspace();
+    let manifest = GUIDE.replace("    incremental:\n", WINDOWS).replace(
+        "      start: \"2026-01-01T00:00:00Z\"\n",
+        "      start: \"2026-01-01T00:00:00Z\"\n      end: \"2026-01-01T00:50:00Z\"\n      param: updated_since\n",
+    );
+    workspace.write("guide.yaml", manifest.replace("    - type: min_rows\n      threshold: 1\n", ""));
+    (stand, workspace)
+}
+
+fn run(workspace: &Workspace) -> Ran {
+    workspace.dpone(&["run", "guide.yaml", "--profile", "test", "--format", "json"])
+}
+
+fn state(workspace: &Workspace) -> Value {
+    workspace.dpone(&["state", "show", "guide.yaml", "--profile", "test", "--format", "json"]).expect_exit(0).json()
+}
+
+/// Keys in the topic, sorted; each row is there as often as it was published.
+fn keys(workspace: &Workspace) -> Vec<u64> {
+    let messages = workspace.topic("dwh.orders", "test");
+    let mut keys: Vec<u64> = messages.iter().map(|m| m["key"].as_str().unwrap().parse().unwrap()).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// Each slice of a report with its outcome.
+fn outcomes(report: &Value) -> Vec<(&str, &str)> {
+    let slices = report["slices"].as_array().unwrap();
+    slices.iter().map(|slice| (slice["id"].as_str().unwrap(), slice["outcome"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn windows_are_loaded_one_after_the_other_with_checkpoints_of_their_own() {
+    let (_stand, workspace) = windows(300);
+    let report = run(&workspace).expect_exit(0).json();
+    let ids: Vec<&str> = outcomes(&report).iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids.len(), 5, "{report}");
+    assert_eq!(ids[0], "2026-01-01T00:00:00Z");
+    assert_eq!(ids[4], "2026-01-01T00:40:00Z");
+    assert!(outcomes(&report).iter().all(|(_, outcome)| *outcome == "succeeded"));
+    let acknowledged = report["rows"]["acknowledged"].as_u64().unwrap();
+    let each = report["slices"].as_array().unwrap().iter().map(|s| s["rows"]["acknowledged"].as_u64().unwrap());
+    assert_eq!(each.sum::<u64>(), acknowledged, "the run's counts are those of its slices");
+    let loaded = keys(&workspace);
+    assert_eq!(loaded.len() as u64, acknowledged);
+    assert!(loaded.windows(2).all(|pair| pair[0] < pair[1]), "no row twice: {loaded:?}");
+
+    let state = state(&workspace);
+    assert_eq!(state["revision"], 1);
+    assert_eq!(state["slices"].as_object().unwrap().len(), 5);
+    let watermark = |value: &Value| value["checkpoint"]["watermark"]["value"].as_str().map(str::to_owned);
+    assert_eq!(watermark(&state), watermark(&state["slices"]["2026-01-01T00:40:00Z"]));
+    let folder = workspace.path().join(".dpone/runs/api_to_kafka").join(report["run_id"].as_str().unwrap());
+    for number in 1..=5 {
+        assert!(folder.join(format!("slices/{number}/quality.json")).is_file());
+    }
+
+    // The next run begins at the window that holds the watermark, and finds nothing new in it.
+    let second = run(&workspace).expect_exit(0).json();
+    assert_eq!(outcomes(&second), [("2026-01-01T00:40:00Z", "succeeded")]);
+    assert_eq!(keys(&workspace).len() as u64, acknowledged + second["rows"]["acknowledged"].as_u64().unwrap());
+}
+
+#[test]
+fn a_failed_slice_does_not_stop_the_others_and_resume_goes_on_with_what_is_left() {
+    let (stand, workspace) = windows(300);
+    // The first slice's second page fails for good; the walks after it meet a healthy API.
+    stand.misbehave(vec![Fault::at_page(2, FaultKind::Status { status: 500, retry_after: None }).times(1)]);
+    let failed = run(&workspace);
+    failed.expect_exit(20).expect_error(&["DP0403", "slice 2026-01-01T00:00:00Z", "1 of 5 slices failed"]);
+    let report = failed.json();
+    let expected = ["failed", "succeeded", "succeeded", "succeeded", "succeeded"];
+    assert_eq!(outcomes(&report).iter().map(|(_, outcome)| *outcome).collect::<Vec<_>>(), expected);
+    let before = state(&workspace);
+    assert_eq!(before["revision"], 0, "the load as a whole is not done");
+    assert_eq!(before["slices"]["2026-01-01T00:10:00Z"]["revision"], 1);
+    let loaded = keys(&workspace).len();
+
+    let run_id = report["run_id"].as_str().unwrap();
+    let listed = workspace.dpone(&["journal", "list"]);
+    let resumable = listed.expect_exit(0).stdout.lines().filter(|line| line.contains("resumable")).count();
+    assert_eq!(resumable, 1, "{}", listed.stdout);
+    let part = format!("{run_id}.1");
+    workspace.dpone(&["resume", &part]).expect_exit(2).expect_error(&["one slice of the run", run_id]);
+    let asked = stand.page_requests();
+    let resumed = workspace.dpone(&["resume", run_id, "--format", "json"]).expect_exit(0).json();
+    assert!(outcomes(&resumed).iter().all(|(_, outcome)| *outcome == "succeeded"), "{resumed}");
+    // The first page of the failed slice was journalled; the loaded slices were not asked for again.
+    assert_eq!(stand.page_requests() - asked, 2, "pages 2 and 3 of one slice");
+    assert_eq!(state(&workspace)["revision"], 1);
+    let all = keys(&workspace);
+    assert!(all.len() > loaded && all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+}
+
+/// Two pages of parents, and the children of each; `broken` makes the second parent's fail.
+fn family(broken: Arc<AtomicBool>) -> PageServer {
+    PageServer::start(move |target| {
+        let children =
+            |id: &str| format!(r#"{{"data":{{"items":[{{"order_id":"{id}-1"}},{{"order_id":"{id}-2"}}]}}}}"#);
+        let body = match target {
+            "/customers" => r#"{"parents":[{"id":7},{"id":8}],"more":true}"#.to_owned(),
+            "/customers?page=2" => r#"{"parents":[{"id":9}],"more":false}"#.to_owned(),
+            "/orders?customer=8" if broken.load(Ordering::SeqCst) => "<html>".to_owned(),
+            other => children(other.rsplit('=').next().unwrap()),
+        };
+        body.into_bytes()
+    })
+}
+
+fn parents(server: &PageServer, stand: &Stand, grants: &str) -> Workspace {
+    let workspace = stand.workspace_with_api(&server.base_url());
+    std::fs::copy(components::PARENTS, workspace.path().join("parents.wasm")).unwrap();
+    let (before, rest) = GUIDE.split_once("    pagination:\n").unwrap();
+    let (_, after) = rest.split_once("\nsink:\n").unwrap();
+    let slices = format!(
+        "    slices:\n      uses: ./parents.wasm\n      with: {{ path: /customers, param: customer }}\n{grants}\nsink:\n"
+    );
+    workspace.write("guide.yaml", format!("{before}{slices}{after}").replace("incremental_merge", "full_refresh"));
+    workspace
+}
+
+const PATH_GRANT: &str = "      grants: { paths: [/customers] }\n";
+
+#[test]
+fn parents_become_slices_and_a_new_run_asks_for_all_of_them() {
+    let (stand, broken) = (Stand::small(), Arc::new(AtomicBool::new(true)));
+    let server = family(broken.clone());
+    let workspace = parents(&server, &stand, PATH_GRANT);
+    let failed = run(&workspace);
+    failed.expect_exit(20).expect_error(&["DP0404", "slice parent-8", "1 of 3 slices failed"]);
+    assert_eq!(failed.json()["rows"]["acknowledged"], 4);
+    broken.store(false, Ordering::SeqCst);
+    let run_id = failed.json()["run_id"].as_str().unwrap().to_owned();
+    let resumed = workspace.dpone(&["resume", &run_id, "--format", "json"]).expect_exit(0).json();
+    assert_eq!(resumed["rows"]["acknowledged"], 2, "only what was left");
+    let expected = [
+        "/customers",
+        "/customers?page=2",
+        "/orders?customer=7",
+        "/orders?customer=8",
+        "/orders?customer=9",
+        "/orders?customer=8",
+    ];
+    assert_eq!(server.targets(), expected);
+    let keys: Vec<_> = workspace.topic("dwh.orders", "test").iter().map(|message| message["key"].clone()).collect();
+    assert_eq!(keys, [json!("7-1"), json!("7-2"), json!("9-1"), json!("9-2"), json!("8-1"), json!("8-2")]);
+}
+
+#[test]
+fn a_slicer_asks_for_what_it_is_granted_and_nothing_else() {
+    let stand = Stand::small();
+    let server = family(Arc::default());
+    let workspace = parents(&server, &stand, "");
+    run(&workspace).expect_exit(12).expect_error(&["DP0315", "/customers", "grants.paths"]);
+    assert!(server.targets().is_empty());
+}
+
+#[test]
+fn plan_and_state_know_slices() {
+    let (_stand, workspace) = windows(300);
+    let plan = workspace.dpone(&["plan", "guide.yaml", "--profile", "test"]);
+    assert!(plan.expect_exit(0).stdout.contains("windows"), "{}", plan.stdout);
+    run(&workspace).expect_exit(0);
+    let reset = workspace.dpone(&["state", "reset", "guide.yaml", "--profile", "test", "--yes"]);
+    reset.expect_exit(0);
+    let state = state(&workspace);
+    for (_, slice) in state["slices"].as_object().unwrap() {
+        assert_eq!(slice["checkpoint"]["watermark"], Value::Null);
+    }
+    let before = keys(&workspace).len();
+    let again = run(&workspace).expect_exit(0).json();
+    assert_eq!(again["rows"]["acknowledged"].as_u64().unwrap() as usize, before, "all windows are loaded anew");
+}
