@@ -107,6 +107,14 @@ pub struct WindowArgs {
     pub max_pages: Option<u64>,
 }
 
+/// What is demanded of the manifest's plugins before anything happens.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PluginDemands {
+    /// Demand the lock file beside the manifest (`dpone plugin lock`); one that is there always holds
+    #[arg(long)]
+    pub locked: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct Run {
     /// The manifest; not needed with --plan
@@ -123,6 +131,8 @@ pub struct Run {
     /// longer the same
     #[arg(long, value_name = "FILE", conflicts_with_all = ["manifest", "params", "from", "to", "max_pages"])]
     pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -131,6 +141,8 @@ pub struct Run {
 pub struct Resume {
     /// The run's id, as `dpone journal list` shows it
     pub run: String,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -139,6 +151,8 @@ pub struct Resume {
 pub struct Check {
     #[command(flatten)]
     pub manifest: ManifestArgs,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -149,6 +163,8 @@ pub struct Plan {
     pub manifest: ManifestArgs,
     #[command(flatten)]
     pub window: WindowArgs,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Md)]
     pub format: Format,
     /// Also write the plan here, for review and `run --plan`
@@ -267,6 +283,8 @@ pub enum Plugin {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Write digests and authority of a manifest's plugins into a lock file beside it
+    Lock(ManifestArgs),
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

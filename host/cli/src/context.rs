@@ -1,8 +1,9 @@
 //! What every command needs: the working folder, where plugins are, and how progress is shown.
 
-use crate::args::{Common, ManifestArgs, WindowArgs};
+use crate::args::{Common, ManifestArgs, PluginDemands, WindowArgs};
 use crate::local::OnDemand;
 use dpone_model::{Report, codes};
+use dpone_run::authority::Demands;
 use dpone_run::cancel::Cancel;
 use dpone_run::finder::Finder;
 use dpone_run::{Host, Request};
@@ -21,9 +22,15 @@ pub fn host(common: &Common) -> Result<Host, Report> {
         compiler: vec![exe.display().to_string(), "__compile".to_owned()],
         events: crate::progress::choose(common.quiet).into(),
         cancel: Cancel::default(),
+        demands: Demands::default(),
         native_extractor: None,
         workdir,
     })
+}
+
+/// The host of a command that may demand something of the plugins.
+pub fn demanding_host(common: &Common, demanded: &PluginDemands) -> Result<Host, Report> {
+    Ok(Host { demands: Demands { locked: demanded.locked }, ..host(common)? })
 }
 
 pub fn workdir() -> Result<PathBuf, Report> {

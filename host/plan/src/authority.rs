@@ -46,7 +46,8 @@ pub(crate) fn asks(imports: &[String]) -> Vec<String> {
     lines
 }
 
-fn ask(import: &str) -> &str {
+/// The family of one import, in plain words; an unknown one by its name.
+pub(crate) fn ask(import: &str) -> &str {
     const FAMILIES: &[(&str, &str)] = &[
         ("dpone:plugin/", "dpone:plugin: the data it is handed, its log"),
         ("wasi:filesystem/", "wasi:filesystem: files"),
@@ -92,7 +93,7 @@ pub(crate) fn bounds(limits: &Limits) -> String {
     )
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{} MiB", b >> 20),
         b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{} KiB", b >> 10),
@@ -100,7 +101,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn duration(duration: std::time::Duration) -> String {
+pub(crate) fn duration(duration: std::time::Duration) -> String {
     match duration.as_millis() {
         ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
         ms => format!("{ms} ms"),

@@ -30,6 +30,11 @@ impl Plan {
             page.item("Plugins", "none");
         }
         self.plugins.iter().for_each(|plugin| write_plugin(&mut page, plugin));
+        match &self.lock {
+            Some(lock) => page.item("Locked", &format!("by `{}` (sha256 {})", lock.file, lock.sha256)),
+            None => page.item("Locked", "no; `dpone plugin lock` writes a lock file beside the manifest"),
+        }
+        self.warnings.iter().for_each(|warning| page.item("Warning", warning));
         page.0
     }
 

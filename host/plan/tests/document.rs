@@ -50,6 +50,8 @@ fn planned(manifest: &Manifest, window: &Window, topic: TopicFacts) -> Plan {
         topic,
         strategy,
         plugins: plugins(manifest),
+        lock: None,
+        warnings: Vec::new(),
     })
 }
 

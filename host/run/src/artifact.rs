@@ -32,6 +32,8 @@ pub struct RunReport {
     pub checkpoint: Checkpoints,
     pub guarantee: Option<String>,
     pub plugins: Vec<PluginReport>,
+    /// The lock file that the plugins were held to.
+    pub lock: Option<dpone_plan::LockFacts>,
     pub warnings: Vec<String>,
 }
 

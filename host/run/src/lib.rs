@@ -5,6 +5,7 @@
 //! [`Request`]; it gets back a [`Finished`] with the report that the run artifact holds, too.
 
 pub mod artifact;
+pub mod authority;
 mod batch;
 mod begin;
 pub mod cancel;

@@ -2,6 +2,7 @@
 //! first request is sent.
 
 use crate::artifact::{CheckpointReport, PluginReport};
+use crate::authority::{self, Admission};
 use crate::extract::Extract;
 use crate::finder::Role;
 use crate::folders::Folders;
@@ -35,6 +36,7 @@ pub struct Opened {
     pub topic: Option<TopicDescription>,
     pub sandbox: Sandbox,
     pub plugins: Vec<Plugin>,
+    pub admission: Admission,
 }
 
 /// Opens state, takes the lease, asks the broker for the topic, and lets the plugins in.
@@ -59,9 +61,11 @@ pub async fn open(
     session.begin(host, &resolved, &run_id)?;
     let folders = Folders::open(&host.workdir)?;
     let sandbox = plugins::sandbox(host)?;
-    let found = std::mem::take(&mut resolved.local.plugins);
-    let mut plugins = plugins::load(&sandbox, found, &resolved.local.manifest).await?;
-    plugins::check_options(&sandbox, &resolved.local, &mut plugins).await?;
+    let (plugins, admission) = authority::admit(host, &sandbox, &mut resolved.local).await?;
+    session.report.lock.clone_from(&admission.lock);
+    for warning in &admission.warnings {
+        session.warn(warning.clone());
+    }
     if let Some(journal) = journal {
         journal.refuse_age(resolved.local.manifest.resume_max_age)?;
         journal.refuse_other_plugins(&plugins)?;
@@ -93,6 +97,7 @@ pub async fn open(
             topic,
             sandbox,
             plugins,
+            admission,
         }),
         Err(report) => {
             held.release().await;

@@ -1,5 +1,6 @@
 //! The run's plugins: loading them through the one door, and configuring each for its role.
 
+use crate::authority::{self, Admission};
 use crate::finder::{Found, Role};
 use crate::folders::Folders;
 use crate::open::Opened;
@@ -7,6 +8,7 @@ use crate::resolve::{Host, Local, Request};
 use dpone_manifest::{Manifest, PluginUse};
 use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Stage, Transform};
 use dpone_model::{Report, codes};
+use dpone_plan::{PluginFacts, PluginKind};
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
 use serde::Serialize;
 use std::path::Path;
@@ -17,6 +19,14 @@ pub struct Plugin {
     pub loaded: Loaded,
     /// Of a check that was configured: when it judges unless the manifest says otherwise.
     pub stage: Option<Stage>,
+}
+
+/// What `check` found.
+#[derive(Debug, Serialize)]
+pub struct Valid {
+    pub plugins: Vec<Checked>,
+    #[serde(flatten)]
+    pub admission: Admission,
 }
 
 /// One line of `check`.
@@ -54,18 +64,34 @@ pub async fn load(sandbox: &Sandbox, found: Vec<Found>, manifest: &Manifest) -> 
 }
 
 /// A manifest and its components, options included; no network.
-pub async fn check(host: &Host, request: &Request) -> Result<Vec<Checked>, Report> {
-    let local = crate::resolve::check(host, request, None)?;
+pub async fn check(host: &Host, request: &Request) -> Result<Valid, Report> {
+    let mut local = crate::resolve::check(host, request, None)?;
     let sandbox = sandbox(host)?;
-    let mut local = local;
-    let mut plugins = load(&sandbox, std::mem::take(&mut local.plugins), &local.manifest).await?;
-    check_options(&sandbox, &local, &mut plugins).await?;
+    let (plugins, admission) = authority::admit(host, &sandbox, &mut local).await?;
     let checked = |plugin: &Plugin| Checked {
         kind: plugin.found.role.name().to_owned(),
         uses: plugin.found.plugin.uses.clone(),
         identity: plugin.loaded.inspection().identity.clone(),
     };
-    Ok(plugins.iter().map(checked).collect())
+    Ok(Valid { plugins: plugins.iter().map(checked).collect(), admission })
+}
+
+impl Plugin {
+    /// The plugin as a plan and a lock know it.
+    pub fn facts(&self) -> PluginFacts {
+        let inspection = self.loaded.inspection();
+        PluginFacts {
+            plugin: self.found.plugin.clone(),
+            kind: match self.found.role {
+                Role::Extractor => PluginKind::Extractor,
+                Role::Transform => PluginKind::Transform,
+                Role::Check => PluginKind::Check,
+            },
+            identity: inspection.identity.clone(),
+            imports: inspection.imports.clone(),
+            stage: self.stage,
+        }
+    }
 }
 
 impl Opened {

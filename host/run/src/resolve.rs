@@ -1,5 +1,6 @@
 //! A: manifest, plugins and connections become [`Resolved`].
 
+use crate::authority::{Demands, lock_path};
 use crate::cancel::Cancel;
 use crate::events::Events;
 use crate::finder::{Finder, Found};
@@ -21,6 +22,8 @@ pub struct Host {
     pub compiler: Vec<String>,
     pub events: Arc<dyn Events>,
     pub cancel: Cancel,
+    /// What the operator demands of every plugin.
+    pub demands: Demands,
     /// Stands in for the extractor component in a benchmark.
     pub native_extractor: Option<fn() -> Box<dyn dpone_model::plugin::Extractor>>,
 }
@@ -65,6 +68,9 @@ pub struct Local {
     pub text: Vec<u8>,
     /// Plugin paths are relative to it.
     pub manifest_dir: PathBuf,
+    pub manifest_path: PathBuf,
+    /// Where the lock file is, if there is one.
+    pub lock_path: PathBuf,
     pub plugins: Vec<Found>,
 }
 
@@ -100,7 +106,7 @@ pub fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Lo
     let manifest = dpone_manifest::load(&text, &shown, &variables)?;
     let manifest_dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let plugins = host.finder.find_all(&manifest, &manifest_dir)?;
-    Ok(Local { manifest, text, manifest_dir, plugins })
+    Ok(Local { manifest, text, manifest_dir, lock_path: lock_path(&path), manifest_path: path, plugins })
 }
 
 /// Reads the manifest, finds its plugins, and looks its connections up.

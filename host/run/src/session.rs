@@ -43,6 +43,7 @@ impl Session {
             checkpoint: Default::default(),
             guarantee: None,
             plugins: Vec::new(),
+            lock: None,
             warnings: Vec::new(),
         };
         Self {

@@ -73,6 +73,7 @@ pub fn run(manifest: &Path) -> Result<(), Box<dyn std::error::Error>> {
         compiler: vec![dpone.display().to_string(), "__compile".to_owned()],
         events: Arc::new(dpone_run::events::Silent),
         cancel: dpone_run::cancel::Cancel::default(),
+        demands: dpone_run::authority::Demands::default(),
         native_extractor: Some(extractor),
         workdir,
     };

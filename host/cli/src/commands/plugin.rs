@@ -1,7 +1,7 @@
 //! `dpone plugin`: what there is, and what one asks for.
 
 use crate::Outcome;
-use crate::args::{Common, Format, Plugin};
+use crate::args::{Common, Format, ManifestArgs, Plugin, WindowArgs};
 use crate::context;
 use dpone_model::{Exit, Report};
 use dpone_run::plugins::sandbox;
@@ -16,7 +16,24 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
             let loaded = sandbox(&host)?.load(bytes, &from).await?;
             print_inspection(&from, loaded.inspection(), format)
         }
+        Plugin::Lock(manifest) => lock(common, &manifest).await,
     }
+}
+
+async fn lock(common: &Common, manifest: &ManifestArgs) -> Outcome {
+    let host = context::host(common)?;
+    let request = context::request(common, manifest, &WindowArgs::default());
+    let locked = dpone_run::authority::lock(&host, &request).await?;
+    println!("{}: {} plugins locked", locked.file.display(), locked.plugins);
+    match locked.grown.as_deref() {
+        None => {}
+        Some([]) => println!("nothing has changed or grown since the last lock"),
+        Some(lines) => {
+            println!("the lock before did not allow:");
+            lines.iter().for_each(|line| println!("  {line}"));
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 async fn list(common: &Common) -> Outcome {

@@ -37,4 +37,10 @@ crate::codes! { Plugin:
         "An entry's checksum does not fit; it was removed and the plugin will be compiled anew.";
     COMPILE_FAILED = "DP0318", AfterFix, "a plugin cannot be compiled",
         "The component is well-formed but the compiler rejects it. The message quotes the compiler.";
+    LOCK_CHANGED = "DP0330", AfterFix, "a plugin is not as the lock file says",
+        "The lock file beside the manifest holds the digest and the authority of each plugin as they were reviewed. A plugin changed, may do more, or is not in it; the message lists the difference. Review it, then run `dpone plugin lock MANIFEST`.";
+    LOCK_MISSING = "DP0331", AfterFix, "there is no lock file",
+        "`--locked` demands the lock file beside the manifest. `dpone plugin lock MANIFEST` writes it; it belongs into version control.";
+    LOCK_INVALID = "DP0332", AfterFix, "the lock file is not valid",
+        "It was damaged, edited by hand, or written by another release. `dpone plugin lock MANIFEST` writes it anew; review the difference in version control.";
 }
