@@ -113,6 +113,9 @@ pub struct PluginDemands {
     /// Demand the lock file beside the manifest (`dpone plugin lock`); one that is there always holds
     #[arg(long)]
     pub locked: bool,
+    /// Demand that each component is signed by this minisign public key, or by another one given so
+    #[arg(long, value_name = "KEYFILE")]
+    pub require_signed: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use dpone_model::{Report, codes};
 use dpone_run::authority::Demands;
 use dpone_run::cancel::Cancel;
 use dpone_run::finder::Finder;
+use dpone_run::signature::TrustedKey;
 use dpone_run::{Host, Request};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,7 +31,9 @@ pub fn host(common: &Common) -> Result<Host, Report> {
 
 /// The host of a command that may demand something of the plugins.
 pub fn demanding_host(common: &Common, demanded: &PluginDemands) -> Result<Host, Report> {
-    Ok(Host { demands: Demands { locked: demanded.locked }, ..host(common)? })
+    let keys = demanded.require_signed.iter().map(|path| TrustedKey::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let signers = (!keys.is_empty()).then_some(keys);
+    Ok(Host { demands: Demands { locked: demanded.locked, signers }, ..host(common)? })
 }
 
 pub fn workdir() -> Result<PathBuf, Report> {

@@ -33,6 +33,8 @@ pub struct PluginFacts {
     pub imports: Vec<String>,
     /// Of a check, when it was configured: when it can give its verdict.
     pub stage: Option<Stage>,
+    /// Id of the key that signed it, where signatures were asked for.
+    pub signed_by: Option<String>,
 }
 
 /// What a component may ask for, by its imports: one line an interface family.

@@ -183,6 +183,9 @@ pub struct PluginPlan {
     pub kind: PluginKind,
     pub identity: Identity,
     pub is_pinned: bool,
+    /// Id of the key that signed it, where signatures were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     pub asks: Vec<String>,
     pub gets: Vec<String>,
     pub limits: String,
@@ -360,6 +363,7 @@ fn plugin(facts: &PluginFacts) -> PluginPlan {
         kind: facts.kind,
         identity: facts.identity.clone(),
         is_pinned: facts.plugin.sha256.is_some(),
+        signed_by: facts.signed_by.clone(),
         asks: asks(&facts.imports),
         gets: gets(&facts.plugin.grants),
         limits: bounds(&facts.plugin.limits),

@@ -19,7 +19,7 @@ fn plugin(uses: &str, key: &str) -> PluginFacts {
     };
     let identity = Identity { name: "mask".into(), version: "1.0.0".into(), sha256: "ab".repeat(32) };
     let imports = vec!["wasi:io/streams@0.2.6".into(), "dpone:plugin/host@0.1.0".into()];
-    PluginFacts { plugin: used, kind: PluginKind::Transform, identity, imports, stage: None }
+    PluginFacts { plugin: used, kind: PluginKind::Transform, identity, imports, stage: None, signed_by: None }
 }
 
 fn rich() -> PluginFacts {

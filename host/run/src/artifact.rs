@@ -77,6 +77,9 @@ pub struct PluginReport {
     #[serde(flatten)]
     pub identity: Identity,
     pub role: String,
+    /// Id of the key that signed it, where signatures were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     #[serde(flatten)]
     pub usage: Usage,
 }

@@ -1,9 +1,11 @@
-//! What the operator demands of a manifest's plugins beyond the manifest: that they are as the lock
-//! file beside it says.
+//! What the operator demands of a manifest's plugins beyond the manifest: that they are signed, and
+//! that they are as the lock file beside it says.
 
 use crate::artifact::io_report;
+use crate::finder::Found;
 use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Local, Request};
+use crate::signature::{self, SignatureAt, TrustedKey};
 use dpone_model::{Place, Report, codes};
 use dpone_plan::{Lock, LockFacts};
 use dpone_sandbox::Sandbox;
@@ -20,6 +22,9 @@ const MAX_LOCK_BYTES: u64 = 1 << 20;
 pub struct Demands {
     /// The lock file has to be there (`--locked`).
     pub locked: bool,
+    /// Keys of which one has to have signed each component (`--require-signed`); none where no
+    /// signature is asked for.
+    pub signers: Option<Vec<TrustedKey>>,
 }
 
 /// What is to be said of the plugins that were let in.
@@ -40,7 +45,9 @@ pub struct Locked {
 
 /// Loads the manifest's plugins, holds them to the lock file, and configures each.
 pub async fn admit(host: &Host, sandbox: &Sandbox, local: &mut Local) -> Result<(Vec<Plugin>, Admission), Report> {
-    let found = std::mem::take(&mut local.plugins);
+    let mut found = std::mem::take(&mut local.plugins);
+    // Before anything of a component is compiled or called.
+    verify(&host.demands, &mut found, local)?;
     let mut loaded = plugins::load(sandbox, found, &local.manifest).await?;
     let admission = judge(&host.demands, local, &loaded)?;
     plugins::check_options(sandbox, local, &mut loaded).await?;
@@ -77,6 +84,23 @@ pub async fn lock(host: &Host, request: &Request) -> Result<Locked, Report> {
 /// The lock file's place: the manifest's stem beside it.
 pub fn lock_path(manifest: &Path) -> PathBuf {
     manifest.with_extension("lock")
+}
+
+/// Verifies every component's signature, where signatures are asked for; all problems at once.
+fn verify(demands: &Demands, found: &mut [Found], local: &Local) -> Result<(), Report> {
+    let Some(trusted) = &demands.signers else { return Ok(()) };
+    let mut problems = Vec::new();
+    for found in found.iter_mut().filter(|found| found.signature != SignatureAt::BuiltIn) {
+        let signature = found.signature.text();
+        match signature.and_then(|text| signature::verify(trusted, &found.bytes, text.as_deref())) {
+            Ok(signed) => found.signed = Some(signed),
+            Err(unsigned) => {
+                let report = unsigned.report(&found.from, &found.signature, trusted);
+                problems.push(report.at(local.manifest.origin.place(&format!("{}.uses", found.plugin.key))));
+            }
+        }
+    }
+    Report::all(problems).map_or(Ok(()), Err)
 }
 
 fn judge(demands: &Demands, local: &Local, plugins: &[Plugin]) -> Result<Admission, Report> {

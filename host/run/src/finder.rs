@@ -1,5 +1,6 @@
 //! Finding the components that a manifest names: built-in, beside the manifest, or along a path.
 
+use crate::signature::{SignatureAt, Signed};
 use dpone_manifest::{Manifest, PluginUse};
 use dpone_model::{Report, codes};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,17 @@ pub struct Found {
     pub bytes: Vec<u8>,
     /// `builtin:cursor`, or the file's path.
     pub from: String,
+    pub signature: SignatureAt,
+    /// Who signed it, where that was asked for.
+    pub signed: Option<Signed>,
+}
+
+/// A component, not yet judged.
+#[derive(Debug)]
+pub struct Component {
+    pub bytes: Vec<u8>,
+    pub from: String,
+    pub signature: SignatureAt,
 }
 
 /// Where to look.
@@ -49,7 +61,9 @@ impl Finder {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         for (role, plugin) in extractor.chain(transforms).chain(checks) {
             match self.find(&plugin.uses, manifest_dir) {
-                Ok((bytes, from)) => found.push(Found { role, plugin: plugin.clone(), bytes, from }),
+                Ok(Component { bytes, from, signature }) => {
+                    found.push(Found { role, plugin: plugin.clone(), bytes, from, signature, signed: None });
+                }
                 Err(report) => problems.push(report.at(manifest.origin.place(&plugin.key))),
             }
         }
@@ -57,9 +71,14 @@ impl Finder {
     }
 
     /// One component: `builtin:NAME`, a path relative to `base`, or a name along the plugin path.
-    pub fn find(&self, uses: &str, base: &Path) -> Result<(Vec<u8>, String), Report> {
+    pub fn find(&self, uses: &str, base: &Path) -> Result<Component, Report> {
         if let Some(name) = uses.strip_prefix("builtin:") {
-            return (self.builtins)(name).map(|bytes| (bytes.to_vec(), uses.to_owned())).ok_or_else(|| {
+            let component = |bytes: &[u8]| Component {
+                bytes: bytes.to_vec(),
+                from: uses.to_owned(),
+                signature: SignatureAt::BuiltIn,
+            };
+            return (self.builtins)(name).map(component).ok_or_else(|| {
                 not_found(format!("there is no built-in plugin `{name}`"))
                     .hint("`dpone plugin list` shows the built-in ones")
             });
@@ -78,9 +97,9 @@ impl Finder {
     }
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, String), Report> {
+fn read(path: &Path) -> Result<Component, Report> {
     let bytes = std::fs::read(path).map_err(|cause| not_found(format!("{}: {cause}", path.display())))?;
-    Ok((bytes, path.display().to_string()))
+    Ok(Component { bytes, from: path.display().to_string(), signature: SignatureAt::beside(path) })
 }
 
 fn not_found(message: String) -> Report {
@@ -104,7 +123,7 @@ mod tests {
         for (uses, bytes) in
             [("builtin:cursor", "built in"), ("./mine.wasm", "beside"), ("mine.wasm", "beside"), ("mine", "along")]
         {
-            assert_eq!(finder.find(uses, beside.path()).unwrap().0, bytes.as_bytes(), "{uses}");
+            assert_eq!(finder.find(uses, beside.path()).unwrap().bytes, bytes.as_bytes(), "{uses}");
         }
     }
 

@@ -26,6 +26,7 @@ pub mod resolve;
 mod resume;
 mod reviewed;
 mod session;
+pub mod signature;
 mod stage;
 pub mod state;
 mod verify;

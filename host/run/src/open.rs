@@ -144,6 +144,7 @@ impl Opened {
         let report = |(plugin, usage): (&Plugin, Usage)| PluginReport {
             identity: plugin.loaded.inspection().identity.clone(),
             role: plugin.found.role.name().to_owned(),
+            signed_by: plugin.found.signed.as_ref().map(|signed| signed.key_id.clone()),
             usage,
         };
         self.plugins.iter().zip(usages).map(report).collect()

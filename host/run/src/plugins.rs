@@ -5,6 +5,7 @@ use crate::finder::{Found, Role};
 use crate::folders::Folders;
 use crate::open::Opened;
 use crate::resolve::{Host, Local, Request};
+use crate::signature::Signed;
 use dpone_manifest::{Manifest, PluginUse};
 use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, Stage, Transform};
 use dpone_model::{Report, codes};
@@ -36,6 +37,8 @@ pub struct Checked {
     pub uses: String,
     #[serde(flatten)]
     pub identity: Identity,
+    /// Who signed it, where that was asked for.
+    pub signed: Option<Signed>,
 }
 
 /// The sandbox of this process.
@@ -72,6 +75,7 @@ pub async fn check(host: &Host, request: &Request) -> Result<Valid, Report> {
         kind: plugin.found.role.name().to_owned(),
         uses: plugin.found.plugin.uses.clone(),
         identity: plugin.loaded.inspection().identity.clone(),
+        signed: plugin.found.signed.clone(),
     };
     Ok(Valid { plugins: plugins.iter().map(checked).collect(), admission })
 }
@@ -90,6 +94,7 @@ impl Plugin {
             identity: inspection.identity.clone(),
             imports: inspection.imports.clone(),
             stage: self.stage,
+            signed_by: self.found.signed.as_ref().map(|signed| signed.key_id.clone()),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! What a plugin may do is written down and held: the lock file beside a manifest.
+//! What a plugin is and may do is written down and held: lock files and signatures.
 
 use dpone_harness::{GUIDE, Ran, Stand, Workspace, components};
 use dpone_local::{Fault, FaultKind};
+use minisign::KeyPair;
+use std::io::Cursor;
 
 const MASK: &str = "{ uses: ./mask.wasm, with: { field: status } }";
 
@@ -171,4 +173,60 @@ fn a_resumed_run_is_held_to_the_lock_too() {
     let resumed = workspace.dpone(&["resume", run_id, "--locked", "--format", "json"]).expect_exit(0).json();
     assert_eq!(resumed["lock"]["file"], "guide.lock");
     assert_eq!(workspace.topic("dwh.orders", "test").len(), 30);
+}
+
+fn key(workspace: &Workspace, file: &str) -> KeyPair {
+    let pair = KeyPair::generate_unencrypted_keypair().unwrap();
+    workspace.write(file, pair.pk.to_box().unwrap().to_string());
+    pair
+}
+
+fn sign(workspace: &Workspace, pair: &KeyPair, file: &str) {
+    let bytes = std::fs::read(workspace.path().join(file)).unwrap();
+    let signature = minisign::sign(None, &pair.sk, Cursor::new(bytes), Some("released"), None).unwrap();
+    workspace.write(&format!("{file}.minisig"), signature.to_string());
+}
+
+#[test]
+fn signatures_are_verified_where_they_are_demanded() {
+    let stand = Stand::small();
+    let workspace = masked(&stand);
+    let (ours, other) = (key(&workspace, "ours.pub"), key(&workspace, "other.pub"));
+    let demand = ["--require-signed", "ours.pub"];
+    let refused = |code: &str, says: &[&str]| {
+        each_command(&workspace, &demand, |ran| {
+            ran.expect_exit(12).expect_error(&[code, "mask.wasm", "guide.yaml:"]).expect_error(says);
+        });
+    };
+    refused("DP0333", &["is not signed", "mask.wasm.minisig", "minisign -S"]);
+    sign(&workspace, &other, "mask.wasm");
+    refused("DP0334", &["is signed by the key", "trusted: "]);
+    sign(&workspace, &ours, "mask.wasm");
+    let signature = std::fs::read_to_string(workspace.path().join("mask.wasm.minisig")).unwrap();
+    workspace.write("mask.wasm.minisig", &signature[..signature.len() / 2]);
+    refused("DP0336", &["is no signature"]);
+    workspace.write("mask.wasm.minisig", &signature);
+    place(&workspace, "liar", "mask.wasm");
+    refused("DP0335", &["is not a signature of these bytes"]);
+    assert_eq!(stand.page_requests(), 0, "nothing was fetched");
+
+    place(&workspace, "mask-email", "mask.wasm");
+    for path in ["none.pub", "mask.wasm", "guide.yaml"] {
+        let ran = workspace.dpone(&["check", "guide.yaml", "--require-signed", path]);
+        ran.expect_exit(12).expect_error(&["DP0337", path]);
+    }
+    // Any of the trusted keys will do; the built-in components of the manifest need none.
+    let any = ["--require-signed", "other.pub", "--require-signed", "ours.pub"];
+    let check = workspace.dpone(&[&["check", "guide.yaml", "--format", "json"], &any[..]].concat());
+    let check = check.expect_exit(0).json();
+    let signed: Vec<_> = check["plugins"].as_array().unwrap().iter().filter(|p| p["signed"].is_object()).collect();
+    assert_eq!(signed.len(), 1, "{check}");
+    let key_id = signed[0]["signed"]["key_id"].as_str().unwrap();
+    assert_eq!((signed[0]["uses"].as_str(), signed[0]["signed"]["comment"].as_str()), (Some("./mask.wasm"), Some("released")));
+    let plan = workspace.dpone(&["plan", "guide.yaml", "--profile", "test", "--require-signed", "ours.pub"]);
+    assert!(plan.expect_exit(0).stdout.contains(&format!(", signed by {key_id}")), "{}", plan.stdout);
+    let run = ["run", "guide.yaml", "--profile", "test", "--format", "json", "--require-signed", "ours.pub"];
+    let run = workspace.dpone(&run).expect_exit(0).json();
+    let signers: Vec<_> = run["plugins"].as_array().unwrap().iter().filter_map(|p| p["signed_by"].as_str()).collect();
+    assert_eq!(signers, [key_id]);
 }

@@ -12,9 +12,9 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
         Plugin::List => list(common).await,
         Plugin::Inspect { plugin, format } => {
             let host = context::host(common)?;
-            let (bytes, from) = host.finder.find(&plugin, &host.workdir)?;
-            let loaded = sandbox(&host)?.load(bytes, &from).await?;
-            print_inspection(&from, loaded.inspection(), format)
+            let found = host.finder.find(&plugin, &host.workdir)?;
+            let loaded = sandbox(&host)?.load(found.bytes, &found.from).await?;
+            print_inspection(&found.from, loaded.inspection(), format)
         }
         Plugin::Lock(manifest) => lock(common, &manifest).await,
     }
@@ -51,7 +51,7 @@ async fn list(common: &Common) -> Outcome {
         for file in files {
             let shown = file.display().to_string();
             let loaded = match host.finder.find(&shown, &host.workdir) {
-                Ok((bytes, from)) => sandbox.load(bytes, &from).await,
+                Ok(found) => sandbox.load(found.bytes, &found.from).await,
                 Err(report) => Err(report),
             };
             match loaded {

@@ -43,4 +43,14 @@ crate::codes! { Plugin:
         "`--locked` demands the lock file beside the manifest. `dpone plugin lock MANIFEST` writes it; it belongs into version control.";
     LOCK_INVALID = "DP0332", AfterFix, "the lock file is not valid",
         "It was damaged, edited by hand, or written by another release. `dpone plugin lock MANIFEST` writes it anew; review the difference in version control.";
+    UNSIGNED = "DP0333", AfterFix, "a plugin is not signed",
+        "`--require-signed` demands a minisign signature, `FILE.wasm.minisig` beside the component, by a key that is trusted. `minisign -S -s KEY -m FILE.wasm` makes one. Built-in plugins are part of the program and need none.";
+    OTHER_SIGNER = "DP0334", AfterFix, "a plugin is signed by a key that is not trusted",
+        "The message names the key's id and those that are trusted. Give the signer's public key with a further `--require-signed`, if its plugins may run.";
+    SIGNATURE_OF_OTHER_BYTES = "DP0335", AfterFix, "a signature does not fit the plugin",
+        "The signature is by a trusted key, but of other bytes, or its comment was changed. The component or its signature was replaced or damaged; fetch both again.";
+    SIGNATURE_DAMAGED = "DP0336", AfterFix, "a signature file cannot be read",
+        "A minisign signature has four lines: a comment, the signature, a trusted comment, and the signature of both. Signatures in the old form without a prehash are refused; sign again with minisign 0.11 or newer.";
+    SIGNER_KEY = "DP0337", AfterFix, "a public key cannot be used",
+        "`--require-signed` takes a minisign public key file, as `minisign -G` writes it: a comment and one line that begins with `RW`. The secret key stays with the signer.";
 }
