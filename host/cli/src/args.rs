@@ -49,7 +49,7 @@ pub enum Command {
     Run(Run),
     /// Go on with a failed or interrupted run after its last whole page
     Resume(Resume),
-    /// Check a manifest and its plugins without any network
+    /// Check a manifest and its plugins; no network but for a component of a registry not yet pulled
     Check(Check),
     /// Show what a run would do, before it does anything
     Plan(Plan),
@@ -281,13 +281,22 @@ pub enum Plugin {
     List,
     /// What a plugin is, asks for, and takes as options
     Inspect {
-        /// `builtin:NAME`, a file, or a name along the plugin path
+        /// `builtin:NAME`, a file, `oci://…@sha256:…`, or a name along the plugin path
         plugin: String,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Write digests and authority of a manifest's plugins into a lock file beside it
     Lock(ManifestArgs),
+    /// Put a component into an OCI registry, and print the reference to use in a manifest
+    Push {
+        /// The component's file; a signature beside it (FILE.wasm.minisig) goes with it
+        file: PathBuf,
+        /// `oci://HOST/REPOSITORY:TAG`
+        to: String,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

@@ -18,7 +18,11 @@ pub fn host(common: &Common) -> Result<Host, Report> {
         Report::new(&codes::internal::BUG, format!("the program does not know its own path: {cause}"))
     })?;
     Ok(Host {
-        finder: Finder { builtins: dpone_builtins::get, plugin_path: common.plugin_path.clone() },
+        finder: Finder {
+            builtins: dpone_builtins::get,
+            plugin_path: common.plugin_path.clone(),
+            workdir: workdir.clone(),
+        },
         local: Arc::new(OnDemand::new(&workdir, common)),
         compiler: vec![exe.display().to_string(), "__compile".to_owned()],
         events: crate::progress::choose(common.quiet).into(),

@@ -6,7 +6,7 @@
 
 use crate::authority::{PluginFacts, PluginKind, ask, duration, size};
 use crate::error::Error;
-use dpone_manifest::{Grants, Limits};
+use dpone_manifest::{Grants, Limits, OciReference};
 use dpone_model::Place;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -171,7 +171,7 @@ impl LockedPlugin {
     }
 
     fn is_same_use(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.uses == other.uses
+        self.kind == other.kind && place(&self.uses) == place(&other.uses)
     }
 
     /// What `now` is or may do beyond this entry, a line each.
@@ -195,6 +195,14 @@ impl LockedPlugin {
         self.grants.growth(&now.grants, &mut lines);
         self.limits.growth(&now.limits, &mut lines);
         lines
+    }
+}
+
+/// What a component is known by from version to version: in a registry, its repository.
+fn place(uses: &str) -> String {
+    match OciReference::parse(uses) {
+        Ok(reference) => OciReference { tag: None, digest: None, ..reference }.to_string(),
+        Err(_) => uses.to_owned(),
     }
 }
 

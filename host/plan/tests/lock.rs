@@ -132,6 +132,20 @@ fn each_use_is_covered_by_one_entry_of_its_component() {
 }
 
 #[test]
+fn a_component_of_a_registry_is_known_by_its_repository() {
+    let at = |version: &str, digit: &str| format!("oci://a.example/mask:{version}@sha256:{}", digit.repeat(64));
+    let before = plugin(&at("1", "1"), "transforms[0]");
+    let lock = Lock::of(&[before.clone()]);
+    let mut now = plugin(&at("2", "2"), "transforms[0]");
+    assert_eq!(lock.compare(&[now.clone()]), Default::default(), "the same bytes under another tag");
+    now.identity.sha256 = "cd".repeat(32);
+    let compared = lock.compare(&[now]);
+    assert!(compared.differences[0].contains("sha256 abab") && compared.unused.is_empty(), "{compared:?}");
+    let elsewhere = plugin(&at("1", "1").replace("a.example", "b.example"), "transforms[0]");
+    assert!(lock.compare(&[elsewhere]).differences[0].contains("is not in the lock file"));
+}
+
+#[test]
 fn a_damaged_file_is_told_with_its_line() {
     let good = Lock::of(&[rich()]).to_yaml("orders.yaml").unwrap();
     for (text, says, line) in [

@@ -2,10 +2,12 @@
 //! that they are as the lock file beside it says.
 
 use crate::artifact::io_report;
-use crate::finder::Found;
+use crate::finder::{self, Found};
+use crate::oci;
 use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Local, Request};
 use crate::signature::{self, SignatureAt, TrustedKey};
+use dpone_manifest::OciReference;
 use dpone_model::{Place, Report, codes};
 use dpone_plan::{Lock, LockFacts};
 use dpone_sandbox::Sandbox;
@@ -57,7 +59,7 @@ pub async fn admit(host: &Host, sandbox: &Sandbox, local: &mut Local) -> Result<
 /// Writes the lock file of a manifest. Every plugin was loaded and configured, so that nothing is
 /// locked that could not run.
 pub async fn lock(host: &Host, request: &Request) -> Result<Locked, Report> {
-    let mut local = crate::resolve::check(host, request, None)?;
+    let mut local = crate::resolve::check(host, request, None).await?;
     let sandbox = plugins::sandbox(host)?;
     let found = std::mem::take(&mut local.plugins);
     let mut loaded = plugins::load(&sandbox, found, &local.manifest).await?;
@@ -79,6 +81,26 @@ pub async fn lock(host: &Host, request: &Request) -> Result<Locked, Report> {
         plugins: lock.plugins.len(),
         grown: before.map(|before| before.compare(&facts).differences),
     })
+}
+
+/// Puts a component's file into a registry, with the signature beside it. It is loaded first, so that
+/// nothing is pushed that no host would let in. The answer is the reference to use in a manifest.
+pub async fn push(host: &Host, file: &Path, to: &str) -> Result<OciReference, Report> {
+    let reference = OciReference::parse(to).map_err(|cause| oci::Error::Reference { text: to.to_owned(), cause })?;
+    let found = finder::read(&host.workdir.join(file))?;
+    let signature = found.signature.text().map_err(|unsigned| unsigned.report(&found.from, &found.signature, &[]))?;
+    let loaded = plugins::sandbox(host)?.load(found.bytes.clone(), &found.from).await?;
+    let inspection = loaded.inspection();
+    let export = format!("{}/{}@{}", dpone_sandbox::WIT_PACKAGE, inspection.kind, inspection.wit_version);
+    let pushed = oci::Pushed {
+        component: &found.bytes,
+        name: &inspection.identity.name,
+        version: &inspection.identity.version,
+        imports: &inspection.imports,
+        exports: &[export],
+        signature,
+    };
+    Ok(oci::push(&reference, &pushed).await?)
 }
 
 /// The lock file's place: the manifest's stem beside it.

@@ -17,6 +17,7 @@ pub mod finder;
 pub mod folders;
 mod lease;
 mod load;
+pub mod oci;
 pub mod open;
 mod pipeline;
 pub mod planning;

@@ -66,9 +66,10 @@ pub async fn load(sandbox: &Sandbox, found: Vec<Found>, manifest: &Manifest) -> 
     Report::all(problems).map_or(Ok(plugins), Err)
 }
 
-/// A manifest and its components, options included; no network.
+/// A manifest and its components, options included; no network but for a
+/// component of a registry that is not in the cache.
 pub async fn check(host: &Host, request: &Request) -> Result<Valid, Report> {
-    let mut local = crate::resolve::check(host, request, None)?;
+    let mut local = crate::resolve::check(host, request, None).await?;
     let sandbox = sandbox(host)?;
     let (plugins, admission) = authority::admit(host, &sandbox, &mut local).await?;
     let checked = |plugin: &Plugin| Checked {

@@ -87,8 +87,9 @@ pub struct Resolved {
     pub substitutions: Vec<String>,
 }
 
-/// Reads the manifest and finds its plugins; no network.
-pub fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Local, Report> {
+/// Reads the manifest and finds its plugins; no network but for a component of a registry that is not
+/// in the cache.
+pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Local, Report> {
     let path = host.workdir.join(&request.manifest);
     let shown = request.manifest.display().to_string();
     let text = match text {
@@ -105,13 +106,13 @@ pub fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Lo
     };
     let manifest = dpone_manifest::load(&text, &shown, &variables)?;
     let manifest_dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let plugins = host.finder.find_all(&manifest, &manifest_dir)?;
+    let plugins = host.finder.find_all(&manifest, &manifest_dir).await?;
     Ok(Local { manifest, text, manifest_dir, lock_path: lock_path(&path), manifest_path: path, plugins })
 }
 
 /// Reads the manifest, finds its plugins, and looks its connections up.
 pub async fn resolve(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Resolved, Report> {
-    let local = check(host, request, text)?;
+    let local = check(host, request, text).await?;
     let manifest = &local.manifest;
     let needs = Needs { http: Some(&manifest.source.connection.id), kafka: Some(&manifest.sink.connection.id) };
     let resolver = resolver(host, request.profile.as_deref(), &needs).await?;

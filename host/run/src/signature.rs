@@ -270,7 +270,9 @@ QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfN
     fn keys_that_are_none() {
         let pair = KeyPair::generate_unencrypted_keypair().unwrap();
         let secret = pair.sk.to_box(None).unwrap().to_string();
-        for (text, says) in [("", "team.pub"), ("untrusted comment: x\nRWQ", "team.pub"), (secret.as_str(), "secret key")] {
+        for (text, says) in
+            [("", "team.pub"), ("untrusted comment: x\nRWQ", "team.pub"), (secret.as_str(), "secret key")]
+        {
             let report = TrustedKey::parse(text, "team.pub").unwrap_err();
             assert_eq!(report.code().id, "DP0337");
             assert!(report.message().contains(says), "{report}");

@@ -222,7 +222,10 @@ fn signatures_are_verified_where_they_are_demanded() {
     let signed: Vec<_> = check["plugins"].as_array().unwrap().iter().filter(|p| p["signed"].is_object()).collect();
     assert_eq!(signed.len(), 1, "{check}");
     let key_id = signed[0]["signed"]["key_id"].as_str().unwrap();
-    assert_eq!((signed[0]["uses"].as_str(), signed[0]["signed"]["comment"].as_str()), (Some("./mask.wasm"), Some("released")));
+    assert_eq!(
+        (signed[0]["uses"].as_str(), signed[0]["signed"]["comment"].as_str()),
+        (Some("./mask.wasm"), Some("released"))
+    );
     let plan = workspace.dpone(&["plan", "guide.yaml", "--profile", "test", "--require-signed", "ours.pub"]);
     assert!(plan.expect_exit(0).stdout.contains(&format!(", signed by {key_id}")), "{}", plan.stdout);
     let run = ["run", "guide.yaml", "--profile", "test", "--format", "json", "--require-signed", "ours.pub"];

@@ -12,11 +12,12 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
         Plugin::List => list(common).await,
         Plugin::Inspect { plugin, format } => {
             let host = context::host(common)?;
-            let found = host.finder.find(&plugin, &host.workdir)?;
+            let found = host.finder.find(&plugin, &host.workdir).await?;
             let loaded = sandbox(&host)?.load(found.bytes, &found.from).await?;
             print_inspection(&found.from, loaded.inspection(), format)
         }
         Plugin::Lock(manifest) => lock(common, &manifest).await,
+        Plugin::Push { file, to, format } => push(common, &file, &to, format).await,
     }
 }
 
@@ -36,6 +37,16 @@ async fn lock(common: &Common, manifest: &ManifestArgs) -> Outcome {
     Ok(Exit::Ok)
 }
 
+async fn push(common: &Common, file: &std::path::Path, to: &str, format: Format) -> Outcome {
+    let host = context::host(common)?;
+    let pushed = dpone_run::authority::push(&host, file, to).await?;
+    match format {
+        Format::Json => println!("{:#}", serde_json::json!({ "uses": pushed.to_string() })),
+        Format::Text | Format::Md => println!("{pushed}"),
+    }
+    Ok(Exit::Ok)
+}
+
 async fn list(common: &Common) -> Outcome {
     let host = context::host(common)?;
     let sandbox = sandbox(&host)?;
@@ -50,7 +61,7 @@ async fn list(common: &Common) -> Outcome {
         files.sort();
         for file in files {
             let shown = file.display().to_string();
-            let loaded = match host.finder.find(&shown, &host.workdir) {
+            let loaded = match host.finder.find(&shown, &host.workdir).await {
                 Ok(found) => sandbox.load(found.bytes, &found.from).await,
                 Err(report) => Err(report),
             };
