@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Starts a private Apache Kafka (jars from Maven) and PostgreSQL (Debian's packages) for the suites
-# that run against the real ones, and stops what it started.
+# Starts a private Apache Kafka (jars from Maven), PostgreSQL and an OCI registry (Debian's packages)
+# for the suites that run against the real ones, and stops what it started.
 #
 #   eval "$(bash .ci/services.sh start)"   # prints exports for what could be had
 #   bash .ci/services.sh stop              # ends it, found by the exported DPONE_TEST_SERVICES
 #
-# Both listen on free ports of 127.0.0.1 and keep their data in one new temporary folder. What cannot
+# They listen on free ports of 127.0.0.1 and keep their data in one new temporary folder. What cannot
 # be had is named on stderr and its export is left out, so that its suites count as skipped.
 # The jars (44 MB) are fetched once, into DPONE_KAFKA_JARS (default ~/.cache/dpone/kafka-VERSION).
 set -uo pipefail
@@ -166,6 +166,22 @@ start_postgres() {
   printf 'export DPONE_TEST_POSTGRES=postgres://postgres@127.0.0.1:%s/postgres\n' "$port"
 }
 
+start_registry() {
+  local dir=$1/registry port
+  command -v docker-registry >/dev/null || install_packages docker-registry >&2 || { say "an OCI registry cannot be had"; return 1; }
+  mkdir -p "$dir" && port=$(free_port) || return 1
+  cat >"$dir/config.yml" <<REGISTRY
+version: 0.1
+log: {level: warn}
+storage: {filesystem: {rootdirectory: $dir/data}}
+http: {addr: "127.0.0.1:$port"}
+REGISTRY
+  docker-registry serve "$dir/config.yml" >"$dir/server.log" 2>&1 </dev/null &
+  printf '%s' "$!" >"$dir/pid"
+  wait_for_port "$port" "$!" || { say "the OCI registry does not start, see $dir/server.log"; return 1; }
+  printf 'export DPONE_TEST_OCI=127.0.0.1:%s\n' "$port"
+}
+
 # Ends the process of a pid file, if it is still the one that was started from this folder.
 stop_by_pid() {
   local pid
@@ -183,12 +199,14 @@ start() {
   printf 'export DPONE_TEST_SERVICES=%s\n' "$dir"
   start_kafka "$dir" || { say "NOT AVAILABLE: Apache Kafka"; stop_by_pid "$dir/kafka"; }
   start_postgres "$dir" || say "NOT AVAILABLE: PostgreSQL"
+  start_registry "$dir" || { say "NOT AVAILABLE: an OCI registry"; stop_by_pid "$dir/registry"; }
 }
 
 stop() {
   local dir=${DPONE_TEST_SERVICES:-} bin
   [ -n "$dir" ] && [ -d "$dir" ] || { say "nothing to stop (DPONE_TEST_SERVICES is not set)"; return 0; }
   stop_by_pid "$dir/kafka"
+  stop_by_pid "$dir/registry"
   if [ -e "$dir/postgres/data/postmaster.pid" ] && bin=$(postgres_bin); then
     (cd "$dir/postgres" && as_postgres "$bin/pg_ctl" -D "$dir/postgres/data" -w -m immediate stop) >&2
   fi

@@ -49,7 +49,7 @@ pub enum Command {
     Run(Run),
     /// Go on with a failed or interrupted run after its last whole page
     Resume(Resume),
-    /// Check a manifest and its plugins without any network
+    /// Check a manifest and its plugins; no network but for a component of a registry not yet pulled
     Check(Check),
     /// Show what a run would do, before it does anything
     Plan(Plan),
@@ -107,6 +107,17 @@ pub struct WindowArgs {
     pub max_pages: Option<u64>,
 }
 
+/// What is demanded of the manifest's plugins before anything happens.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PluginDemands {
+    /// Demand the lock file beside the manifest (`dpone plugin lock`); one that is there always holds
+    #[arg(long)]
+    pub locked: bool,
+    /// Demand that each component is signed by this minisign public key, or by another one given so
+    #[arg(long, value_name = "KEYFILE")]
+    pub require_signed: Vec<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub struct Run {
     /// The manifest; not needed with --plan
@@ -123,6 +134,8 @@ pub struct Run {
     /// longer the same
     #[arg(long, value_name = "FILE", conflicts_with_all = ["manifest", "params", "from", "to", "max_pages"])]
     pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -131,6 +144,8 @@ pub struct Run {
 pub struct Resume {
     /// The run's id, as `dpone journal list` shows it
     pub run: String,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -139,6 +154,8 @@ pub struct Resume {
 pub struct Check {
     #[command(flatten)]
     pub manifest: ManifestArgs,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -149,6 +166,8 @@ pub struct Plan {
     pub manifest: ManifestArgs,
     #[command(flatten)]
     pub window: WindowArgs,
+    #[command(flatten)]
+    pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Md)]
     pub format: Format,
     /// Also write the plan here, for review and `run --plan`
@@ -262,8 +281,19 @@ pub enum Plugin {
     List,
     /// What a plugin is, asks for, and takes as options
     Inspect {
-        /// `builtin:NAME`, a file, or a name along the plugin path
+        /// `builtin:NAME`, a file, `oci://…@sha256:…`, or a name along the plugin path
         plugin: String,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Write digests and authority of a manifest's plugins into a lock file beside it
+    Lock(ManifestArgs),
+    /// Put a component into an OCI registry, and print the reference to use in a manifest
+    Push {
+        /// The component's file; a signature beside it (FILE.wasm.minisig) goes with it
+        file: PathBuf,
+        /// `oci://HOST/REPOSITORY:TAG`
+        to: String,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },

@@ -1,10 +1,12 @@
 //! What every command needs: the working folder, where plugins are, and how progress is shown.
 
-use crate::args::{Common, ManifestArgs, WindowArgs};
+use crate::args::{Common, ManifestArgs, PluginDemands, WindowArgs};
 use crate::local::OnDemand;
 use dpone_model::{Report, codes};
+use dpone_run::authority::Demands;
 use dpone_run::cancel::Cancel;
 use dpone_run::finder::Finder;
+use dpone_run::signature::TrustedKey;
 use dpone_run::{Host, Request};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,14 +18,26 @@ pub fn host(common: &Common) -> Result<Host, Report> {
         Report::new(&codes::internal::BUG, format!("the program does not know its own path: {cause}"))
     })?;
     Ok(Host {
-        finder: Finder { builtins: dpone_builtins::get, plugin_path: common.plugin_path.clone() },
+        finder: Finder {
+            builtins: dpone_builtins::get,
+            plugin_path: common.plugin_path.clone(),
+            workdir: workdir.clone(),
+        },
         local: Arc::new(OnDemand::new(&workdir, common)),
         compiler: vec![exe.display().to_string(), "__compile".to_owned()],
         events: crate::progress::choose(common.quiet).into(),
         cancel: Cancel::default(),
+        demands: Demands::default(),
         native_extractor: None,
         workdir,
     })
+}
+
+/// The host of a command that may demand something of the plugins.
+pub fn demanding_host(common: &Common, demanded: &PluginDemands) -> Result<Host, Report> {
+    let keys = demanded.require_signed.iter().map(|path| TrustedKey::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let signers = (!keys.is_empty()).then_some(keys);
+    Ok(Host { demands: Demands { locked: demanded.locked, signers }, ..host(common)? })
 }
 
 pub fn workdir() -> Result<PathBuf, Report> {

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::exchange::{Answer, Prepared};
+use crate::origin::same_origin;
 use crate::resolve::GuardedResolver;
 use crate::retry::{RetryPolicy, is_transient, retry_after};
 use async_trait::async_trait;
@@ -45,13 +46,22 @@ pub struct Client {
     own: reqwest::Client,
     /// For other origins: resolves with a check of every address. Most runs never need it.
     guarded: OnceLock<reqwest::Client>,
+    follows_any_https: bool,
 }
 
 impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let guard = config.own_is_guarded.then_some(GuardedResolver { allow_loopback: config.allow_private });
         let own = build(&config, guard)?;
-        Ok(Self { config, own, guarded: OnceLock::new() })
+        Ok(Self { config, own, guarded: OnceLock::new(), follows_any_https: false })
+    }
+
+    /// Lets redirects lead to any https origin, for content that is verified by its digest. The rules
+    /// for another origin hold: no credential, none of the request's headers, public addresses only.
+    #[must_use]
+    pub fn following_any_https(mut self) -> Self {
+        self.follows_any_https = true;
+        self
     }
 
     /// As [`HttpEgress::send`], but an answer with an error status is an answer too, once the
@@ -64,6 +74,12 @@ impl Client {
 
     pub(crate) fn config(&self) -> &ClientConfig {
         &self.config
+    }
+
+    /// Whether a redirect may lead to this other origin.
+    pub(crate) fn may_follow(&self, to: &Url) -> bool {
+        self.config.allow_origins.iter().any(|allowed| same_origin(allowed, to))
+            || (self.follows_any_https && to.scheme() == "https")
     }
 
     pub(crate) fn own(&self) -> &reqwest::Client {

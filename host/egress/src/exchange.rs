@@ -235,7 +235,7 @@ impl Client {
     /// Another origin has to be in `allow_origins` and may not be a literal address inside a network.
     fn permit(&self, prepared: &Prepared, from: &Url, to: &Url, redirected: bool) -> Result<(), Error> {
         let config = self.config();
-        if !config.allow_origins.iter().any(|allowed| same_origin(allowed, to)) {
+        if !self.may_follow(to) {
             return Err(Error::OtherOrigin {
                 from: prepared.printable(from),
                 origin: origin_text(to),

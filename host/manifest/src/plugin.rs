@@ -4,6 +4,7 @@
 use crate::builtins::{self, Kind};
 use crate::checked::{Grants, Limits, PluginUse};
 use crate::error::Error;
+use crate::oci::{OCI_SCHEME, OciReference};
 use crate::read::{Block, Value};
 use serde_json::{Map, Value as Json};
 use url::Url;
@@ -46,13 +47,21 @@ pub(crate) fn plugin(block: &mut Block<'_>, kind: Kind) -> Option<PluginUse> {
     Some(plugin)
 }
 
-/// `builtin:NAME`, a path, or a name along the plugin path.
+/// `builtin:NAME`, a path, a reference to a registry, or a name along the plugin path.
 fn reference(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))
     };
     let is_path = text.contains('/') || text.ends_with(".wasm");
+    if text.starts_with(OCI_SCHEME) {
+        let hint = "`dpone plugin push` prints the reference to write: oci://HOST/REPOSITORY@sha256:DIGEST";
+        return match OciReference::parse(&text) {
+            Ok(reference) if reference.digest.is_some() => Some(text),
+            Ok(_) => value.invalid(format!("`{}` has no digest, and a tag may move", value.shown()), hint),
+            Err(cause) => value.invalid(format!("`{}` is no reference to a registry: {cause}", value.shown()), hint),
+        };
+    }
     let valid = match text.strip_prefix("builtin:") {
         Some(name) => is_name(name),
         None => is_path || is_name(&text),

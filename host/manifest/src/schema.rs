@@ -445,7 +445,7 @@ fn plugin(kind: Kind, host: &[(&str, Value)]) -> Value {
     };
     let mut forms = Vec::new();
     let mut long = shared();
-    long.push(("uses", text("`builtin:NAME`, a path beside the manifest, or a name along the plugin path.")));
+    long.push(("uses", text("`builtin:NAME`, a path beside the manifest, `oci://HOST/REPOSITORY@sha256:DIGEST`, or a name along the plugin path.")));
     long.push(("with", json!({ "type": "object", "description": "The plugin's options." })));
     forms.push(object("Any component.", &["uses"], long));
     if kind == Kind::Extractor {

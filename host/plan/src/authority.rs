@@ -37,6 +37,8 @@ pub struct PluginFacts {
     pub imports: Vec<String>,
     /// Of a check, when it was configured: when it can give its verdict.
     pub stage: Option<Stage>,
+    /// Id of the key that signed it, where signatures were asked for.
+    pub signed_by: Option<String>,
 }
 
 /// What a component may ask for, by its imports: one line an interface family.
@@ -50,7 +52,8 @@ pub(crate) fn asks(imports: &[String]) -> Vec<String> {
     lines
 }
 
-fn ask(import: &str) -> &str {
+/// The family of one import, in plain words; an unknown one by its name.
+pub(crate) fn ask(import: &str) -> &str {
     const FAMILIES: &[(&str, &str)] = &[
         ("dpone:plugin/", "dpone:plugin: the data it is handed, its log"),
         ("wasi:filesystem/", "wasi:filesystem: files"),
@@ -101,7 +104,7 @@ pub(crate) fn bounds(limits: &Limits) -> String {
     )
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{} MiB", b >> 20),
         b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{} KiB", b >> 10),
@@ -109,7 +112,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn duration(duration: std::time::Duration) -> String {
+pub(crate) fn duration(duration: std::time::Duration) -> String {
     match duration.as_millis() {
         ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
         ms => format!("{ms} ms"),

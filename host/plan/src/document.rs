@@ -2,6 +2,7 @@
 
 use crate::authority::{PluginFacts, PluginKind, asks, bounds, gets};
 use crate::boundary::{Boundary, Window};
+use crate::lock::LockFacts;
 use crate::strategy::StrategyFacts;
 use dpone_manifest::{DuplicatePolicy, KeyMode, Manifest, Mode, Staging, When};
 use dpone_model::plugin::{Identity, Stage};
@@ -70,6 +71,10 @@ pub struct PlanInput<'a> {
     pub strategy: StrategyFacts,
     /// In the order extractor, transforms, checks; checks in the manifest's order.
     pub plugins: Vec<PluginFacts>,
+    /// The lock file that the plugins were held to.
+    pub lock: Option<LockFacts>,
+    /// Of the plugins and their authority.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +97,12 @@ pub struct Plan {
     pub strategy: StrategyPlan,
     pub target: TargetPlan,
     pub plugins: Vec<PluginPlan>,
+    /// The lock file that the plugins were held to; none where there is none.
+    #[serde(default)]
+    pub lock: Option<LockFacts>,
+    /// Of the plugins and their authority.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     pub checks: Vec<CheckPlan>,
     /// What a run over an empty boundary does.
     pub on_empty_boundary: String,
@@ -172,6 +183,9 @@ pub struct PluginPlan {
     pub kind: PluginKind,
     pub identity: Identity,
     pub is_pinned: bool,
+    /// Id of the key that signed it, where signatures were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     pub asks: Vec<String>,
     pub gets: Vec<String>,
     pub limits: String,
@@ -212,6 +226,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             facts: input.topic.clone(),
         },
         plugins: input.plugins.iter().map(plugin).collect(),
+        lock: input.lock.clone(),
+        warnings: input.warnings.clone(),
         checks: checks(&input),
         on_empty_boundary: if manifest.quality.pass_empty_boundary {
             "a run without rows passes; no check judges it".to_owned()
@@ -347,6 +363,7 @@ fn plugin(facts: &PluginFacts) -> PluginPlan {
         kind: facts.kind,
         identity: facts.identity.clone(),
         is_pinned: facts.plugin.sha256.is_some(),
+        signed_by: facts.signed_by.clone(),
         asks: asks(&facts.imports),
         gets: gets(&facts.plugin.grants),
         limits: bounds(&facts.plugin.limits),

@@ -1,6 +1,6 @@
 //! Why a run cannot be planned.
 
-use dpone_model::codes::{delivery, manifest, review, state, usage};
+use dpone_model::codes::{delivery, manifest, plugin, review, state, usage};
 use dpone_model::{Code, Failure, Place};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +23,8 @@ pub enum Error {
     KeylessOnCompacted { topic: String },
     #[error("the plan file is not valid: {0}")]
     InvalidPlan(String),
+    #[error("the lock file is not valid: {cause}")]
+    InvalidLock { cause: String, place: Place },
 }
 
 impl Failure for Error {
@@ -34,12 +36,13 @@ impl Failure for Error {
             Self::TargetChanged { .. } => &delivery::TOPIC_CHANGED,
             Self::KeylessOnCompacted { .. } => &delivery::KEYLESS,
             Self::InvalidPlan(_) => &review::INVALID,
+            Self::InvalidLock { .. } => &plugin::LOCK_INVALID,
         }
     }
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::WindowWithoutBoundary { place } => Some(place.clone()),
+            Self::WindowWithoutBoundary { place } | Self::InvalidLock { place, .. } => Some(place.clone()),
             Self::TargetChanged { topic, .. } | Self::KeylessOnCompacted { topic } => {
                 Some(Place::Named { what: "topic".into(), name: topic.clone() })
             }
@@ -63,6 +66,9 @@ impl Failure for Error {
                 "set `sink.strategy.unique_key` or `sink.options.key.mode: hash_row`, or use a topic that is not compacted"
             }
             Self::InvalidPlan(_) => "make a new one with `dpone plan --out FILE`",
+            Self::InvalidLock { .. } => {
+                "write it anew with `dpone plugin lock MANIFEST`, and review what changes in it"
+            }
         };
         Some(hint.to_owned())
     }

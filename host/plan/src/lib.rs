@@ -4,7 +4,8 @@
 //! C takes [`boundary`] and [`fingerprint`], F takes [`evolve`], and before either
 //! [`judge_strategy`] says what the strategy promises on this topic. [`plan`] puts all of it, and
 //! what each plugin may ask for and gets, into the document that people review; [`Plan::difference`]
-//! compares the reviewed one with what is true now.
+//! compares the reviewed one with what is true now. A [`Lock`] holds digest and authority of each
+//! plugin as they were reviewed, for runs that nobody reviews one by one.
 
 mod authority;
 mod boundary;
@@ -12,6 +13,7 @@ mod document;
 mod error;
 mod evolution;
 mod fingerprint;
+mod lock;
 mod markdown;
 mod review;
 mod strategy;
@@ -25,4 +27,5 @@ pub use document::{
 pub use error::Error;
 pub use evolution::{Breaking, SchemaPlan, Widened, evolve};
 pub use fingerprint::{Fingerprint, fingerprint};
+pub use lock::{Compared, LOCK_VERSION, Lock, LockFacts, LockedPlugin};
 pub use strategy::{StrategyFacts, TopicPolicy, judge_strategy, target_facts};

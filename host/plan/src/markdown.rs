@@ -30,6 +30,11 @@ impl Plan {
             page.item("Plugins", "none");
         }
         self.plugins.iter().for_each(|plugin| write_plugin(&mut page, plugin));
+        match &self.lock {
+            Some(lock) => page.item("Locked", &format!("by `{}` (sha256 {})", lock.file, lock.sha256)),
+            None => page.item("Locked", "no; `dpone plugin lock` writes a lock file beside the manifest"),
+        }
+        self.warnings.iter().for_each(|warning| page.item("Warning", warning));
         page.0
     }
 
@@ -129,7 +134,8 @@ fn write_plugin(page: &mut Page, plugin: &PluginPlan) {
     let identity = &plugin.identity;
     let pinned = if plugin.is_pinned { ", pinned" } else { "" };
     let name = format!("{} {} ({}, `{}`)", identity.name, identity.version, plugin.kind.name(), plugin.key);
-    page.item(&name, &format!("`{}`, sha256 {}{pinned}", plugin.uses, identity.sha256));
+    let signed = plugin.signed_by.as_ref().map_or_else(String::new, |key| format!(", signed by {key}"));
+    page.item(&name, &format!("`{}`, sha256 {}{pinned}{signed}", plugin.uses, identity.sha256));
     for (what, lines) in [("may ask for", &plugin.asks), ("gets", &plugin.gets)] {
         page.sub_item(what, &lines.join("; "));
     }

@@ -29,6 +29,7 @@ fn plugins(manifest: &Manifest) -> Vec<PluginFacts> {
         },
         imports: vec!["dpone:plugin/host@0.1.0".into()],
         stage,
+        signed_by: None,
     };
     extractor.chain(checks).map(facts).collect()
 }
@@ -50,6 +51,8 @@ fn planned(manifest: &Manifest, window: &Window, topic: TopicFacts) -> Plan {
         topic,
         strategy,
         plugins: plugins(manifest),
+        lock: None,
+        warnings: Vec::new(),
     })
 }
 

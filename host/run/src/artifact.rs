@@ -35,6 +35,8 @@ pub struct RunReport {
     /// Of a load that is cut.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceReport>,
+    /// The lock file that the plugins were held to.
+    pub lock: Option<dpone_plan::LockFacts>,
     pub warnings: Vec<String>,
 }
 
@@ -90,6 +92,9 @@ pub struct PluginReport {
     #[serde(flatten)]
     pub identity: Identity,
     pub role: String,
+    /// Id of the key that signed it, where signatures were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     #[serde(flatten)]
     pub usage: Usage,
 }

@@ -1,6 +1,10 @@
-//! Finding the components that a manifest names: built-in, beside the manifest, or along a path.
+//! Finding the components that a manifest names: built-in, beside the manifest, in a registry, or
+//! along a path.
 
-use dpone_manifest::{Manifest, PluginUse};
+use crate::folders::Folders;
+use crate::oci;
+use crate::signature::{SignatureAt, Signed};
+use dpone_manifest::{Manifest, OCI_SCHEME, OciReference, PluginUse};
 use dpone_model::{Report, codes};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +37,17 @@ pub struct Found {
     pub bytes: Vec<u8>,
     /// `builtin:cursor`, or the file's path.
     pub from: String,
+    pub signature: SignatureAt,
+    /// Who signed it, where that was asked for.
+    pub signed: Option<Signed>,
+}
+
+/// A component, not yet judged.
+#[derive(Debug)]
+pub struct Component {
+    pub bytes: Vec<u8>,
+    pub from: String,
+    pub signature: SignatureAt,
 }
 
 /// Where to look.
@@ -42,12 +57,14 @@ pub struct Finder {
     pub builtins: fn(&str) -> Option<&'static [u8]>,
     /// Folders in which a bare name is looked up, as `NAME.wasm`.
     pub plugin_path: Vec<PathBuf>,
+    /// Under it lies the cache of components that registries gave.
+    pub workdir: PathBuf,
 }
 
 impl Finder {
     /// Every plugin of a manifest, in the order extractor, transforms, checks, slicer, signer. All
     /// problems at once.
-    pub fn find_all(&self, manifest: &Manifest, manifest_dir: &Path) -> Result<Vec<Found>, Report> {
+    pub async fn find_all(&self, manifest: &Manifest, manifest_dir: &Path) -> Result<Vec<Found>, Report> {
         let extractor = manifest.source.pagination.extractor.iter().map(|plugin| (Role::Extractor, plugin));
         let transforms = manifest.transforms.iter().map(|plugin| (Role::Transform, plugin));
         let checks = manifest.quality.checks.iter().map(|check| (Role::Check, &check.plugin));
@@ -55,21 +72,32 @@ impl Finder {
         let slicer = manifest.source.slicer.iter().map(|plugin| (Role::Slicer, plugin));
         let signer = manifest.source.signer.iter().map(|plugin| (Role::Signer, plugin));
         for (role, plugin) in extractor.chain(transforms).chain(checks).chain(slicer).chain(signer) {
-            match self.find(&plugin.uses, manifest_dir) {
-                Ok((bytes, from)) => found.push(Found { role, plugin: plugin.clone(), bytes, from }),
+            match self.find(&plugin.uses, manifest_dir).await {
+                Ok(Component { bytes, from, signature }) => {
+                    found.push(Found { role, plugin: plugin.clone(), bytes, from, signature, signed: None });
+                }
                 Err(report) => problems.push(report.at(manifest.origin.place(&plugin.key))),
             }
         }
         Report::all(problems).map_or(Ok(found), Err)
     }
 
-    /// One component: `builtin:NAME`, a path relative to `base`, or a name along the plugin path.
-    pub fn find(&self, uses: &str, base: &Path) -> Result<(Vec<u8>, String), Report> {
+    /// One component: `builtin:NAME`, `oci://…@sha256:…`, a path relative to `base`, or a name along the
+    /// plugin path.
+    pub async fn find(&self, uses: &str, base: &Path) -> Result<Component, Report> {
         if let Some(name) = uses.strip_prefix("builtin:") {
-            return (self.builtins)(name).map(|bytes| (bytes.to_vec(), uses.to_owned())).ok_or_else(|| {
+            let component = |bytes: &[u8]| Component {
+                bytes: bytes.to_vec(),
+                from: uses.to_owned(),
+                signature: SignatureAt::BuiltIn,
+            };
+            return (self.builtins)(name).map(component).ok_or_else(|| {
                 not_found(format!("there is no built-in plugin `{name}`"))
                     .hint("`dpone plugin list` shows the built-in ones")
             });
+        }
+        if uses.starts_with(OCI_SCHEME) {
+            return self.pull(uses).await;
         }
         if uses.contains('/') || uses.ends_with(".wasm") {
             return read(&base.join(uses));
@@ -85,9 +113,20 @@ impl Finder {
     }
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, String), Report> {
+impl Finder {
+    async fn pull(&self, uses: &str) -> Result<Component, Report> {
+        let reference =
+            OciReference::parse(uses).map_err(|cause| oci::Error::Reference { text: uses.to_owned(), cause })?;
+        let cache = Folders::open(&self.workdir)?.cache()?;
+        let oci::Pulled { bytes, signature } = oci::pull(&reference, &cache).await?;
+        Ok(Component { bytes, from: uses.to_owned(), signature: SignatureAt::Carried(signature) })
+    }
+}
+
+/// A component's file.
+pub(crate) fn read(path: &Path) -> Result<Component, Report> {
     let bytes = std::fs::read(path).map_err(|cause| not_found(format!("{}: {cause}", path.display())))?;
-    Ok((bytes, path.display().to_string()))
+    Ok(Component { bytes, from: path.display().to_string(), signature: SignatureAt::beside(path) })
 }
 
 fn not_found(message: String) -> Report {
@@ -99,11 +138,15 @@ mod tests {
     use super::*;
 
     fn finder(plugin_path: Vec<PathBuf>) -> Finder {
-        Finder { builtins: |name| (name == "cursor").then_some(b"built in".as_slice()), plugin_path }
+        Finder {
+            builtins: |name| (name == "cursor").then_some(b"built in".as_slice()),
+            plugin_path,
+            workdir: PathBuf::new(),
+        }
     }
 
-    #[test]
-    fn a_plugin_is_built_in_beside_the_manifest_or_along_the_path() {
+    #[tokio::test]
+    async fn a_plugin_is_built_in_beside_the_manifest_or_along_the_path() {
         let (beside, along) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(beside.path().join("mine.wasm"), "beside").unwrap();
         std::fs::write(along.path().join("mine.wasm"), "along").unwrap();
@@ -111,17 +154,17 @@ mod tests {
         for (uses, bytes) in
             [("builtin:cursor", "built in"), ("./mine.wasm", "beside"), ("mine.wasm", "beside"), ("mine", "along")]
         {
-            assert_eq!(finder.find(uses, beside.path()).unwrap().0, bytes.as_bytes(), "{uses}");
+            assert_eq!(finder.find(uses, beside.path()).await.unwrap().bytes, bytes.as_bytes(), "{uses}");
         }
     }
 
-    #[test]
-    fn what_is_not_there_is_told_with_the_places_looked_at() {
+    #[tokio::test]
+    async fn what_is_not_there_is_told_with_the_places_looked_at() {
         let finder = finder(vec![PathBuf::from("/nowhere")]);
         for (uses, says) in
             [("builtin:other", "no built-in"), ("./other.wasm", "other.wasm"), ("other", "/nowhere/other.wasm")]
         {
-            let report = finder.find(uses, Path::new("/tmp")).unwrap_err();
+            let report = finder.find(uses, Path::new("/tmp")).await.unwrap_err();
             assert_eq!(report.code(), &codes::plugin::NOT_FOUND);
             assert!(report.message().contains(says), "{report}");
         }

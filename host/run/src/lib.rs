@@ -5,6 +5,7 @@
 //! [`Request`]; it gets back a [`Finished`] with the report that the run artifact holds, too.
 
 pub mod artifact;
+pub mod authority;
 mod batch;
 mod begin;
 pub mod cancel;
@@ -16,6 +17,7 @@ pub mod finder;
 pub mod folders;
 mod lease;
 mod load;
+pub mod oci;
 pub mod open;
 mod pipeline;
 pub mod planning;
@@ -26,6 +28,7 @@ pub mod resolve;
 mod resume;
 mod reviewed;
 mod session;
+pub mod signature;
 mod slices;
 mod stage;
 pub mod state;

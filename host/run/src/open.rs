@@ -2,6 +2,7 @@
 //! first request is sent.
 
 use crate::artifact::{CheckpointReport, PluginReport};
+use crate::authority::{self, Admission};
 use crate::extract::Extract;
 use crate::finder::Role;
 use crate::folders::Folders;
@@ -39,6 +40,7 @@ pub struct Opened {
     pub signer: Option<Arc<Signing>>,
     /// What listing the slices has cost.
     pub slicing: Mutex<Usage>,
+    pub admission: Admission,
 }
 
 /// Opens state, takes the lease, asks the broker for the topic, and lets the plugins in.
@@ -63,9 +65,11 @@ pub async fn open(
     session.begin(host, &resolved, &run_id)?;
     let folders = Folders::open(&host.workdir)?;
     let sandbox = plugins::sandbox(host)?;
-    let found = std::mem::take(&mut resolved.local.plugins);
-    let mut plugins = plugins::load(&sandbox, found, &resolved.local.manifest).await?;
-    plugins::check_options(&sandbox, &resolved.local, &mut plugins).await?;
+    let (plugins, admission) = authority::admit(host, &sandbox, &mut resolved.local).await?;
+    session.report.lock.clone_from(&admission.lock);
+    for warning in &admission.warnings {
+        session.warn(warning.clone());
+    }
     if let Some(journal) = journal {
         journal.refuse_age(resolved.local.manifest.resume_max_age)?;
         journal.refuse_other_plugins(&plugins)?;
@@ -100,6 +104,7 @@ pub async fn open(
             plugins,
             signer,
             slicing: Mutex::default(),
+            admission,
         }),
         Err(report) => {
             held.release().await;
@@ -149,6 +154,7 @@ impl Opened {
         let report = |(plugin, usage): (&Plugin, Usage)| PluginReport {
             identity: plugin.loaded.inspection().identity.clone(),
             role: plugin.found.role.name().to_owned(),
+            signed_by: plugin.found.signed.as_ref().map(|signed| signed.key_id.clone()),
             usage,
         };
         self.plugins.iter().zip(usages).map(report).collect()

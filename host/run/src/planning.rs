@@ -1,6 +1,6 @@
 //! C: what the run will load, and the document that says so.
 
-use crate::finder::Role;
+use crate::authority;
 use crate::open::{self, Opened};
 use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Request, Resolved};
@@ -10,7 +10,7 @@ use dpone_model::plugin::Slice;
 use dpone_model::state::StateRow;
 use dpone_model::target::{TargetReader, TopicDescription};
 use dpone_model::{CursorValue, Report, codes};
-use dpone_plan::{Boundary, Fingerprint, Plan, PlanInput, PluginFacts, PluginKind, StateFacts, TopicFacts, Window};
+use dpone_plan::{Boundary, Fingerprint, Plan, PlanInput, StateFacts, TopicFacts, Window};
 use dpone_sink::Kafka;
 use dpone_source::resolved_url;
 
@@ -60,7 +60,9 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
         journal_path: journal_path(),
         topic: facts,
         strategy,
-        plugins: opened.plugins.iter().map(plugin_facts).collect(),
+        plugins: opened.plugins.iter().map(Plugin::facts).collect(),
+        lock: opened.admission.lock.clone(),
+        warnings: opened.admission.warnings.clone(),
     });
     if let Some(artifact) = &session.artifact {
         artifact.write("plan.json", &document)?;
@@ -128,9 +130,7 @@ fn slice_bound(slice: &Slice, what: &str, text: &str) -> Report {
 pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
     let mut resolved = crate::resolve::resolve(host, request, None).await?;
     let sandbox = plugins::sandbox(host)?;
-    let found = std::mem::take(&mut resolved.local.plugins);
-    let mut loaded = plugins::load(&sandbox, found, &resolved.local.manifest).await?;
-    plugins::check_options(&sandbox, &resolved.local, &mut loaded).await?;
+    let (loaded, admission) = authority::admit(host, &sandbox, &mut resolved.local).await?;
     let manifest = &resolved.local.manifest;
     let (store, row) = state_row(&resolved).await;
     let checkpoint = row.as_ref().ok().and_then(Option::as_ref).map(|row| &row.checkpoint);
@@ -155,7 +155,9 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
         journal_path: journal_path(),
         topic,
         strategy,
-        plugins: loaded.iter().map(plugin_facts).collect(),
+        plugins: loaded.iter().map(Plugin::facts).collect(),
+        lock: admission.lock,
+        warnings: admission.warnings,
     }))
 }
 
@@ -248,22 +250,5 @@ async fn topic_facts(resolved: &Resolved) -> TopicFacts {
         Ok(Some(topic)) => TopicFacts::Known { topic },
         Ok(None) => TopicFacts::Missing { will_be_created: creates(resolved) },
         Err(report) => TopicFacts::Unknown { cause: report.message().to_owned() },
-    }
-}
-
-fn plugin_facts(plugin: &Plugin) -> PluginFacts {
-    let inspection = plugin.loaded.inspection();
-    PluginFacts {
-        plugin: plugin.found.plugin.clone(),
-        kind: match plugin.found.role {
-            Role::Extractor => PluginKind::Extractor,
-            Role::Transform => PluginKind::Transform,
-            Role::Check => PluginKind::Check,
-            Role::Slicer => PluginKind::Slicer,
-            Role::Signer => PluginKind::Signer,
-        },
-        identity: inspection.identity.clone(),
-        imports: inspection.imports.clone(),
-        stage: plugin.stage,
     }
 }

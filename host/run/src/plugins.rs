@@ -1,13 +1,16 @@
 //! The run's plugins: loading them through the one door, and configuring each for its role.
 
+use crate::authority::{self, Admission};
 use crate::finder::{Found, Role};
 use crate::folders::Folders;
 use crate::open::Opened;
 use crate::plugin_http;
 use crate::resolve::{Host, Local, Request, Resolved};
+use crate::signature::Signed;
 use dpone_manifest::{Manifest, PluginUse};
 use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, PluginHttp, Slicer, Stage, Transform};
 use dpone_model::{Report, codes};
+use dpone_plan::{PluginFacts, PluginKind};
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
 use dpone_source::Signing;
 use serde::Serialize;
@@ -22,6 +25,14 @@ pub struct Plugin {
     pub stage: Option<Stage>,
 }
 
+/// What `check` found.
+#[derive(Debug, Serialize)]
+pub struct Valid {
+    pub plugins: Vec<Checked>,
+    #[serde(flatten)]
+    pub admission: Admission,
+}
+
 /// One line of `check`.
 #[derive(Debug, Serialize)]
 pub struct Checked {
@@ -29,6 +40,8 @@ pub struct Checked {
     pub uses: String,
     #[serde(flatten)]
     pub identity: Identity,
+    /// Who signed it, where that was asked for.
+    pub signed: Option<Signed>,
 }
 
 /// The sandbox of this process.
@@ -56,19 +69,40 @@ pub async fn load(sandbox: &Sandbox, found: Vec<Found>, manifest: &Manifest) -> 
     Report::all(problems).map_or(Ok(plugins), Err)
 }
 
-/// A manifest and its components, options included; no network.
-pub async fn check(host: &Host, request: &Request) -> Result<Vec<Checked>, Report> {
-    let local = crate::resolve::check(host, request, None)?;
+/// A manifest and its components, options included; no network but for a
+/// component of a registry that is not in the cache.
+pub async fn check(host: &Host, request: &Request) -> Result<Valid, Report> {
+    let mut local = crate::resolve::check(host, request, None).await?;
     let sandbox = sandbox(host)?;
-    let mut local = local;
-    let mut plugins = load(&sandbox, std::mem::take(&mut local.plugins), &local.manifest).await?;
-    check_options(&sandbox, &local, &mut plugins).await?;
+    let (plugins, admission) = authority::admit(host, &sandbox, &mut local).await?;
     let checked = |plugin: &Plugin| Checked {
         kind: plugin.found.role.name().to_owned(),
         uses: plugin.found.plugin.uses.clone(),
         identity: plugin.loaded.inspection().identity.clone(),
+        signed: plugin.found.signed.clone(),
     };
-    Ok(plugins.iter().map(checked).collect())
+    Ok(Valid { plugins: plugins.iter().map(checked).collect(), admission })
+}
+
+impl Plugin {
+    /// The plugin as a plan and a lock know it.
+    pub fn facts(&self) -> PluginFacts {
+        let inspection = self.loaded.inspection();
+        PluginFacts {
+            plugin: self.found.plugin.clone(),
+            kind: match self.found.role {
+                Role::Extractor => PluginKind::Extractor,
+                Role::Transform => PluginKind::Transform,
+                Role::Check => PluginKind::Check,
+                Role::Slicer => PluginKind::Slicer,
+                Role::Signer => PluginKind::Signer,
+            },
+            identity: inspection.identity.clone(),
+            imports: inspection.imports.clone(),
+            stage: self.stage,
+            signed_by: self.found.signed.as_ref().map(|signed| signed.key_id.clone()),
+        }
+    }
 }
 
 impl Opened {

@@ -1,5 +1,6 @@
 //! `doctor` and `connections test`: what answers, and what does not.
 
+use crate::authority;
 use crate::folders::Folders;
 use crate::open::open_state;
 use crate::plugins;
@@ -135,8 +136,7 @@ async fn signer(host: &Host, resolved: &mut Resolved) -> Result<Option<Arc<dyn R
         return Ok(None);
     }
     let sandbox = plugins::sandbox(host)?;
-    let found = std::mem::take(&mut resolved.local.plugins);
-    let loaded = plugins::load(&sandbox, found, &resolved.local.manifest).await?;
+    let (loaded, _) = authority::admit(host, &sandbox, &mut resolved.local).await?;
     let signer = plugins::signer(&sandbox, resolved, &loaded, 0, jiff::Timestamp::now()).await?;
     Ok(signer.map(|signer| signer as Arc<dyn RequestSigner>))
 }

@@ -1,5 +1,6 @@
 //! A: manifest, plugins and connections become [`Resolved`].
 
+use crate::authority::{Demands, lock_path};
 use crate::cancel::Cancel;
 use crate::events::Events;
 use crate::finder::{Finder, Found};
@@ -21,6 +22,8 @@ pub struct Host {
     pub compiler: Vec<String>,
     pub events: Arc<dyn Events>,
     pub cancel: Cancel,
+    /// What the operator demands of every plugin.
+    pub demands: Demands,
     /// Stands in for the extractor component in a benchmark.
     pub native_extractor: Option<fn() -> Box<dyn dpone_model::plugin::Extractor>>,
 }
@@ -65,6 +68,9 @@ pub struct Local {
     pub text: Vec<u8>,
     /// Plugin paths are relative to it.
     pub manifest_dir: PathBuf,
+    pub manifest_path: PathBuf,
+    /// Where the lock file is, if there is one.
+    pub lock_path: PathBuf,
     pub plugins: Vec<Found>,
 }
 
@@ -81,8 +87,9 @@ pub struct Resolved {
     pub substitutions: Vec<String>,
 }
 
-/// Reads the manifest and finds its plugins; no network.
-pub fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Local, Report> {
+/// Reads the manifest and finds its plugins; no network but for a component of a registry that is not
+/// in the cache.
+pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Local, Report> {
     let path = host.workdir.join(&request.manifest);
     let shown = request.manifest.display().to_string();
     let text = match text {
@@ -99,13 +106,13 @@ pub fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Lo
     };
     let manifest = dpone_manifest::load(&text, &shown, &variables)?;
     let manifest_dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let plugins = host.finder.find_all(&manifest, &manifest_dir)?;
-    Ok(Local { manifest, text, manifest_dir, plugins })
+    let plugins = host.finder.find_all(&manifest, &manifest_dir).await?;
+    Ok(Local { manifest, text, manifest_dir, lock_path: lock_path(&path), manifest_path: path, plugins })
 }
 
 /// Reads the manifest, finds its plugins, and looks its connections up.
 pub async fn resolve(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Resolved, Report> {
-    let local = check(host, request, text)?;
+    let local = check(host, request, text).await?;
     let manifest = &local.manifest;
     let needs = Needs { http: Some(&manifest.source.connection.id), kafka: Some(&manifest.sink.connection.id) };
     let resolver = resolver(host, request.profile.as_deref(), &needs).await?;

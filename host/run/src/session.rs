@@ -55,6 +55,7 @@ impl Session {
             guarantee: None,
             plugins: Vec::new(),
             slices: Vec::new(),
+            lock: None,
             warnings: Vec::new(),
         };
         Self {

@@ -68,11 +68,12 @@ pub fn run(manifest: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let workdir = std::env::current_dir()?;
     let dpone = std::env::current_exe()?.with_file_name("dpone");
     let host = Host {
-        finder: Finder { builtins: dpone_builtins::get, plugin_path: Vec::new() },
+        finder: Finder { builtins: dpone_builtins::get, plugin_path: Vec::new(), workdir: workdir.clone() },
         local: Arc::new(StateOnly(workdir.clone())),
         compiler: vec![dpone.display().to_string(), "__compile".to_owned()],
         events: Arc::new(dpone_run::events::Silent),
         cancel: dpone_run::cancel::Cancel::default(),
+        demands: dpone_run::authority::Demands::default(),
         native_extractor: Some(extractor),
         workdir,
     };

@@ -4,20 +4,30 @@ use crate::Outcome;
 use crate::args::{Check, Common, Format, WindowArgs};
 use crate::context;
 use dpone_model::Exit;
+use dpone_run::authority::Admission;
+use dpone_run::plugins::Valid;
 
 pub async fn check(common: &Common, args: Check) -> Outcome {
-    let host = context::host(common)?;
+    let host = context::demanding_host(common, &args.demands)?;
     let request = context::request(common, &args.manifest, &WindowArgs::default());
     let result = dpone_run::plugins::check(&host, &request).await;
     match (args.format, &result) {
-        (Format::Json, Ok(plugins)) => {
-            println!("{:#}", serde_json::json!({ "valid": true, "plugins": plugins }));
+        (Format::Json, Ok(valid)) => {
+            let Valid { plugins, admission: Admission { lock, warnings } } = valid;
+            let answer = serde_json::json!({ "valid": true, "plugins": plugins, "lock": lock, "warnings": warnings });
+            println!("{answer:#}");
         }
         (Format::Json, Err(report)) => println!("{:#}", serde_json::json!({ "valid": false, "error": report })),
-        (_, Ok(plugins)) => {
+        (_, Ok(Valid { plugins, admission })) => {
             println!("{}: valid", args.manifest.manifest.display());
             for plugin in plugins {
                 println!("  {} {} {} ({})", plugin.kind, plugin.identity.name, plugin.identity.version, plugin.uses);
+            }
+            if let Some(lock) = &admission.lock {
+                println!("  as {} says", lock.file);
+            }
+            for warning in &admission.warnings {
+                println!("  warning: {warning}");
             }
         }
         (_, Err(_)) => {}

@@ -6,7 +6,7 @@ use crate::context;
 use dpone_model::{Exit, Report, codes};
 
 pub async fn plan(common: &Common, args: Plan) -> Outcome {
-    let host = context::host(common)?;
+    let host = context::demanding_host(common, &args.demands)?;
     let request = context::request(common, &args.manifest, &args.window);
     let plan = dpone_run::plan(&host, &request).await?;
     if let Some(path) = &args.out {

@@ -1,7 +1,7 @@
 //! `dpone plugin`: what there is, and what one asks for.
 
 use crate::Outcome;
-use crate::args::{Common, Format, Plugin};
+use crate::args::{Common, Format, ManifestArgs, Plugin, WindowArgs};
 use crate::context;
 use dpone_model::{Exit, Report};
 use dpone_run::plugins::sandbox;
@@ -12,11 +12,39 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
         Plugin::List => list(common).await,
         Plugin::Inspect { plugin, format } => {
             let host = context::host(common)?;
-            let (bytes, from) = host.finder.find(&plugin, &host.workdir)?;
-            let loaded = sandbox(&host)?.load(bytes, &from).await?;
-            print_inspection(&from, loaded.inspection(), format)
+            let found = host.finder.find(&plugin, &host.workdir).await?;
+            let loaded = sandbox(&host)?.load(found.bytes, &found.from).await?;
+            print_inspection(&found.from, loaded.inspection(), format)
+        }
+        Plugin::Lock(manifest) => lock(common, &manifest).await,
+        Plugin::Push { file, to, format } => push(common, &file, &to, format).await,
+    }
+}
+
+async fn lock(common: &Common, manifest: &ManifestArgs) -> Outcome {
+    let host = context::host(common)?;
+    let request = context::request(common, manifest, &WindowArgs::default());
+    let locked = dpone_run::authority::lock(&host, &request).await?;
+    println!("{}: {} plugins locked", locked.file.display(), locked.plugins);
+    match locked.grown.as_deref() {
+        None => {}
+        Some([]) => println!("nothing has changed or grown since the last lock"),
+        Some(lines) => {
+            println!("the lock before did not allow:");
+            lines.iter().for_each(|line| println!("  {line}"));
         }
     }
+    Ok(Exit::Ok)
+}
+
+async fn push(common: &Common, file: &std::path::Path, to: &str, format: Format) -> Outcome {
+    let host = context::host(common)?;
+    let pushed = dpone_run::authority::push(&host, file, to).await?;
+    match format {
+        Format::Json => println!("{:#}", serde_json::json!({ "uses": pushed.to_string() })),
+        Format::Text | Format::Md => println!("{pushed}"),
+    }
+    Ok(Exit::Ok)
 }
 
 async fn list(common: &Common) -> Outcome {
@@ -33,8 +61,8 @@ async fn list(common: &Common) -> Outcome {
         files.sort();
         for file in files {
             let shown = file.display().to_string();
-            let loaded = match host.finder.find(&shown, &host.workdir) {
-                Ok((bytes, from)) => sandbox.load(bytes, &from).await,
+            let loaded = match host.finder.find(&shown, &host.workdir).await {
+                Ok(found) => sandbox.load(found.bytes, &found.from).await,
                 Err(report) => Err(report),
             };
             match loaded {

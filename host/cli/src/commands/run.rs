@@ -7,7 +7,7 @@ use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::{Finished, Request};
 
 pub async fn run(common: &Common, args: Run) -> Outcome {
-    let host = context::host(common)?;
+    let host = context::demanding_host(common, &args.demands)?;
     let request = match args.plan {
         Some(path) => {
             let request = reviewed(common, &path)?;
@@ -23,7 +23,7 @@ pub async fn run(common: &Common, args: Run) -> Outcome {
 }
 
 pub async fn resume(common: &Common, args: Resume) -> Outcome {
-    let host = context::host(common)?;
+    let host = context::demanding_host(common, &args.demands)?;
     let run_id = RunId::parse(&args.run)
         .ok_or_else(|| Report::new(&codes::usage::UNKNOWN_RUN, format!("`{}` is not a run id", args.run)))?;
     context::stop_on_signal(&host.cancel);

@@ -35,4 +35,36 @@ crate::codes! { Plugin:
         "An entry's checksum does not fit; it was removed and the plugin will be compiled anew.";
     COMPILE_FAILED = "DP0318", AfterFix, "a plugin cannot be compiled",
         "The component is well-formed but the compiler rejects it. The message quotes the compiler.";
+    LOCK_CHANGED = "DP0330", AfterFix, "a plugin is not as the lock file says",
+        "The lock file beside the manifest holds the digest and the authority of each plugin as they were reviewed. A plugin changed, may do more, or is not in it; the message lists the difference. Review it, then run `dpone plugin lock MANIFEST`.";
+    LOCK_MISSING = "DP0331", AfterFix, "there is no lock file",
+        "`--locked` demands the lock file beside the manifest. `dpone plugin lock MANIFEST` writes it; it belongs into version control.";
+    LOCK_INVALID = "DP0332", AfterFix, "the lock file is not valid",
+        "It was damaged, edited by hand, or written by another release. `dpone plugin lock MANIFEST` writes it anew; review the difference in version control.";
+    UNSIGNED = "DP0333", AfterFix, "a plugin is not signed",
+        "`--require-signed` demands a minisign signature, `FILE.wasm.minisig` beside the component, by a key that is trusted. `minisign -S -s KEY -m FILE.wasm` makes one. Built-in plugins are part of the program and need none.";
+    OTHER_SIGNER = "DP0334", AfterFix, "a plugin is signed by a key that is not trusted",
+        "The message names the key's id and those that are trusted. Give the signer's public key with a further `--require-signed`, if its plugins may run.";
+    SIGNATURE_OF_OTHER_BYTES = "DP0335", AfterFix, "a signature does not fit the plugin",
+        "The signature is by a trusted key, but of other bytes, or its comment was changed. The component or its signature was replaced or damaged; fetch both again.";
+    SIGNATURE_DAMAGED = "DP0336", AfterFix, "a signature file cannot be read",
+        "A minisign signature has four lines: a comment, the signature, a trusted comment, and the signature of both. Signatures in the old form without a prehash are refused; sign again with minisign 0.11 or newer.";
+    SIGNER_KEY = "DP0337", AfterFix, "a public key cannot be used",
+        "`--require-signed` takes a minisign public key file, as `minisign -G` writes it: a comment and one line that begins with `RW`. The secret key stays with the signer.";
+    OCI_REFERENCE = "DP0340", AfterFix, "a reference to a registry cannot be used",
+        "A component is named by `oci://HOST/REPOSITORY[:TAG]@sha256:DIGEST`; the digest is required, because a tag may move. `dpone plugin push FILE.wasm oci://HOST/REPOSITORY:TAG` prints the reference.";
+    OCI_NOT_FOUND = "DP0341", AfterFix, "a component is not in the registry",
+        "The registry does not know the repository or the digest, or hides them from this user. Check the reference; `DPONE_OCI_USERNAME` and `DPONE_OCI_PASSWORD` log in.";
+    OCI_DIGEST = "DP0342", AfterFix, "a registry served other bytes than its digest says",
+        "The digest in the reference, or the one in the registry's manifest, does not fit what was served. Nothing was kept. Something between this host and the registry changes content, or the registry is damaged.";
+    OCI_UNREACHABLE = "DP0343", Later, "a registry cannot be reached",
+        "Name resolution, connection or TLS failed after all attempts, or the registry kept failing. A component that was pulled once lies in the cache and needs no registry.";
+    OCI_MEDIA_TYPE = "DP0344", AfterFix, "an artifact in a registry is no component",
+        "A component has a manifest with a config of type `application/vnd.wasm.config.v0+json` and one layer of type `application/wasm`. Container images, indexes and older WebAssembly artifacts are refused. Push the component anew.";
+    OCI_TOO_LARGE = "DP0345", AfterFix, "a component in a registry is too large",
+        "A component may have 64 MiB, as many as the host compiles. Build it for release and strip it.";
+    OCI_DENIED = "DP0346", AfterFix, "a registry refuses access",
+        "`DPONE_OCI_USERNAME` and `DPONE_OCI_PASSWORD` log in; with `DPONE_OCI_REGISTRY=host[:port]` they go to that registry alone. A token service of another origin gets them only if `DPONE_OCI_TOKEN_ORIGIN` names it.";
+    OCI_ANSWER = "DP0347", AfterFix, "a registry's answer is not understood",
+        "The host answers, but not as the OCI distribution specification says. The message quotes it. Check host and port.";
 }

@@ -1,0 +1,190 @@
+//! What the operator demands of a manifest's plugins beyond the manifest: that they are signed, and
+//! that they are as the lock file beside it says.
+
+use crate::artifact::io_report;
+use crate::finder::{self, Found};
+use crate::oci;
+use crate::plugins::{self, Plugin};
+use crate::resolve::{Host, Local, Request};
+use crate::signature::{self, SignatureAt, TrustedKey};
+use dpone_manifest::OciReference;
+use dpone_model::{Place, Report, codes};
+use dpone_plan::{Lock, LockFacts};
+use dpone_sandbox::Sandbox;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A lock file larger than this is none.
+const MAX_LOCK_BYTES: u64 = 1 << 20;
+
+/// What every command that loads plugins demands of them.
+#[derive(Debug, Clone, Default)]
+pub struct Demands {
+    /// The lock file has to be there (`--locked`).
+    pub locked: bool,
+    /// Keys of which one has to have signed each component (`--require-signed`); none where no
+    /// signature is asked for.
+    pub signers: Option<Vec<TrustedKey>>,
+}
+
+/// What is to be said of the plugins that were let in.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Admission {
+    /// The lock that they were held to.
+    pub lock: Option<LockFacts>,
+    pub warnings: Vec<String>,
+}
+
+/// What `plugin lock` did.
+pub struct Locked {
+    pub file: PathBuf,
+    pub plugins: usize,
+    /// What the new file allows and the one before did not, a line each; none where there was none.
+    pub grown: Option<Vec<String>>,
+}
+
+/// Loads the manifest's plugins, holds them to the lock file, and configures each.
+pub async fn admit(host: &Host, sandbox: &Sandbox, local: &mut Local) -> Result<(Vec<Plugin>, Admission), Report> {
+    let mut found = std::mem::take(&mut local.plugins);
+    // Before anything of a component is compiled or called.
+    verify(&host.demands, &mut found, local)?;
+    let mut loaded = plugins::load(sandbox, found, &local.manifest).await?;
+    let admission = judge(&host.demands, local, &loaded)?;
+    plugins::check_options(sandbox, local, &mut loaded).await?;
+    Ok((loaded, admission))
+}
+
+/// Writes the lock file of a manifest. Every plugin was loaded and configured, so that nothing is
+/// locked that could not run.
+pub async fn lock(host: &Host, request: &Request) -> Result<Locked, Report> {
+    let mut local = crate::resolve::check(host, request, None).await?;
+    let sandbox = plugins::sandbox(host)?;
+    let found = std::mem::take(&mut local.plugins);
+    let mut loaded = plugins::load(&sandbox, found, &local.manifest).await?;
+    plugins::check_options(&sandbox, &local, &mut loaded).await?;
+    let facts: Vec<_> = loaded.iter().map(Plugin::facts).collect();
+    let path = &local.lock_path;
+    if *path == local.manifest_path {
+        let message = format!("the lock file of {} would replace it", path.display());
+        return Err(Report::new(&codes::usage::USAGE, message).hint("give the manifest another extension, as `.yaml`"));
+    }
+    let lock = Lock::of(&facts);
+    let name = local.manifest_path.file_name().unwrap_or_default().to_string_lossy();
+    let text = lock.to_yaml(&name)?;
+    // A file that cannot be read is about to be replaced by one that can.
+    let before = read(path).ok().flatten().and_then(|text| Lock::from_yaml(&text, &shown(path)).ok());
+    replace(path, text.as_bytes()).map_err(|cause| io_report(path, &cause))?;
+    Ok(Locked {
+        file: path.clone(),
+        plugins: lock.plugins.len(),
+        grown: before.map(|before| before.compare(&facts).differences),
+    })
+}
+
+/// Puts a component's file into a registry, with the signature beside it. It is loaded first, so that
+/// nothing is pushed that no host would let in. The answer is the reference to use in a manifest.
+pub async fn push(host: &Host, file: &Path, to: &str) -> Result<OciReference, Report> {
+    let reference = OciReference::parse(to).map_err(|cause| oci::Error::Reference { text: to.to_owned(), cause })?;
+    let found = finder::read(&host.workdir.join(file))?;
+    let signature = found.signature.text().map_err(|unsigned| unsigned.report(&found.from, &found.signature, &[]))?;
+    let loaded = plugins::sandbox(host)?.load(found.bytes.clone(), &found.from).await?;
+    let inspection = loaded.inspection();
+    let export = format!("{}/{}@{}", dpone_sandbox::WIT_PACKAGE, inspection.kind, inspection.wit_version);
+    let pushed = oci::Pushed {
+        component: &found.bytes,
+        name: &inspection.identity.name,
+        version: &inspection.identity.version,
+        imports: &inspection.imports,
+        exports: &[export],
+        signature,
+    };
+    Ok(oci::push(&reference, &pushed).await?)
+}
+
+/// The lock file's place: the manifest's stem beside it.
+pub fn lock_path(manifest: &Path) -> PathBuf {
+    manifest.with_extension("lock")
+}
+
+/// Verifies every component's signature, where signatures are asked for; all problems at once.
+fn verify(demands: &Demands, found: &mut [Found], local: &Local) -> Result<(), Report> {
+    let Some(trusted) = &demands.signers else { return Ok(()) };
+    let mut problems = Vec::new();
+    for found in found.iter_mut().filter(|found| found.signature != SignatureAt::BuiltIn) {
+        let signature = found.signature.text();
+        match signature.and_then(|text| signature::verify(trusted, &found.bytes, text.as_deref())) {
+            Ok(signed) => found.signed = Some(signed),
+            Err(unsigned) => {
+                let report = unsigned.report(&found.from, &found.signature, trusted);
+                problems.push(report.at(local.manifest.origin.place(&format!("{}.uses", found.plugin.key))));
+            }
+        }
+    }
+    Report::all(problems).map_or(Ok(()), Err)
+}
+
+fn judge(demands: &Demands, local: &Local, plugins: &[Plugin]) -> Result<Admission, Report> {
+    let path = &local.lock_path;
+    let Some(text) = read(path)? else {
+        if demands.locked {
+            let message = format!("{} is not there, and --locked demands it", shown(path));
+            let hint = format!("write it with `dpone plugin lock {}`", local.manifest.origin.file);
+            return Err(Report::new(&codes::plugin::LOCK_MISSING, message).hint(hint));
+        }
+        return Ok(Admission::default());
+    };
+    let lock = Lock::from_yaml(&text, &shown(path))?;
+    let facts: Vec<_> = plugins.iter().map(Plugin::facts).collect();
+    let compared = lock.compare(&facts);
+    if !compared.differences.is_empty() {
+        let message = format!("the plugins are not as {} says:\n  {}", shown(path), compared.differences.join("\n  "));
+        let hint = format!("review the difference, then run `dpone plugin lock {}`", local.manifest.origin.file);
+        return Err(Report::new(&codes::plugin::LOCK_CHANGED, message)
+            .at(Place::Named { what: "lock file".into(), name: shown(path) })
+            .hint(hint));
+    }
+    let lock = LockFacts { file: shown(path), sha256: hex::encode(Sha256::digest(text.as_bytes())) };
+    let warnings = compared.unused.iter().map(|line| format!("{}: {line}", lock.file)).collect();
+    Ok(Admission { lock: Some(lock), warnings })
+}
+
+/// The text of a lock file; `None` where there is no such file.
+fn read(path: &Path) -> Result<Option<String>, Report> {
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file.take(MAX_LOCK_BYTES + 1),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(io_report(path, &cause)),
+    };
+    let invalid = |cause: String| {
+        Report::new(&codes::plugin::LOCK_INVALID, format!("{}: {cause}", shown(path)))
+            .hint("write it anew with `dpone plugin lock MANIFEST`, and review what changes in it")
+    };
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) if text.len() as u64 > MAX_LOCK_BYTES => Err(invalid(format!("more than {MAX_LOCK_BYTES} bytes"))),
+        Ok(_) => Ok(Some(text)),
+        Err(cause) if cause.kind() == ErrorKind::InvalidData => Err(invalid("it is not UTF-8".to_owned())),
+        Err(cause) => Err(io_report(path, &cause)),
+    }
+}
+
+/// Written beside its name and renamed, so that nobody reads half of a lock.
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("lock.partial");
+    let written = std::fs::File::create(&beside).and_then(|mut file| {
+        file.write_all(text)?;
+        file.sync_data()
+    });
+    if let Err(cause) = written.and_then(|()| std::fs::rename(&beside, path)) {
+        // Nothing half written stays behind; the first error is the one to tell.
+        let _ = std::fs::remove_file(&beside);
+        return Err(cause);
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
