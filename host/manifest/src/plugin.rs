@@ -63,7 +63,7 @@ fn reference(value: &Value<'_>) -> Option<String> {
     Some(text)
 }
 
-fn options(value: &Value<'_>) -> Option<Map<String, Json>> {
+pub(crate) fn options(value: &Value<'_>) -> Option<Map<String, Json>> {
     let mut block = value.block()?;
     Some(collect(block.rest()))
 }
@@ -84,7 +84,7 @@ fn sha256(value: &Value<'_>) -> Option<String> {
     Some(text)
 }
 
-fn grants(mut block: Block<'_>) -> Grants {
+pub(crate) fn grants(mut block: Block<'_>) -> Grants {
     let not_yet = |block: &mut Block<'_>, name: &'static str| {
         if let Some(value) = block.get(name) {
             value.problem(Error::GrantNotYet(name));
@@ -157,7 +157,7 @@ fn path_prefixes(value: &Value<'_>) -> Vec<String> {
     paths
 }
 
-fn limits(mut block: Block<'_>) -> Limits {
+pub(crate) fn limits(mut block: Block<'_>) -> Limits {
     let default = Limits::default();
     let positive = |block: &mut Block<'_>, name| block.get(name).and_then(|value| value.positive_duration());
     let limits = Limits {

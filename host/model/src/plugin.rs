@@ -33,6 +33,9 @@ pub struct Usage {
     /// Wall time inside calls, in microseconds.
     pub time_us: u64,
     pub peak_memory_bytes: u64,
+    /// wasmtime's fuel that calls used, where it is counted: in trials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
 }
 
 /// What a step may vary of the manifest's request.

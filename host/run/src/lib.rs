@@ -5,7 +5,6 @@
 //! [`Request`]; it gets back a [`Finished`] with the report that the run artifact holds, too.
 
 pub mod artifact;
-mod batch;
 mod begin;
 pub mod cancel;
 mod describe;
@@ -21,6 +20,7 @@ mod pipeline;
 pub mod planning;
 pub mod plugins;
 pub mod probe;
+pub mod record;
 pub mod resolve;
 mod resume;
 mod reviewed;

@@ -6,12 +6,14 @@
 //!   └─ Walk  page after page; the next request is under way before a page is    walk.rs
 //!            handed out, so that fetching and working overlap
 //!        └─ view.rs      what the extractor may ask of a page, with one scan
+//! Batch                  a page's records as transforms and checks read them  batch.rs
 //! BoundaryFilter         rows outside the boundary or already loaded go, and     boundary.rs
 //!                        the new watermark is found
 //! ```
 //! Credentials never pass through here as text: they are attached by the client on the way out,
 //! and only for the connection's own origin.
 
+mod batch;
 mod boundary;
 mod digests;
 mod error;
@@ -25,6 +27,7 @@ mod template;
 mod view;
 mod walk;
 
+pub use batch::{Batch, scan_output};
 pub use boundary::{BoundaryFilter, Filtered};
 pub use dpone_model::PagePlace;
 pub use error::Error;
@@ -32,7 +35,7 @@ pub use probe::{ProbeResult, probe};
 pub use request::client_config;
 pub use single::SinglePage;
 pub use template::{Template, resolved_url};
-pub use view::rescan;
+pub use view::{ResponseView, rescan};
 pub use walk::{Page, ResumeFrom, Walk, WalkConfig};
 
 /// The run's scanner: its table of names and its predictions serve all pages of a run.

@@ -37,4 +37,14 @@ crate::codes! { Plugin:
         "An entry's checksum does not fit; it was removed and the plugin will be compiled anew.";
     COMPILE_FAILED = "DP0318", AfterFix, "a plugin cannot be compiled",
         "The component is well-formed but the compiler rejects it. The message quotes the compiler.";
+    NO_PROJECT = "DP0330", AfterFix, "there is no plugin project here",
+        "A project is a folder with a Cargo.toml, a pyproject.toml or a package.json that names the plugin. `dpone plugin new` writes one.";
+    TOOL_MISSING = "DP0331", AfterFix, "a tool that the build needs is not installed",
+        "Rust plugins need cargo and the target wasm32-unknown-unknown, Python plugins Python 3.10 or newer with venv and pip, JavaScript plugins Node.js 20 or newer with npm.";
+    BUILD_FAILED = "DP0332", AfterFix, "a plugin could not be built",
+        "The language's own tool says why, on standard error above this message. Nothing was written into the project but the tools' own folders.";
+    CASE_BROKEN = "DP0333", AfterFix, "a recorded case is incomplete or damaged",
+        "A case is a folder with `case.yaml`, pages numbered from `pages/0001.body` on, and `expected.json`. `sdk/README.md` describes the files.";
+    NO_CASES = "DP0334", AfterFix, "there is no recorded case to run",
+        "Cases lie under `cases/NAME/` of the project. `dpone record RUN` makes one of a real run.";
 }

@@ -1,4 +1,9 @@
-//! `dpone plugin`: what there is, and what one asks for.
+//! `dpone plugin`: what there is, what one asks for, and how one is made.
+
+mod build;
+mod new;
+mod project;
+mod test;
 
 use crate::Outcome;
 use crate::args::{Common, Format, Plugin};
@@ -16,6 +21,9 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
             let loaded = sandbox(&host)?.load(bytes, &from).await?;
             print_inspection(&from, loaded.inspection(), format)
         }
+        Plugin::New(args) => new::new(&args),
+        Plugin::Build { dir } => build::build(common, &dir).await,
+        Plugin::Test(args) => test::test(common, args).await,
     }
 }
 
