@@ -1,7 +1,11 @@
-//! Builds `plugins/*` and writes the table that the library includes.
+//! Builds `plugins/*`, collects the SDKs and templates of `dpone plugin new`, and writes the tables
+//! that the library includes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a build script speaks to cargo on stdout")]
 
-use dpone_guests::{Built, Target, Workspace};
+#[path = "build/kit.rs"]
+mod kit;
+
+use dpone_guests::{Built, Caller, Packages, Target, Workspace};
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +15,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("the plugins could not be built: {e}");
+            eprintln!("what dpone carries could not be built: {e}");
             ExitCode::FAILURE
         }
     }
@@ -25,11 +29,17 @@ fn run() -> Result<(), Box<dyn Error>> {
     watch(&root, &plugins)?;
 
     let guests = out.join("plugins");
-    let workspace = Workspace { dir: &plugins, out: &guests, target: Target::Unknown, packages: &[] };
+    let workspace = Workspace {
+        dir: &plugins,
+        out: &guests,
+        target: Target::Unknown,
+        packages: Packages::All,
+        caller: Caller::BuildScript,
+    };
     let built = dpone_guests::build_workspace(&workspace)?;
     dpone_guests::demand_own_imports(&built)?;
     std::fs::write(out.join("builtins.rs"), table(&built)?)?;
-    Ok(())
+    kit::embed(&root, &out)
 }
 
 /// Everything that the components are made of, and nothing that a build writes.

@@ -1,7 +1,7 @@
 //! Builds `tests/components` and writes the table that `components` includes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a build script speaks to cargo on stdout")]
 
-use dpone_guests::{Built, Target, Workspace};
+use dpone_guests::{Built, Caller, Packages, Target, Workspace};
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let guests = out.join("components");
     let mut built = Vec::new();
     for (target, packages) in [(Target::Unknown, others.as_slice()), (Target::Wasip2, &WASIP2)] {
-        built.extend(dpone_guests::build_workspace(&Workspace { dir: &components, out: &guests, target, packages })?);
+        let packages = Packages::Named(packages);
+        let workspace = Workspace { dir: &components, out: &guests, target, packages, caller: Caller::BuildScript };
+        built.extend(dpone_guests::build_workspace(&workspace)?);
     }
     built.sort_by(|a, b| a.name.cmp(&b.name));
     std::fs::write(out.join("components.rs"), constants(&built)?)?;

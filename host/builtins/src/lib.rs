@@ -1,6 +1,9 @@
-//! The components that dpone ships, built from `plugins/` by the build script and embedded.
+//! What the binary carries: the components that dpone ships, built from `plugins/` by the build
+//! script, and in [`project`] what new plugin projects are made of.
 //!
-//! They are loaded through the same door as a user's own: this crate holds bytes, nothing more.
+//! Components are loaded through the same door as a user's own: this crate holds bytes, nothing more.
+
+pub mod project;
 
 /// A component that `builtin:NAME` in a manifest means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,9 +70,11 @@ pub enum Command {
     /// The connections of a profile
     #[command(subcommand)]
     Connections(Connections),
-    /// Plugins: what there is, and what one may do
+    /// Plugins: what there is, what one may do, and how one is made
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Write a run's pages as a recorded case for its extractor, with secrets out
+    Record(Record),
     /// Explain an error code, or list them all
     Explain { code: Option<String> },
     /// Print the manifest's JSON Schema, for editors
@@ -297,6 +299,73 @@ pub enum Plugin {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Write a new plugin project, with the SDK and a first recorded case
+    New(PluginNew),
+    /// Build a project into NAME.wasm
+    Build {
+        /// The project's folder
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Run a built plugin in the sandbox on the project's recorded cases; exit 30 if one fails
+    Test(PluginTest),
+}
+
+#[derive(Debug, Args)]
+pub struct Record {
+    /// The run's id, as `dpone journal list` shows it
+    pub run: String,
+    /// The case's new folder [default: cases/RUN]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Only the first N pages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub pages: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginNew {
+    /// Lower case words joined by `-`, such as `big-orders`
+    pub name: String,
+    #[arg(long, value_enum)]
+    pub kind: PluginKind,
+    #[arg(long, value_enum)]
+    pub lang: PluginLanguage,
+    /// Where the project's folder NAME is written
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginTest {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Write what the plugin answers now into each case's expected.json
+    #[arg(long)]
+    pub update: bool,
+    /// Only cases whose name contains this
+    #[arg(long, value_name = "NAME")]
+    pub filter: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PluginKind {
+    Extractor,
+    Transform,
+    Check,
+    Slicer,
+    Signer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PluginLanguage {
+    Rust,
+    Python,
+    #[value(alias = "js")]
+    Javascript,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

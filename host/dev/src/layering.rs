@@ -7,7 +7,8 @@ use serde_json::Value;
 const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["run", "local", "builtins"],
-    &["source", "sink", "quality", "state", "sandbox"],
+    &["trial"],
+    &["source", "sink", "quality", "state", "sandbox", "guests"],
     &["connections", "journal", "plan"],
     &["egress", "manifest"],
     &["json"],

@@ -1,9 +1,9 @@
 //! The nested cargo: its environment, and its account of what it built.
 
-use crate::{Error, Workspace};
+use crate::{Caller, Error, Packages, Workspace};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A module (or, for wasip2, a component) that cargo made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +30,17 @@ pub(crate) fn build(workspace: &Workspace<'_>) -> Result<Vec<Module>, Error> {
     let mut command = Command::new(&program);
     command
         .current_dir(workspace.dir)
-        .args(["build", "--release", "--locked", "--lib", "--target", workspace.target.triple()])
+        .args(["build", "--release", "--lib", "--target", workspace.target.triple()])
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])
         .arg(workspace.out.join("target"));
     match workspace.packages {
-        [] => command.arg("--workspace"),
-        packages => command.args(packages.iter().flat_map(|p| ["--package", p])),
+        Packages::All => command.arg("--workspace"),
+        Packages::Named(packages) => command.args(packages.iter().flat_map(|p| ["--package", p])),
+        Packages::Own => &mut command,
+    };
+    match workspace.caller {
+        Caller::BuildScript => command.arg("--locked"),
+        Caller::Person => command.stderr(Stdio::inherit()),
     };
     for name in OUTER {
         command.env_remove(name);
@@ -49,8 +54,11 @@ pub(crate) fn build(workspace: &Workspace<'_>) -> Result<Vec<Module>, Error> {
     let run =
         command.output().map_err(|source| Error::Run { program: program.to_string_lossy().into_owned(), source })?;
     if !run.status.success() {
-        let output = String::from_utf8_lossy(&run.stderr).trim().to_owned();
-        return Err(Error::Build { dir: workspace.dir.to_owned(), output });
+        let (dir, output) = (workspace.dir.to_owned(), String::from_utf8_lossy(&run.stderr).trim().to_owned());
+        return Err(match workspace.caller {
+            Caller::BuildScript => Error::Build { dir, output },
+            Caller::Person => Error::Failed { dir },
+        });
     }
     Ok(String::from_utf8_lossy(&run.stdout).lines().filter_map(module).collect())
 }

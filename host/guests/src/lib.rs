@@ -1,4 +1,5 @@
-//! Builds a workspace of guests into components, for the build scripts that embed or test them.
+//! Builds a workspace of guests into components: for the build scripts that embed or test them, and
+//! for the command that builds a user's own.
 //!
 //! Cargo runs nested, with a target folder of its own: the outer cargo holds the lock of its
 //! target folder until the build script returns, and the outer flags are not meant for wasm.
@@ -22,8 +23,28 @@ pub struct Workspace<'a> {
     /// Where cargo keeps what it compiled, and where the components go (`components/NAME.wasm`).
     pub out: &'a Path,
     pub target: Target,
-    /// Packages to build; empty builds every member.
-    pub packages: &'a [&'a str],
+    pub packages: Packages<'a>,
+    pub caller: Caller,
+}
+
+/// What of a workspace is built.
+#[derive(Debug, Clone, Copy)]
+pub enum Packages<'a> {
+    /// Every member.
+    All,
+    /// These members.
+    Named(&'a [&'a str]),
+    /// The package whose Cargo.toml lies in the workspace's folder.
+    Own,
+}
+
+/// Who asks, which decides where cargo's words go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A build script: the lock file is kept as it is, and what cargo says is part of an error.
+    BuildScript,
+    /// A person: cargo writes a missing lock file, and speaks on stderr by itself.
+    Person,
 }
 
 /// A component on disk.
@@ -46,6 +67,8 @@ pub enum Error {
     NoTarget { target: &'static str, output: String },
     #[error("cannot run {program}: {source}")]
     Run { program: String, source: std::io::Error },
+    #[error("cargo could not build the plugin in {dir}; what it said is above")]
+    Failed { dir: PathBuf },
     #[error("cargo could not build the guests in {dir}:\n{output}")]
     Build { dir: PathBuf, output: String },
     #[error("{path}: {source}")]
@@ -56,10 +79,10 @@ pub enum Error {
     ForeignImport { name: String, import: String },
 }
 
-/// Builds the workspace and returns its components, sorted by name. Says on stdout, as a build
-/// script does, when it has to add a wasm target.
+/// Builds the workspace and returns its components, sorted by name. Says so when it has to add a
+/// wasm target.
 pub fn build_workspace(workspace: &Workspace<'_>) -> Result<Vec<Built>, Error> {
-    target::ensure(workspace.target, workspace.dir)?;
+    target::ensure(workspace)?;
     let components = workspace.out.join("components");
     std::fs::create_dir_all(&components).map_err(|source| Error::File { path: components.clone(), source })?;
     let mut built = cargo::build(workspace)?

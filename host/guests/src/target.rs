@@ -1,6 +1,6 @@
 //! The wasm targets, and adding the one that is missing.
 
-use crate::Error;
+use crate::{Caller, Error, Workspace};
 use std::path::Path;
 use std::process::Command;
 
@@ -21,14 +21,15 @@ impl Target {
     }
 }
 
-/// Adds the target where the toolchain lacks it. `dir` decides which toolchain is meant, as
-/// `rust-toolchain.toml` does.
-pub(crate) fn ensure(target: Target, dir: &Path) -> Result<(), Error> {
+/// Adds the target where the toolchain lacks it. The workspace's folder decides which toolchain is
+/// meant, as `rust-toolchain.toml` does.
+pub(crate) fn ensure(workspace: &Workspace<'_>) -> Result<(), Error> {
+    let (target, dir) = (workspace.target, workspace.dir);
     if is_installed(target, dir)? {
         return Ok(());
     }
     let triple = target.triple();
-    say(&format!("the Rust target {triple} is missing: running `rustup target add {triple}`"));
+    say(workspace.caller, &format!("the Rust target {triple} is missing: running `rustup target add {triple}`"));
     let added = Command::new("rustup").args(["target", "add", triple]).current_dir(dir).output();
     match added {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::NoRustup { target: triple }),
@@ -41,9 +42,12 @@ pub(crate) fn ensure(target: Target, dir: &Path) -> Result<(), Error> {
 }
 
 /// Cargo shows a build script's warnings also where the build succeeds.
-#[allow(clippy::print_stdout, reason = "a build script speaks to cargo on stdout")]
-fn say(message: &str) {
-    println!("cargo::warning={message}");
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a build script speaks to cargo on stdout")]
+fn say(caller: Caller, message: &str) {
+    match caller {
+        Caller::BuildScript => println!("cargo::warning={message}"),
+        Caller::Person => eprintln!("note: {message}"),
+    }
 }
 
 /// Whether the compiler finds a standard library for the target. It asks the compiler and not

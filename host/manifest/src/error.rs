@@ -121,13 +121,15 @@ impl Failure for Problem {
 #[derive(Debug)]
 pub(crate) struct Problems {
     file: String,
+    /// What messages call the file as a whole.
+    pub document: &'static str,
     list: RefCell<Vec<Problem>>,
     positions: RefCell<BTreeMap<String, (u64, u64)>>,
 }
 
 impl Problems {
-    pub fn new(file: &str) -> Self {
-        Self { file: file.to_owned(), list: RefCell::default(), positions: RefCell::default() }
+    pub fn new(file: &str, document: &'static str) -> Self {
+        Self { file: file.to_owned(), document, list: RefCell::default(), positions: RefCell::default() }
     }
 
     /// Notes a problem; `key` is the dotted path, empty for the whole file.

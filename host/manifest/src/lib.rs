@@ -3,10 +3,11 @@
 //! Reading has three stages. `yaml` turns text into a tree in which every key and value knows its
 //! line and column, with `${ENV}` and `{{ name }}` filled in. `read` gives that tree types and ticks
 //! off keys. `document`, `source`, `sink` and `plugin` know the language: they build the types of
-//! [`checked`] and note what is wrong, and go on. Nothing here does I/O: the environment and the
+//! [`checked`] and note what is wrong, and go on. `case` reads a plugin's recorded case by the same rules. Nothing here does I/O: the environment and the
 //! run's parameters come in as [`Variables`].
 
 mod builtins;
+mod case;
 mod checked;
 mod document;
 mod error;
@@ -20,6 +21,7 @@ mod substitute;
 mod units;
 mod yaml;
 
+pub use case::{Case, CaseContext, CaseCounts, CaseOutgoing, load_case};
 pub use checked::*;
 pub use document::KEEP_FAILED;
 pub use error::{Error, Problem};
@@ -40,7 +42,7 @@ use sha2::{Digest, Sha256};
 /// The report holds every problem of the file in its order ([`Report::more`] has those behind the
 /// first). A manifest has at most [`MAX_BYTES`] bytes and nests [`MAX_DEPTH`] levels.
 pub fn load(text: &[u8], file: &str, variables: &Variables) -> Result<Manifest, Report> {
-    let problems = Problems::new(file);
+    let problems = Problems::new(file, "the manifest");
     let root = yaml::parse(text, variables, &problems);
     let manifest = match &root {
         Some(node) => document::manifest(&Value { node, key: String::new(), problems: &problems }),

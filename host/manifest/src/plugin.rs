@@ -73,7 +73,7 @@ fn reference(value: &Value<'_>) -> Option<String> {
     Some(text)
 }
 
-fn options(value: &Value<'_>) -> Option<Map<String, Json>> {
+pub(crate) fn options(value: &Value<'_>) -> Option<Map<String, Json>> {
     let mut block = value.block()?;
     Some(collect(block.rest()))
 }
@@ -94,7 +94,7 @@ fn sha256(value: &Value<'_>) -> Option<String> {
     Some(text)
 }
 
-fn grants(mut block: Block<'_>) -> Grants {
+pub(crate) fn grants(mut block: Block<'_>) -> Grants {
     let real = |block: &mut Block<'_>, name| block.one_of(name, &[("real", true), ("fixed", false)]).unwrap_or(false);
     let grants = Grants {
         files: block.get("files").and_then(|value| folder(&value)),
@@ -200,7 +200,7 @@ fn path_prefixes(value: &Value<'_>) -> Vec<String> {
     paths
 }
 
-fn limits(mut block: Block<'_>) -> Limits {
+pub(crate) fn limits(mut block: Block<'_>) -> Limits {
     let default = Limits::default();
     let positive = |block: &mut Block<'_>, name| block.get(name).and_then(|value| value.positive_duration());
     let limits = Limits {

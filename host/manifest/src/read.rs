@@ -145,6 +145,12 @@ impl<'a> Block<'a> {
             .collect()
     }
 
+    /// As [`Self::finish`], where a reader that is shared asked for more keys than are known here.
+    pub fn finish_with(mut self, known: &[&str]) {
+        self.known = known.iter().map(|name| (*name).to_owned()).collect();
+        self.finish();
+    }
+
     /// Reports every key that nobody asked for, with the nearest one that exists.
     pub fn finish(self) {
         for (name, position, _) in &self.entries {
@@ -153,7 +159,7 @@ impl<'a> Block<'a> {
             }
             let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
             let hint = unknown_key_hint(name, &known);
-            let block = if self.key.is_empty() { "the manifest".to_owned() } else { format!("`{}`", self.key) };
+            let block = if self.key.is_empty() { self.problems.document.to_owned() } else { format!("`{}`", self.key) };
             let key = (*name).to_owned();
             self.problems.add(Error::UnknownKey { key, block, hint }, *position, &self.path(name));
         }
@@ -185,7 +191,7 @@ pub(crate) fn nearest(name: &str, among: &[&str]) -> Option<String> {
 impl<'a> Value<'a> {
     pub fn wrong_type<T>(&self, expected: &str) -> Option<T> {
         let last = self.key.rsplit('.').next().unwrap_or(&self.key);
-        let key = if last.is_empty() { "the manifest" } else { last }.to_owned();
+        let key = if last.is_empty() { self.problems.document } else { last }.to_owned();
         let found = match &self.node.content {
             Content::Scalar(scalar) if scalar.kind != ScalarKind::Null => {
                 format!("{} (`{}`)", self.node.kind_name(), scalar.shown())

@@ -31,7 +31,8 @@ pub(crate) fn source(mut block: Block<'_>) -> Source {
     source
 }
 
-fn options_block(options: &mut Block<'_>, connection: ConnectionRef, is_there: bool) -> Source {
+/// `source.options`, which a recorded case calls `request`.
+pub(crate) fn options_block(options: &mut Block<'_>, connection: ConnectionRef, is_there: bool) -> Source {
     options.one_of("api_type", &[("rest", ())]);
     let method = options.get("method").and_then(|value| method(&value));
     let incremental = incremental(options);
@@ -236,7 +237,7 @@ fn headers(options: &mut Block<'_>) -> Vec<(String, String)> {
 }
 
 /// Root as the empty path.
-fn records_path(value: &Value<'_>) -> Option<String> {
+pub(crate) fn records_path(value: &Value<'_>) -> Option<String> {
     let text = value.scalar().filter(|s| s.text.is_empty()).map(|s| s.text.clone()).or_else(|| value.text())?;
     if text == "." {
         return Some(String::new());

@@ -33,6 +33,9 @@ pub struct Usage {
     /// Wall time inside calls, in microseconds.
     pub time_us: u64,
     pub peak_memory_bytes: u64,
+    /// wasmtime's fuel that calls used, where it is counted: in trials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
 }
 
 impl Usage {
@@ -43,6 +46,7 @@ impl Usage {
             calls: self.calls + other.calls,
             time_us: self.time_us + other.time_us,
             peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
+            fuel: self.fuel.zip(other.fuel).map(|(own, other)| own + other).or(self.fuel).or(other.fuel),
         }
     }
 }

@@ -4,18 +4,17 @@
 //! work at the same time. What is done to a page (boundary, transforms, keys, schema, duplicates,
 //! checks) is done again without the journal when a resumed run rebuilds what the checks had seen.
 
-use crate::batch::Batch;
 use crate::describe::SchemaObserver;
 use crate::failpoint;
 use crate::session::Session;
 use bytes::Bytes;
 use dpone_journal::{PageEntry, PageIndex, Writer};
 use dpone_json::Edited;
-use dpone_model::plugin::{BatchView, Outcome, Transform};
-use dpone_model::{PagePlace, Place, Records, Report, codes};
+use dpone_model::plugin::{BatchView, Transform};
+use dpone_model::{PagePlace, Records, Report};
 use dpone_quality::{Duplicates, Judge};
 use dpone_sink::{KeyEncoder, SizeCheck, check_sizes};
-use dpone_source::{BoundaryFilter, Page, SharedScanner, Walk};
+use dpone_source::{Batch, BoundaryFilter, Page, SharedScanner, Walk, scan_output};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -127,8 +126,11 @@ impl PageWork {
         self.filter.apply(&place, entry.source(), &mut records)?;
         let mut worked = Worked { buffer: entry.source().clone(), records, is_output: false };
         if let Some(output) = &entry.output {
-            worked =
-                Worked { buffer: output.clone(), records: self.scan_output(&place, output, None)?, is_output: true };
+            worked = Worked {
+                buffer: output.clone(),
+                records: scan_output(&self.scanner, entry.page, output, None)?,
+                is_output: true,
+            };
         }
         let mut published = entry.index.values.iter().peekable();
         worked.records.retain(|_, record| published.next_if(|span| **span == record.span).is_some());
@@ -161,55 +163,24 @@ impl PageWork {
         let outcome = transform.apply(batch.clone() as Arc<dyn BatchView>).await;
         let outcome = outcome.map_err(|report| report.on_page(place.page))?;
         let plugin = transform.identity().place();
+        let edited = batch.outcome(plugin.clone(), outcome)?;
         let (buffer, records) = match Arc::try_unwrap(batch) {
             Ok(batch) => (batch.body, batch.records),
             Err(shared) => (shared.body.clone(), shared.records.clone()),
         };
-        let unchanged = Worked { buffer, records, is_output };
-        self.apply(place, plugin, unchanged, outcome)
-    }
-
-    fn apply(&mut self, place: &PagePlace, plugin: Place, worked: Worked, outcome: Outcome) -> Result<Worked, Report> {
-        let output = match outcome {
-            Outcome::Unchanged => return Ok(worked),
-            Outcome::Replaced(bytes) => bytes,
-            Outcome::Edited(edits) => {
-                let edited = {
-                    let scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
-                    dpone_json::apply_edits(&worked.buffer, &worked.records, scanner.names(), &edits)
-                };
-                let edited = edited.map_err(|error| {
-                    let message = format!("page {}: {error}", place.page);
-                    Report::new(&codes::plugin::BAD_OUTPUT, message).at(plugin.clone())
-                })?;
-                match edited {
-                    Edited::Unchanged => return Ok(worked),
-                    Edited::Kept(kept) => {
-                        let mut worked = worked;
-                        worked.records.retain(|index, _| kept.get(index).copied().unwrap_or(false));
-                        return Ok(worked);
-                    }
-                    Edited::Rewritten(bytes) => bytes,
-                }
+        let mut worked = Worked { buffer, records, is_output };
+        match edited {
+            Edited::Unchanged => Ok(worked),
+            Edited::Kept(kept) => {
+                worked.records.retain(|index, _| kept.get(index).copied().unwrap_or(false));
+                Ok(worked)
             }
-        };
-        let buffer = Bytes::from(output);
-        let records = self.scan_output(place, &buffer, Some(plugin))?;
-        Ok(Worked { buffer, records, is_output: true })
-    }
-
-    fn scan_output(&self, place: &PagePlace, output: &[u8], plugin: Option<Place>) -> Result<Records, Report> {
-        let mut records = Records::default();
-        let mut scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
-        scanner.scan_ndjson(output, &mut records).map_err(|error| {
-            let excerpt = scanner.excerpt(output, error.offset);
-            let message = format!("page {}: {error} near `{excerpt}`", place.page);
-            match plugin {
-                Some(plugin) => Report::new(&codes::plugin::BAD_OUTPUT, message).at(plugin),
-                None => Report::new(&codes::disk::DAMAGED, message),
+            Edited::Rewritten(bytes) => {
+                let buffer = Bytes::from(bytes);
+                let records = scan_output(&self.scanner, place.page, &buffer, Some(plugin))?;
+                Ok(Worked { buffer, records, is_output: true })
             }
-        })?;
-        Ok(records)
+        }
     }
 
     fn scan_source(&self, place: &PagePlace, entry: &PageEntry) -> Result<Records, Report> {

@@ -6,7 +6,6 @@
 
 pub mod artifact;
 pub mod authority;
-mod batch;
 mod begin;
 pub mod cancel;
 mod describe;
@@ -24,6 +23,7 @@ pub mod planning;
 mod plugin_http;
 pub mod plugins;
 pub mod probe;
+pub mod record;
 pub mod resolve;
 mod resume;
 mod reviewed;

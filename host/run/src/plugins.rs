@@ -46,13 +46,25 @@ pub struct Checked {
 
 /// The sandbox of this process.
 pub fn sandbox(host: &Host) -> Result<Sandbox, Report> {
+    sandbox_with(host, CompileLimits::default())
+}
+
+/// One that counts fuel, for trials. Counting makes code larger and slower to compile, and the
+/// component is the caller's own, so the compiler gets more time.
+pub fn trial_sandbox(host: &Host) -> Result<Sandbox, Report> {
+    let minutes = |count: u64| std::time::Duration::from_secs(60 * count);
+    let limits = CompileLimits { cpu: minutes(3), wall: minutes(5), ..CompileLimits::default() };
+    Ok(sandbox_with(host, limits)?.counting_fuel())
+}
+
+fn sandbox_with(host: &Host, limits: CompileLimits) -> Result<Sandbox, Report> {
     let cache = Folders::open(&host.workdir)?.cache()?;
     let (program, args) = host
         .compiler
         .split_first()
         .ok_or_else(|| Report::new(&codes::internal::BUG, "no program to compile components with"))?;
     let child = ChildCommand { program: program.into(), args: args.iter().map(Into::into).collect() };
-    Ok(Sandbox::new(cache, CompileLimits::default(), child)?)
+    Ok(Sandbox::new(cache, limits, child)?)
 }
 
 /// Loads every plugin; all problems at once, each at its place in the manifest.

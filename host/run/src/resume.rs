@@ -19,12 +19,12 @@ pub struct Reopened {
 
 /// What the journal's head keeps of a request: the command line is not given again.
 #[derive(Serialize, Deserialize)]
-struct StoredWindow {
-    from: Option<String>,
-    to: Option<String>,
+pub(crate) struct StoredWindow {
+    pub from: Option<String>,
+    pub to: Option<String>,
     max_pages: Option<u64>,
     advance_state: bool,
-    params: BTreeMap<String, String>,
+    pub params: BTreeMap<String, String>,
 }
 
 impl Request {

@@ -5,7 +5,7 @@
 //! codes: 0 done, 65 malformed, 70 rejected by the compiler, 71 no room for its threads; a signal is a
 //! limit.
 
-use crate::engine;
+use crate::engine::{self, Counting};
 use crate::error::Error;
 use crate::text;
 use crate::trusted::OwnCode;
@@ -28,6 +28,8 @@ const MAX_MESSAGE_BYTES: u64 = 64 << 10;
 const THREADS: usize = 4;
 const CPU_VARIABLE: &str = "DPONE_COMPILE_CPU_SECONDS";
 const MEMORY_VARIABLE: &str = "DPONE_COMPILE_MEMORY_BYTES";
+/// Set where the code is to count fuel.
+const FUEL_VARIABLE: &str = "DPONE_COMPILE_FUEL";
 
 /// The program that compiles: this executable with an argument that leads to
 /// [`compile_child_main`].
@@ -68,17 +70,24 @@ impl Default for CompileLimits {
 pub(crate) async fn compile(
     child: &ChildCommand,
     limits: &CompileLimits,
+    counting: Counting,
     named: &str,
     component: &[u8],
 ) -> Result<OwnCode, Error> {
-    match tokio::time::timeout(limits.wall, run(child, limits, named, component)).await {
+    match tokio::time::timeout(limits.wall, run(child, limits, counting, named, component)).await {
         Ok(done) => done,
         // The child is killed when the future that owns it is dropped.
         Err(_) => Err(over(named, format!("it took longer than {:?}", limits.wall))),
     }
 }
 
-async fn run(child: &ChildCommand, limits: &CompileLimits, named: &str, component: &[u8]) -> Result<OwnCode, Error> {
+async fn run(
+    child: &ChildCommand,
+    limits: &CompileLimits,
+    counting: Counting,
+    named: &str,
+    component: &[u8],
+) -> Result<OwnCode, Error> {
     let broken = |error: std::io::Error| Error::Child { named: named.to_owned(), cause: error.to_string() };
     let mut process = Command::new(&child.program)
         .args(&child.args)
@@ -86,6 +95,7 @@ async fn run(child: &ChildCommand, limits: &CompileLimits, named: &str, componen
         .env_clear()
         .env(CPU_VARIABLE, limits.cpu.as_secs().max(1).to_string())
         .env(MEMORY_VARIABLE, limits.memory.to_string())
+        .envs((counting == Counting::Fuel).then_some((FUEL_VARIABLE, "1")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -183,9 +193,10 @@ fn compile_child() -> Result<(), (u8, String)> {
             .map_err(|error| (1, format!("a resource limit cannot be set: {error}")))?;
     }
     start_threads().map_err(|error| (STARVED, error))?;
+    let counting = if std::env::var_os(FUEL_VARIABLE).is_some() { Counting::Fuel } else { Counting::Nothing };
     let mut component = Vec::new();
     std::io::stdin().lock().read_to_end(&mut component).map_err(|error| (1, error.to_string()))?;
-    let engine = wasmtime::Engine::new(&engine::config()).map_err(|error| (1, format!("{error:#}")))?;
+    let engine = wasmtime::Engine::new(&engine::config(counting)).map_err(|error| (1, format!("{error:#}")))?;
     let code = engine.precompile_component(&component).map_err(|error| reason(&component, &error))?;
     std::io::stdout().lock().write_all(&code).map_err(|error| (1, error.to_string()))
 }

@@ -1,4 +1,5 @@
-//! The one engine of a process, its settings, and the thread that makes its epochs pass.
+//! The engines of a process, their settings, and the thread that makes their epochs pass. Runs use
+//! the plain one; trials of a plugin use one that counts fuel.
 
 use crate::error::Error;
 use std::hash::{Hash, Hasher};
@@ -15,12 +16,22 @@ const MAX_WASM_STACK_BYTES: usize = 512 << 10;
 /// Stack on which guest and host calls of one instance run.
 const ASYNC_STACK_BYTES: usize = 2 << 20;
 
+/// What compiled code counts as it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    Nothing,
+    /// wasmtime's fuel: about one unit an instruction, and so the same on every machine. It slows
+    /// guests down, which is why no run counts it.
+    Fuel,
+}
+
 /// Engine settings. The compile child uses the same; the digest of both must agree.
-pub(crate) fn config() -> Config {
+pub(crate) fn config(counting: Counting) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
         .epoch_interruption(true)
+        .consume_fuel(counting == Counting::Fuel)
         // A replay gives the same bytes on every machine.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
@@ -33,11 +44,16 @@ pub(crate) fn config() -> Config {
     config
 }
 
-/// The process's engine, made when the first plugin is loaded.
-pub(crate) fn engine() -> Result<&'static Engine, Error> {
-    static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
-    let made = ENGINE.get_or_init(|| {
-        let engine = Engine::new(&config()).map_err(|error| format!("{error:#}"))?;
+/// The process's engine of that kind, made when the first plugin is loaded.
+pub(crate) fn engine(counting: Counting) -> Result<&'static Engine, Error> {
+    static PLAIN: OnceLock<Result<Engine, String>> = OnceLock::new();
+    static FUEL: OnceLock<Result<Engine, String>> = OnceLock::new();
+    let engine = match counting {
+        Counting::Nothing => &PLAIN,
+        Counting::Fuel => &FUEL,
+    };
+    let made = engine.get_or_init(|| {
+        let engine = Engine::new(&config(counting)).map_err(|error| format!("{error:#}"))?;
         let ticking = engine.clone();
         std::thread::Builder::new()
             .name("plugin-epochs".into())

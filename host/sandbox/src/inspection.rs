@@ -1,5 +1,6 @@
 //! What is known of a component once it is loaded.
 
+use crate::engine::Counting;
 use crate::host::Host;
 use dpone_model::plugin::Identity;
 use serde::Serialize;
@@ -63,6 +64,7 @@ pub struct Inspection {
 pub struct Loaded {
     pub(crate) inspection: Arc<Inspection>,
     pub(crate) pre: InstancePre<Host>,
+    pub(crate) counting: Counting,
 }
 
 impl Loaded {

@@ -2,7 +2,7 @@
 //! for what goes wrong.
 
 use crate::bindings::extractor::dpone::plugin::types::{Description, PluginError};
-use crate::engine::engine;
+use crate::engine::{Counting, engine};
 use crate::error::{Error, Fault, Refusal};
 use crate::host::{Host, Needs, Sets};
 use crate::limits::{Limiter, Meter, Metered};
@@ -25,6 +25,10 @@ use wasmtime_wasi::I32Exit;
 
 /// Handles that one instance may hold at a time: streams, files, clocks.
 const MAX_HANDLES: usize = 1024;
+/// Fuel of one call: more than its deadline lets it burn, for fuel is counted and bounds nothing.
+const FUEL: u64 = i64::MAX as u64;
+/// What is not counted as fuel: it happens once an instance, whatever the data.
+const SETUP: [&str; 3] = ["instantiate", "describe", "configure"];
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -60,6 +64,8 @@ pub(crate) struct Settings {
 /// What an instance gets: its limits, its grants, and what makes its calls reproducible.
 pub(crate) struct Terms {
     pub identity: Identity,
+    /// As the component's code was compiled.
+    pub counting: Counting,
     pub limits: Limits,
     pub real_clock: bool,
     pub real_random: bool,
@@ -162,7 +168,7 @@ impl<W: World> Runner<W> {
 
     async fn instantiate(&mut self) -> Result<Live<W>, Error> {
         let mut store = self.store()?;
-        let started = begin(&mut store);
+        let started = begin(&mut store, self.terms.counting)?;
         let meter = store.data().meter.clone();
         let made = Box::pin(W::instantiate(&self.pre, &mut store));
         let made = timeout(self.terms.limits.wall_clock, Metered::new(meter, made)).await;
@@ -199,7 +205,7 @@ impl<W: World> Runner<W> {
             panic: None,
             stderr_tail,
         };
-        let mut store = Store::new(engine()?, host);
+        let mut store = Store::new(engine(terms.counting)?, host);
         store.limiter(|host| &mut host.limiter);
         store.set_hostcall_fuel(usize::try_from(terms.limits.output).unwrap_or(usize::MAX));
         // At each tick the guest is asked for its time, and lets the other tasks of this thread run.
@@ -222,7 +228,7 @@ impl<W: World> Runner<W> {
         let Live { world, store } = live;
         self.usage.calls += 1;
         store.data_mut().random.reseed(self.usage.calls);
-        let started = begin(store);
+        let started = begin(store, self.terms.counting)?;
         let meter = store.data().meter.clone();
         let answer = timeout(self.terms.limits.wall_clock, Metered::new(meter, work(world, store))).await;
         self.end(name, started, answer, store)
@@ -236,6 +242,10 @@ impl<W: World> Runner<W> {
         store: &mut Store<Host>,
     ) -> Result<R, Error> {
         self.time_ns += u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if self.terms.counting == Counting::Fuel && !SETUP.contains(&name) {
+            let used = store.get_fuel().map_or(0, |left| FUEL.saturating_sub(left));
+            self.usage.fuel = Some(self.usage.fuel.unwrap_or(0).saturating_add(used));
+        }
         let host = store.data_mut();
         self.usage.peak_memory_bytes = self.usage.peak_memory_bytes.max(host.limiter.peak);
         let fault = match answer {
@@ -247,14 +257,17 @@ impl<W: World> Runner<W> {
     }
 }
 
-fn begin(store: &mut Store<Host>) -> Instant {
+fn begin(store: &mut Store<Host>, counting: Counting) -> Result<Instant, Error> {
+    if counting == Counting::Fuel {
+        store.set_fuel(FUEL).map_err(|error| Error::Engine(format!("{error:#}")))?;
+    }
     let host = store.data_mut();
     // What an earlier call said before it survived explains nothing about this one.
     host.panic = None;
     host.stderr_tail.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
     host.meter.begin();
     store.set_epoch_deadline(1);
-    Instant::now()
+    Ok(Instant::now())
 }
 
 /// Why a call ended: what the host noted first, then what wasmtime says.

@@ -9,7 +9,7 @@ use crate::bindings::transform::TransformPlugin;
 use crate::cache::{self, Cache};
 use crate::check::SandboxedCheck;
 use crate::compile::{self, ChildCommand, CompileLimits};
-use crate::engine::{compatibility, engine};
+use crate::engine::{Counting, compatibility, engine};
 use crate::error::{Error, Fault};
 use crate::extractor::SandboxedExtractor;
 use crate::gate::{self, Passed};
@@ -38,6 +38,7 @@ pub struct Sandbox {
     cache: Arc<Cache>,
     limits: CompileLimits,
     child: ChildCommand,
+    counting: Counting,
 }
 
 /// What a plugin is given besides its code.
@@ -68,7 +69,16 @@ impl Sandbox {
     /// # Errors
     /// None today; the signature leaves room for checking the folder.
     pub fn new(cache: Dir, compile: CompileLimits, child: ChildCommand) -> Result<Self, Error> {
-        Ok(Self { cache: Arc::new(Cache::new(cache, compile.code)), limits: compile, child })
+        let cache = Arc::new(Cache::new(cache, compile.code));
+        Ok(Self { cache, limits: compile, child, counting: Counting::Nothing })
+    }
+
+    /// The same, with code that counts fuel: `Usage::fuel` tells what calls have cost. It is slower,
+    /// and for trials alone. Its code lies in the same cache under a name of its own.
+    #[must_use]
+    pub fn counting_fuel(mut self) -> Self {
+        self.counting = Counting::Fuel;
+        self
     }
 
     /// Compiles a component (or finds it in the cache), judges its imports and asks it to describe
@@ -136,15 +146,15 @@ impl Sandbox {
         let sha256 = hex::encode(Sha256::digest(&bytes));
         let (component, cached) = self.component(&bytes, &sha256, named).await?;
         let compile_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let passed = gate::judge(engine()?, &component, named)?;
-        let pre = link(&component, named)?;
+        let passed = gate::judge(engine(self.counting)?, &component, named)?;
+        let pre = link(&component, named, self.counting)?;
         let unnamed = Identity { name: named.to_owned(), version: "unknown".to_owned(), sha256 };
         let description = match passed.kind {
-            Kind::Extractor => described::<ExtractorPlugin>(&pre, &unnamed).await?,
-            Kind::Transform => described::<TransformPlugin>(&pre, &unnamed).await?,
-            Kind::Check => described::<CheckPlugin>(&pre, &unnamed).await?,
-            Kind::Slicer => described::<SlicerPlugin>(&pre, &unnamed).await?,
-            Kind::Signer => described::<SignerPlugin>(&pre, &unnamed).await?,
+            Kind::Extractor => described::<ExtractorPlugin>(&pre, self.counting, &unnamed).await?,
+            Kind::Transform => described::<TransformPlugin>(&pre, self.counting, &unnamed).await?,
+            Kind::Check => described::<CheckPlugin>(&pre, self.counting, &unnamed).await?,
+            Kind::Slicer => described::<SlicerPlugin>(&pre, self.counting, &unnamed).await?,
+            Kind::Signer => described::<SignerPlugin>(&pre, self.counting, &unnamed).await?,
         };
         let broken = |what: String| Error::Fault {
             who: Box::new(unnamed.clone()),
@@ -154,7 +164,7 @@ impl Sandbox {
         let (identity, options_schema) = understood(description, &unnamed.sha256).map_err(broken)?;
         let Passed { kind, wit_version, imports } = passed;
         let inspection = Inspection { identity, kind, wit_version, imports, options_schema, size, compile_ms, cached };
-        Ok(Loaded { inspection: Arc::new(inspection), pre })
+        Ok(Loaded { inspection: Arc::new(inspection), pre, counting: self.counting })
     }
 
     /// Refuses what cannot be a component, before a process is started for it.
@@ -174,12 +184,12 @@ impl Sandbox {
     }
 
     async fn component(&self, bytes: &[u8], sha256: &str, named: &str) -> Result<(Component, bool), Error> {
-        let engine = engine()?;
+        let engine = engine(self.counting)?;
         let entry = cache::entry_name(sha256, &compatibility(engine));
         if let Some(component) = self.cached(&entry).await? {
             return Ok((component, true));
         }
-        let code = compile::compile(&self.child, &self.limits, named, bytes).await?;
+        let code = compile::compile(&self.child, &self.limits, self.counting, named, bytes).await?;
         let component = trusted::deserialize(engine, &code)
             .map_err(|error| Error::CompileFailed { named: named.to_owned(), cause: format!("{error:#}") })?;
         if let Err(error) = self.cache.put(&entry, &code) {
@@ -190,10 +200,10 @@ impl Sandbox {
     }
 
     async fn cached(&self, entry: &str) -> Result<Option<Component>, Error> {
-        let (cache, name) = (self.cache.clone(), entry.to_owned());
+        let (cache, name, counting) = (self.cache.clone(), entry.to_owned(), self.counting);
         let found = tokio::task::spawn_blocking(move || {
             let Some(code) = cache.get(&name)? else { return Ok(None) };
-            let component = trusted::deserialize(engine()?, &code).ok();
+            let component = trusted::deserialize(engine(counting)?, &code).ok();
             if component.is_none() {
                 cache.discard(&name);
             }
@@ -242,6 +252,7 @@ fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<S
     let terms = Terms {
         log: PluginLog::new(identity.name.clone(), setup.log, setup.limits.log),
         identity,
+        counting: loaded.counting,
         limits: setup.limits,
         real_clock: setup.grants.real_clock,
         real_random: setup.grants.real_random,
@@ -255,13 +266,18 @@ fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<S
     Ok(Runner::new(pre, terms, settings))
 }
 
-async fn described<W: World>(pre: &InstancePre<Host>, unnamed: &Identity) -> Result<Description, Error> {
+async fn described<W: World>(
+    pre: &InstancePre<Host>,
+    counting: Counting,
+    unnamed: &Identity,
+) -> Result<Description, Error> {
     let pre = W::pre(pre.clone())
         .map_err(|error| Error::WrongShape { named: unnamed.name.clone(), cause: format!("{error:#}") })?;
     let limits = Limits::default();
     let terms = Terms {
         log: PluginLog::new(unnamed.name.clone(), tracing_log(), limits.log),
         identity: unnamed.clone(),
+        counting,
         limits,
         real_clock: false,
         real_random: false,
@@ -293,9 +309,9 @@ fn understood(description: Description, sha256: &str) -> Result<(Identity, Value
     Ok((Identity { name, version, sha256: sha256.to_owned() }, schema))
 }
 
-fn link(component: &Component, named: &str) -> Result<InstancePre<Host>, Error> {
+fn link(component: &Component, named: &str, counting: Counting) -> Result<InstancePre<Host>, Error> {
     let internal = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
-    let mut linker = base_linker()?.clone();
+    let mut linker = base_linker(counting)?.clone();
     wasi::refuse_the_rest(&mut linker, component).map_err(internal)?;
     linker.instantiate_pre(component).map_err(|error| {
         let cause = text::one_line(&format!("{error:#}"), text::MAX_MESSAGE_BYTES);
@@ -303,11 +319,16 @@ fn link(component: &Component, named: &str) -> Result<InstancePre<Host>, Error> 
     })
 }
 
-/// Everything that any plugin may be linked to; made once.
-fn base_linker() -> Result<&'static Linker<Host>, Error> {
-    static LINKER: OnceLock<Result<Linker<Host>, String>> = OnceLock::new();
-    let engine = engine()?;
-    let linker = LINKER.get_or_init(|| {
+/// Everything that any plugin may be linked to; made once an engine.
+fn base_linker(counting: Counting) -> Result<&'static Linker<Host>, Error> {
+    static PLAIN: OnceLock<Result<Linker<Host>, String>> = OnceLock::new();
+    static FUEL: OnceLock<Result<Linker<Host>, String>> = OnceLock::new();
+    let engine = engine(counting)?;
+    let linker = match counting {
+        Counting::Nothing => &PLAIN,
+        Counting::Fuel => &FUEL,
+    };
+    let linker = linker.get_or_init(|| {
         let mut linker = Linker::new(engine);
         add_all(&mut linker).map_err(|error| format!("{error:#}"))?;
         Ok(linker)

@@ -6,6 +6,7 @@
 //!   └─ Walk  page after page; the next request is under way before a page is    walk.rs
 //!            handed out, so that fetching and working overlap
 //!        └─ view.rs      what the extractor may ask of a page, with one scan
+//! Batch                  a page's records as transforms and checks read them  batch.rs
 //! BoundaryFilter         rows outside the boundary or already loaded go, and     boundary.rs
 //!                        the new watermark is found
 //! ```
@@ -13,6 +14,7 @@
 //! and only for the connection's own origin. What a signer wants to have computed of a secret is
 //! computed in signing.rs, for each attempt.
 
+mod batch;
 mod boundary;
 mod digests;
 mod error;
@@ -28,6 +30,7 @@ mod template;
 mod view;
 mod walk;
 
+pub use batch::{Batch, scan_output};
 pub use boundary::{BoundaryFilter, Filtered};
 pub use dpone_model::PagePlace;
 pub use error::Error;
@@ -38,7 +41,7 @@ pub use signing::Signing;
 pub use single::SinglePage;
 pub use slices::{ListConfig, list_slices};
 pub use template::{Template, resolved_url};
-pub use view::rescan;
+pub use view::{ResponseView, rescan};
 pub use walk::{Page, ResumeFrom, SliceRequest, Walk, WalkConfig};
 
 /// The run's scanner: its table of names and its predictions serve all pages of a run.

@@ -11,7 +11,8 @@ use dpone_model::plugin::PageView;
 use dpone_model::{PagePlace, Records, Report, Span};
 use std::sync::{Mutex, PoisonError};
 
-pub(crate) struct ResponseView {
+/// A page that answered.
+pub struct ResponseView {
     place: PagePlace,
     status: u16,
     headers: Vec<(String, String)>,
@@ -30,7 +31,8 @@ pub(crate) struct Scanned {
 }
 
 impl ResponseView {
-    pub(crate) fn new(
+    /// `predicted` is the records path of the page before.
+    pub fn new(
         place: PagePlace,
         status: u16,
         headers: Vec<(String, String)>,

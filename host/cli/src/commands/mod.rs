@@ -7,6 +7,7 @@ mod explain;
 mod journal;
 mod plan;
 mod plugin;
+mod record;
 mod run;
 mod state;
 mod topic;
@@ -31,6 +32,7 @@ pub async fn dispatch(cli: Cli) -> Outcome {
         Command::Journal(args) => journal::journal(args),
         Command::Connections(args) => connections::connections(&common, args).await,
         Command::Plugin(args) => plugin::plugin(&common, args).await,
+        Command::Record(args) => record::record(&common, args).await,
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Schema => {
             println!("{:#}", dpone_manifest::json_schema());

@@ -67,4 +67,14 @@ crate::codes! { Plugin:
         "`DPONE_OCI_USERNAME` and `DPONE_OCI_PASSWORD` log in; with `DPONE_OCI_REGISTRY=host[:port]` they go to that registry alone. A token service of another origin gets them only if `DPONE_OCI_TOKEN_ORIGIN` names it.";
     OCI_ANSWER = "DP0347", AfterFix, "a registry's answer is not understood",
         "The host answers, but not as the OCI distribution specification says. The message quotes it. Check host and port.";
+    NO_PROJECT = "DP0350", AfterFix, "there is no plugin project here",
+        "A project is a folder with a Cargo.toml, a pyproject.toml or a package.json that names the plugin. `dpone plugin new` writes one.";
+    TOOL_MISSING = "DP0351", AfterFix, "a tool that the build needs is not installed",
+        "Rust plugins need cargo and the target wasm32-unknown-unknown, Python plugins Python 3.10 or newer with venv and pip, JavaScript plugins Node.js 20 or newer with npm.";
+    BUILD_FAILED = "DP0352", AfterFix, "a plugin could not be built",
+        "The language's own tool says why, on standard error above this message. Nothing was written into the project but the tools' own folders.";
+    CASE_BROKEN = "DP0353", AfterFix, "a recorded case is incomplete or damaged",
+        "A case is a folder with `case.yaml`, pages numbered from `pages/0001.body` on, and `expected.json`. `sdk/README.md` describes the files.";
+    NO_CASES = "DP0354", AfterFix, "there is no recorded case to run",
+        "Cases lie under `cases/NAME/` of the project. `dpone record RUN` makes one of a real run.";
 }

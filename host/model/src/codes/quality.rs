@@ -13,4 +13,6 @@ crate::codes! { Quality:
         "`duplicate_policy: fail` was set. Identical and conflicting repeats are named apart. `last` or `first` choose one, `allow` publishes all.";
     TOO_MANY_DUPLICATES = "DP0706", AfterFix, "duplicate_policy cannot choose among this many repeats",
         "Choosing first or last keeps the repeated keys in memory, up to a million of them.";
+    CASE_FAILED = "DP0710", AfterFix, "a recorded case of a plugin failed",
+        "The plugin's answers differ from `expected.json`, or it used more than the case's bounds. Mend the plugin, or write its answers anew with `dpone plugin test --update`.";
 }

@@ -7,4 +7,10 @@ crate::codes! { Usage:
         "No journal or artifact of that run id is here. `dpone journal list` shows the runs that can be resumed.";
     UNKNOWN_CODE = "DP0003", AfterFix, "there is no such error code",
         "`dpone explain` without a code lists all of them with their titles.";
+    PLUGIN_NAME = "DP0010", AfterFix, "the name of a plugin project cannot be used",
+        "A plugin's name is up to 64 lower case letters and digits in words joined by `-`. Words of the languages and names of the packages that a project depends on are taken.";
+    FOLDER_EXISTS = "DP0011", AfterFix, "the folder is there already",
+        "`dpone plugin new` and `dpone record` write a new folder and never into one that is there. Choose another name or folder, or remove the old one.";
+    NO_SUCH_LANGUAGE = "DP0012", AfterFix, "this build of dpone carries no template for the language",
+        "Templates and SDKs are embedded when dpone is built. Use a language that the message names, or a build that carries the other one.";
 }

@@ -1,4 +1,9 @@
-//! `dpone plugin`: what there is, and what one asks for.
+//! `dpone plugin`: what there is, what one asks for, and how one is made.
+
+mod build;
+mod new;
+mod project;
+mod test;
 
 use crate::Outcome;
 use crate::args::{Common, Format, ManifestArgs, Plugin, WindowArgs};
@@ -18,6 +23,9 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
         }
         Plugin::Lock(manifest) => lock(common, &manifest).await,
         Plugin::Push { file, to, format } => push(common, &file, &to, format).await,
+        Plugin::New(args) => new::new(&args),
+        Plugin::Build { dir } => build::build(common, &dir).await,
+        Plugin::Test(args) => test::test(common, args).await,
     }
 }
 
