@@ -105,6 +105,8 @@ fn five_commands(language: &str) {
         ran.push(done);
     }
     assert!(ran[1].stdout.contains("sha256"), "{}", ran[1].stdout);
+    assert!(!workspace.path().join("orders/orders").exists(), "a build writes beside the project's own folders");
+    assert!(workspace.path().join("orders/.dpone-build/.gitignore").is_file());
     assert!(ran[2].stdout.contains("1 of 1 cases passed"), "{}", ran[2].stdout);
     assert!(ran[3].stdout.contains("kind         extractor"), "{}", ran[3].stdout);
     assert!(ran[4].stdout.contains("300 acknowledged"), "{}", ran[4].stdout);
@@ -376,7 +378,7 @@ journal: { keep: 1h }
 
     let recorded = workspace.dpone(&["record", &run_id, "--out", "envelope/cases/real"]);
     recorded.expect_exit(0);
-    for says in ["2 pages, 3 records", "replaced by [redacted]", "headers left out", "X-Auth-Echo"] {
+    for says in ["2 pages, 3 records", "replaced by [redacted]", "headers left out: x-auth-echo"] {
         assert!(recorded.stdout.contains(says), "`{says}` is not in\n{}", recorded.stdout);
     }
     let mut all = String::new();

@@ -44,14 +44,10 @@ pub async fn build(common: &Common, dir: &Path) -> Outcome {
 }
 
 fn rust(project: &Project) -> Result<PathBuf, Report> {
-    let out = project.scratch();
-    let workspace = Workspace {
-        dir: &project.dir,
-        out: &out,
-        target: Target::Unknown,
-        packages: Packages::Own,
-        caller: Caller::Person,
-    };
+    // Cargo runs in the project's folder, so a relative path would mean another place to it.
+    let (dir, out) = (absolute(&project.dir)?, absolute(&project.scratch())?);
+    let workspace =
+        Workspace { dir: &dir, out: &out, target: Target::Unknown, packages: Packages::Own, caller: Caller::Person };
     let built = dpone_guests::build_workspace(&workspace).map_err(|error| guests_report(&error))?;
     match built.as_slice() {
         [one] => Ok(one.path.clone()),
