@@ -285,6 +285,9 @@ pub enum Plugin {
     Inspect {
         /// `builtin:NAME`, a file, `oci://…@sha256:…`, or a name along the plugin path
         plugin: String,
+        /// Verify its signature with this minisign public key, or another one given so
+        #[arg(long, value_name = "KEYFILE")]
+        require_signed: Vec<PathBuf>,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },

@@ -18,7 +18,7 @@ mod markdown;
 mod review;
 mod strategy;
 
-pub use authority::{PluginFacts, PluginKind};
+pub use authority::{Family, PluginFacts, PluginKind, bounds, families, gets, requests, unused_grants};
 pub use boundary::{Boundary, Window, boundary};
 pub use document::{
     BoundaryPlan, CheckPlan, PLAN_FORMAT, Plan, PlanInput, PluginPlan, SourcePlan, StagingPlan, StateFacts, StatePlan,

@@ -6,11 +6,11 @@ use crate::finder::{self, Found};
 use crate::oci;
 use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Local, Request};
-use crate::signature::{self, SignatureAt, TrustedKey};
+use crate::signature::{self, SignatureAt, Signed, TrustedKey, Unsigned};
 use dpone_manifest::OciReference;
 use dpone_model::{Place, Report, codes};
-use dpone_plan::{Lock, LockFacts};
-use dpone_sandbox::Sandbox;
+use dpone_plan::{Lock, LockFacts, PluginFacts};
+use dpone_sandbox::{Inspection, Sandbox};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read, Write};
@@ -35,6 +35,47 @@ pub struct Admission {
     /// The lock that they were held to.
     pub lock: Option<LockFacts>,
     pub warnings: Vec<String>,
+}
+
+/// A component on its own, as `plugin inspect` shows it.
+pub struct Inspected {
+    pub from: String,
+    pub inspection: Inspection,
+    pub signature: SignatureSeen,
+}
+
+/// What is known of a component's signature.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum SignatureSeen {
+    /// Part of this program.
+    BuiltIn,
+    Missing,
+    /// There is one, and no key was given to verify it with.
+    Unverified {
+        key_id: Option<String>,
+    },
+    Verified(Signed),
+}
+
+/// Loads one component and looks at its signature, which has to hold where keys are demanded.
+pub async fn inspect(host: &Host, uses: &str) -> Result<Inspected, Report> {
+    let found = host.finder.find(uses, &host.workdir).await?;
+    let text = || found.signature.text().map_err(|unsigned| unsigned.report(&found.from, &found.signature, &[]));
+    let signature = match (&host.demands.signers, &found.signature) {
+        (_, SignatureAt::BuiltIn) => SignatureSeen::BuiltIn,
+        (None, _) => match text()? {
+            Some(text) => SignatureSeen::Unverified { key_id: signature::signer(&text) },
+            None => SignatureSeen::Missing,
+        },
+        (Some(trusted), _) => {
+            let signed = signature::verify(trusted, &found.bytes, text()?.as_deref());
+            let refused = |unsigned: Unsigned| unsigned.report(&found.from, &found.signature, trusted);
+            SignatureSeen::Verified(signed.map_err(refused)?)
+        }
+    };
+    let loaded = plugins::sandbox(host)?.load(found.bytes, &found.from).await?;
+    Ok(Inspected { from: found.from, inspection: loaded.inspection().clone(), signature })
 }
 
 /// What `plugin lock` did.
@@ -126,6 +167,13 @@ fn verify(demands: &Demands, found: &mut [Found], local: &Local) -> Result<(), R
 }
 
 fn judge(demands: &Demands, local: &Local, plugins: &[Plugin]) -> Result<Admission, Report> {
+    let facts: Vec<_> = plugins.iter().map(Plugin::facts).collect();
+    let mut admission = held_to_lock(demands, local, &facts)?;
+    admission.warnings.extend(facts.iter().flat_map(dpone_plan::unused_grants));
+    Ok(admission)
+}
+
+fn held_to_lock(demands: &Demands, local: &Local, facts: &[PluginFacts]) -> Result<Admission, Report> {
     let path = &local.lock_path;
     let Some(text) = read(path)? else {
         if demands.locked {
@@ -136,8 +184,7 @@ fn judge(demands: &Demands, local: &Local, plugins: &[Plugin]) -> Result<Admissi
         return Ok(Admission::default());
     };
     let lock = Lock::from_yaml(&text, &shown(path))?;
-    let facts: Vec<_> = plugins.iter().map(Plugin::facts).collect();
-    let compared = lock.compare(&facts);
+    let compared = lock.compare(facts);
     if !compared.differences.is_empty() {
         let message = format!("the plugins are not as {} says:\n  {}", shown(path), compared.differences.join("\n  "));
         let hint = format!("review the difference, then run `dpone plugin lock {}`", local.manifest.origin.file);

@@ -3,6 +3,11 @@
 
 /// The version of the contract that this host speaks.
 pub const WIT_VERSION: &str = "0.1.0";
+/// Every version that is served; a released one stays here with an adapter of its own.
+#[cfg(not(test))]
+pub(crate) const SPOKEN: &[&str] = &[WIT_VERSION];
+#[cfg(test)]
+pub(crate) const SPOKEN: &[&str] = &[WIT_VERSION, crate::v0_0_9::VERSION];
 /// The package of the contract.
 pub const WIT_PACKAGE: &str = "dpone:plugin";
 

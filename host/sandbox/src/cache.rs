@@ -1,6 +1,7 @@
 //! Compiled plugins on disk, by digest and engine, under a keyed checksum.
 //!
-//! An entry is `dponeCC1`, 32 bytes HMAC-SHA256 over the entry's name and the code, then the code.
+//! An entry is `dponeCC2`, 32 bytes HMAC-SHA256 over the entry's name and what follows, four bytes with
+//! the milliseconds that compiling took, then the code.
 //! The key is made once and lies beside the entries, readable by the user alone. An entry that
 //! does not fit is removed and the plugin is compiled anew.
 
@@ -12,8 +13,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::io::{self, ErrorKind, Read, Write};
 
-const MAGIC: &[u8; 8] = b"dponeCC1";
+const MAGIC: &[u8; 8] = b"dponeCC2";
 const TAG_BYTES: usize = 32;
+const TIME_BYTES: usize = 4;
 /// A whole block of SHA-256, so that the key goes into the HMAC as it is.
 const KEY_BYTES: usize = 64;
 const KEY_FILE: &str = "key";
@@ -31,12 +33,13 @@ impl Cache {
         Self { dir, max_code_bytes }
     }
 
-    /// The code of a component, if it is there and untouched.
-    pub fn get(&self, name: &str) -> Result<Option<OwnCode>, Error> {
+    /// The code of a component and how many milliseconds it took to compile, if it is there and
+    /// untouched.
+    pub fn get(&self, name: &str) -> Result<Option<(OwnCode, u32)>, Error> {
         let Some(entry) = self.read(name).map_err(Error::CacheIo)? else { return Ok(None) };
         let key = self.key().map_err(Error::CacheIo)?;
         match verified(&key, name, entry) {
-            Some(code) => Ok(Some(OwnCode::vouched(code))),
+            Some((code, compile_ms)) => Ok(Some((OwnCode::vouched(code), compile_ms))),
             None => {
                 self.discard(name);
                 Ok(None)
@@ -45,8 +48,8 @@ impl Cache {
     }
 
     /// Keeps code that the compile child made.
-    pub fn put(&self, name: &str, code: &OwnCode) -> Result<(), Error> {
-        self.write(name, code.bytes()).map_err(Error::CacheIo)
+    pub fn put(&self, name: &str, code: &OwnCode, compile_ms: u32) -> Result<(), Error> {
+        self.write(name, code.bytes(), compile_ms).map_err(Error::CacheIo)
     }
 
     /// Removes an entry that does not fit, with a warning.
@@ -63,18 +66,20 @@ impl Cache {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let limit = self.max_code_bytes.saturating_add((MAGIC.len() + TAG_BYTES) as u64);
+        let limit = self.max_code_bytes.saturating_add((MAGIC.len() + TAG_BYTES + TIME_BYTES) as u64);
         let size = file.metadata()?.len().min(limit);
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         file.take(limit).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
-    fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
+    fn write(&self, name: &str, code: &[u8], compile_ms: u32) -> io::Result<()> {
         let key = self.key()?;
+        let time = compile_ms.to_le_bytes();
         let mut file = cap_tempfile::TempFile::new(&self.dir)?;
         file.write_all(MAGIC)?;
-        file.write_all(&tag(&key, name, code).finalize().into_bytes())?;
+        file.write_all(&tag(&key, name, &time, code).finalize().into_bytes())?;
+        file.write_all(&time)?;
         file.write_all(code)?;
         file.replace(name)?;
         self.prune();
@@ -128,19 +133,22 @@ pub(crate) fn entry_name(sha256: &str, compatibility: &str) -> String {
     format!("{sha256}-{compatibility}{SUFFIX}")
 }
 
-fn verified(key: &[u8; KEY_BYTES], name: &str, mut entry: Vec<u8>) -> Option<Vec<u8>> {
+fn verified(key: &[u8; KEY_BYTES], name: &str, mut entry: Vec<u8>) -> Option<(Vec<u8>, u32)> {
     let rest = entry.strip_prefix(MAGIC)?;
-    let (found, code) = rest.split_at_checked(TAG_BYTES)?;
-    tag(key, name, code).verify_slice(found).ok()?;
-    entry.drain(..MAGIC.len() + TAG_BYTES);
-    Some(entry)
+    let (found, rest) = rest.split_at_checked(TAG_BYTES)?;
+    let (time, code) = rest.split_first_chunk::<TIME_BYTES>()?;
+    tag(key, name, time, code).verify_slice(found).ok()?;
+    let compile_ms = u32::from_le_bytes(*time);
+    entry.drain(..MAGIC.len() + TAG_BYTES + TIME_BYTES);
+    Some((entry, compile_ms))
 }
 
-fn tag(key: &[u8; KEY_BYTES], name: &str, code: &[u8]) -> Hmac<Sha256> {
+fn tag(key: &[u8; KEY_BYTES], name: &str, time: &[u8; TIME_BYTES], code: &[u8]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new(key.into());
-    // The name binds the code to its component; its length keeps the two apart.
+    // The name binds the code to its component; its length keeps the parts apart.
     mac.update(&(name.len() as u64).to_le_bytes());
     mac.update(name.as_bytes());
+    mac.update(time);
     mac.update(code);
     mac
 }

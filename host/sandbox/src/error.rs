@@ -30,8 +30,10 @@ pub enum Error {
     WrongWorld { who: Box<Identity>, found: Kind, wanted: Kind },
     #[error("`{named}` was built against {built} of the plugin contract; this host speaks {WIT_VERSION}")]
     WrongVersion { named: String, built: String },
-    #[error("`{named}` was built against another draft of the plugin contract {WIT_VERSION}: {cause}")]
-    WrongShape { named: String, cause: String },
+    #[error(
+        "`{named}` was built against another draft of the plugin contract {version} than this host speaks: {cause}"
+    )]
+    WrongShape { named: String, version: String, cause: String },
     #[error("{}", fault_text(.call, .fault))]
     Fault { who: Box<Identity>, call: &'static str, fault: Fault },
     #[error("{}", refusal_text(.refusal))]
@@ -51,6 +53,8 @@ pub struct Refusal {
     pub message: String,
     pub record: Option<u32>,
     pub field: Option<String>,
+    /// Whether it had looked for files, of which none are granted.
+    pub wanted_files: bool,
 }
 
 /// How a call ended that neither answered nor refused.
@@ -77,6 +81,14 @@ pub enum Fault {
 }
 
 impl Error {
+    /// Says of which version of the contract a component has the wrong shape.
+    pub(crate) fn of_version(self, version: &str) -> Self {
+        match self {
+            Self::WrongShape { named, cause, .. } => Self::WrongShape { named, version: version.to_owned(), cause },
+            other => other,
+        }
+    }
+
     /// The host's own error where there is one, else this one.
     pub(crate) fn into_report(self) -> Report {
         match self {
@@ -126,6 +138,7 @@ impl Failure for Error {
             Self::ForbiddenImport { .. } => "a plugin may import `dpone:plugin/*`, and `wasi:*` into an empty context",
             Self::WrongVersion { .. } | Self::WrongShape { .. } => "rebuild the plugin with the SDK of this release",
             Self::Fault { fault, .. } => fault.hint()?,
+            Self::Refused { refusal: Refusal { wanted_files: true, .. }, .. } => WANTED_FILES,
             _ => return None,
         };
         Some(hint.to_owned())
@@ -151,14 +164,27 @@ impl Fault {
             Self::WallClock(_) => "raise `limits.wall_clock` if the plugin really needs longer",
             Self::Memory { .. } => "raise `limits.memory`, or make the pages smaller",
             Self::Output(_) => "raise `limits.output`, or make the pages smaller",
-            Self::NotGranted(what) if what.starts_with("secret ") => "add the secret's name to `grants.secrets`",
-            Self::NotGranted(what) if what.starts_with("http ") => "add the host to `grants.http`",
-            Self::NotGranted(_) => {
-                "plugins have no network of their own; the host makes the requests that they ask for"
-            }
+            Self::NotGranted(what) => not_granted(what),
             Self::Bound(_) | Self::BadOutput(_) | Self::Trap(_) => "this is a mistake of the plugin; tell its author",
             Self::Host(_) => return None,
         })
+    }
+}
+
+/// Said where a plugin failed that had looked for files in vain.
+pub(crate) const WANTED_FILES: &str =
+    "it looked for files, and none are granted; `grants.files: FOLDER` gives it a folder to read";
+
+/// Which key of the manifest would have given what was refused, or that none does.
+fn not_granted(what: &str) -> &'static str {
+    if what.starts_with("secret ") {
+        "add the secret's name to the plugin's `grants.secrets`"
+    } else if what.starts_with("http ") {
+        "add the host to the plugin's `grants.http`"
+    } else if what.starts_with("wasi:sockets/") || what.starts_with("wasi:http/") {
+        "no grant gives a plugin a network of its own; the grant `http` lets the host send requests for it"
+    } else {
+        "no grant gives this; `dpone plugin inspect` shows what a plugin may ask for and which grants there are"
     }
 }
 

@@ -1,6 +1,6 @@
 //! The import gate: what a component may ask for, and what kind of plugin it is.
 
-use crate::bindings::{WIT_PACKAGE, WIT_VERSION};
+use crate::bindings::{SPOKEN, WIT_PACKAGE, WIT_VERSION};
 use crate::error::Error;
 use crate::inspection::Kind;
 use wasmtime::Engine;
@@ -29,7 +29,10 @@ fn judge_names(imports: Vec<String>, exports: &[String], named: &str) -> Result<
     }
     let ours =
         || imports.iter().chain(exports).map(|name| Name::parse(name)).filter(|name| name.package == WIT_PACKAGE);
-    if let Some(other) = ours().find(|name| name.version != Some(WIT_VERSION)) {
+    let wit_version = ours().next().and_then(|name| name.version).unwrap_or(WIT_VERSION).to_owned();
+    let is_spoken = SPOKEN.contains(&wit_version.as_str());
+    // A component is of one version as a whole.
+    if let Some(other) = ours().find(|name| !is_spoken || name.version != Some(&wit_version)) {
         let built = other.version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
         return Err(Error::WrongVersion { named: named.to_owned(), built });
     }
@@ -39,11 +42,11 @@ fn judge_names(imports: Vec<String>, exports: &[String], named: &str) -> Result<
             exports
                 .iter()
                 .map(|name| Name::parse(name))
-                .any(|name| name.is_ours() && name.interface == kind.interface())
+                .any(|name| name.package == WIT_PACKAGE && name.interface == kind.interface())
         })
         .collect();
     match kinds.as_slice() {
-        [kind] => Ok(Passed { kind: *kind, wit_version: WIT_VERSION.to_owned(), imports }),
+        [kind] => Ok(Passed { kind: *kind, wit_version, imports }),
         [] => Err(Error::NoWorld { named: named.to_owned(), found: listed(exports) }),
         _ => {
             let found = kinds.iter().map(|kind| kind.interface().to_owned()).collect();
@@ -80,10 +83,6 @@ impl<'a> Name<'a> {
         let (package, interface) = path.split_once('/').unwrap_or((path, ""));
         Self { package, interface, version }
     }
-
-    fn is_ours(&self) -> bool {
-        self.package == WIT_PACKAGE && self.version == Some(WIT_VERSION)
-    }
 }
 
 #[cfg(test)]
@@ -97,7 +96,7 @@ mod tests {
     #[test]
     fn imports_and_exports_decide() {
         const EXTRACTOR: &str = "dpone:plugin/extractor@0.1.0";
-        let cases: [Case; 11] = [
+        let cases: [Case; 13] = [
             (&["dpone:plugin/host@0.1.0"], &[EXTRACTOR], Ok(Kind::Extractor)),
             (&["wasi:cli/environment@0.2.3", "wasi:http/types@0.2.0"], &["dpone:plugin/check@0.1.0"], Ok(Kind::Check)),
             (&["env"], &[EXTRACTOR], Err(("DP0304", "`p` imports `env`, which no plugin gets"))),
@@ -110,6 +109,8 @@ mod tests {
             (&["dpone:plugin/host@0.2.0"], &[EXTRACTOR], Err(("DP0306", "version 0.2.0 of the plugin contract"))),
             (&[], &["dpone:plugin/extractor@0.9.1"], Err(("DP0306", "this host speaks 0.1.0"))),
             (&[], &["dpone:plugin/extractor"], Err(("DP0306", "no version"))),
+            (&["dpone:plugin/host@0.1.0"], &["dpone:plugin/check@0.0.9"], Err(("DP0306", "version 0.0.9"))),
+            (&["dpone:plugin/host@0.2.0"], &["dpone:plugin/check@0.1.0"], Err(("DP0306", "version 0.2.0"))),
             (&[], &[], Err(("DP0305", "exports nothing"))),
             (&[], &["wasi:cli/run@0.2.0"], Err(("DP0305", "exports `wasi:cli/run@0.2.0`"))),
             (&[], &[EXTRACTOR, "dpone:plugin/check@0.1.0"], Err(("DP0305", "more than one"))),

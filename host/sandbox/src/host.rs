@@ -51,6 +51,8 @@ pub struct Host {
     pub(crate) http: Option<Arc<dyn PluginHttp>>,
     /// Whether `finish` runs, the one call that may ask for repeats.
     pub(crate) finishing: bool,
+    /// Whether it looked for files, of which none are granted.
+    pub(crate) wanted_files: bool,
     /// Why the call that runs has to end; it outranks whatever wasmtime says.
     pub(crate) fault: Option<Fault>,
     pub(crate) panic: Option<String>,

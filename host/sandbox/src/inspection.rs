@@ -53,8 +53,8 @@ pub struct Inspection {
     pub options_schema: serde_json::Value,
     /// Of the component's bytes.
     pub size: u64,
-    /// Time that it took to compile, or to fetch from the cache, in milliseconds.
-    pub compile_ms: u64,
+    /// Time that it took to compile in milliseconds, when that was.
+    pub compile_ms: u32,
     /// Whether the compiled code came from the cache.
     pub cached: bool,
 }

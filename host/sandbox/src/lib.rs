@@ -1,11 +1,106 @@
 //! Where plugins live: engine, limits, import rules, compile cache and bindings. The only crate
-//! that knows wasmtime.
+//! that knows wasmtime. This page is also for whoever has to judge a plugin before it runs.
 //!
 //! [`Sandbox::load`] takes a component's bytes, compiles them in a child process (or finds them in
 //! the cache), refuses imports that no plugin gets, and asks the component to describe itself.
 //! [`Sandbox::extractor`], [`Sandbox::transform`], [`Sandbox::check`], [`Sandbox::slicer`] and
-//! [`Sandbox::signer`] make a configured plugin of it. A fault ends the instance and is an error with the plugin's name; it never ends the
-//! process.
+//! [`Sandbox::signer`] make a configured plugin of it. A fault ends the instance and is an error with
+//! the plugin's name; it never ends the process.
+//!
+//! # How to judge a plugin
+//!
+//! `dpone plugin inspect FILE` answers three questions: who it is (name, version, SHA-256, signature),
+//! what it *can ask for* (its imports), and what it *gets* without any grant. `dpone plan MANIFEST` adds
+//! what this manifest grants it. `dpone plugin lock MANIFEST` writes both down; from then on a run
+//! refuses another component and grown authority. `--require-signed KEYFILE` refuses what none of the
+//! given keys has signed.
+//!
+//! **The import list is the whole of what a component can ask for.** WebAssembly has no other way out:
+//! no system calls, no pointers into the host, no shared memory. The list is checked when the
+//! component is loaded, and anything but these two families is refused then, by name (DP0304):
+//!
+//! | import | why it is there | what it gets without a grant |
+//! |---|---|---|
+//! | `dpone:plugin/*` | the contract in `wit/` | the pages or records of its own step, and a bounded log |
+//! | `wasi:filesystem` | a stock toolchain, or lookup tables | no folder |
+//! | `wasi:clocks` | a stock toolchain, or the time | clocks that stand at the run's start |
+//! | `wasi:random` | hash maps, ids | numbers seeded by run, plugin and call |
+//! | `wasi:cli`, `wasi:io` | a stock toolchain | no arguments, no environment; output goes to its log |
+//! | `wasi:sockets`, `wasi:http`, any other `wasi:*` | a stock toolchain | every call is refused, by name (DP0307) |
+//!
+//! Toolchains import WASI whether the code uses it or not, so a long list is no bad sign by itself. A
+//! component built with our Rust SDK for `wasm32-unknown-unknown` imports the first family alone.
+//!
+//! **A grant widens one thing.** It stands in the manifest, beside the plugin:
+//!
+//! | grant | gives |
+//! |---|---|
+//! | `files: FOLDER` | one folder below the manifest's, as `/`, read-only; links and `..` do not lead out |
+//! | `clock: real`, `random: real` | the machine's clock, the system's random numbers; a replay may then differ |
+//! | `headers`, `methods`, `paths` | for an extractor's or a slicer's requests: these headers, methods and path prefixes beside the manifest's own |
+//! | `secrets: [NAME]` | names that it may put into a request; the host fills in the values, the plugin never sees them |
+//! | `http: [HOST]` | requests that the host makes for it |
+//!
+//! `plan` and `run` warn of a grant that a plugin's imports or kind cannot use. What was refused for
+//! want of a grant is an error that names the key. Where secrets or http are not given by a release,
+//! the manifest is refused, rather than the grant ignored.
+//!
+//! Without grants an extractor varies query parameters and body fields of the manifest's request, and
+//! follows URLs that the server gave, under the manifest's own method, origin and path. It never sets
+//! `Authorization`, `Cookie`, `Host`, a method override or a hop-by-hop header, and it never sees a
+//! credential of the connection. A secret that a server puts into a body is data, and the plugin sees
+//! it.
+//!
+//! # Limits
+//!
+//! | limit | default | counts | set by |
+//! |---|---|---|---|
+//! | `limits.memory` | 128 MiB | all memories of an instance | manifest, 1 MiB to 4 GiB |
+//! | `limits.deadline` | 1 s a call | computing; looked at every 10 ms | manifest |
+//! | `limits.wall_clock` | 10 s a call | everything, host calls and sleeps included | manifest |
+//! | `limits.output` | 64 MiB a call | what it returns or hands to the host | manifest, up to 1 GiB |
+//! | `limits.log` | 64 KiB a run | its log lines and what it prints | manifest, up to 64 MiB |
+//! | stack | 512 KiB | the guest's calls | fixed |
+//! | tables | 64, of 1,000,000 elements in all | | fixed |
+//! | memories, core instances | 16, 64 | | fixed |
+//! | handles | 1024 at a time | streams, files, clocks | fixed |
+//! | component | 64 MiB | its bytes | fixed |
+//! | compiling | 30 s CPU, 60 s, 4 GiB, 512 MiB of code | a child process without environment | fixed |
+//! | options schema, name, version | 1 MiB, 64 characters each | | fixed |
+//!
+//! A call that runs into a limit is stopped; the instance is dropped and the run ends with the
+//! limit's name (DP0310 to DP0314). Other plugins and other runs of the process go on.
+//!
+//! # What makes runs repeatable
+//! Random numbers are seeded and clocks stand still, NaNs are canonical and relaxed SIMD is
+//! deterministic. An instance may be dropped between any two calls; what has to last is in the state
+//! that a call returns.
+//!
+//! # Native code
+//! Native code is only ever loaded from this host's own compile child or from its own cache, whose
+//! entries carry a checksum under a key that this user alone can read. A plugin's file is never
+//! trusted to be compiled already.
+//!
+//! # What is not claimed
+//! - Nothing is promised about timing: plugins on shared cores can measure each other and the host.
+//! - WebAssembly separates a plugin from the host; it does not separate tenants. Those are separated
+//!   by processes.
+//! - A mistake in the compiler or the engine can break the sandbox. Compiling is bounded and done by a
+//!   child; running is done in this process.
+//! - A transform sees and may change every record of its step, and an extractor chooses which records
+//!   there are. The sandbox does not judge whether what they return is true; checks do.
+//! - An extractor can tell the API's server whatever it sees, in query parameters and body fields. It
+//!   can tell the origins of `allow_origins` as much, where the manifest names any, and nobody else.
+//! - A lock or a signature says that a component is the one that was reviewed, or whose it is. Neither
+//!   says that it is good.
+//!
+//! # Versions of the contract
+//! The contract in `wit/` is a draft until the first release: this host speaks [`WIT_VERSION`] alone,
+//! and a component of another version, or of another draft of it, is refused with both named (DP0306),
+//! never met with a trap. A version that was released stays: its WIT keeps a folder of its own, its
+//! interfaces are linked beside today's (their names hold the version), and an adapter turns its
+//! answers into today's types. The module `v0_0_9` is that, with a guest of each version; it is built
+//! for tests only, with an earlier version made up, because there is no released one yet.
 
 mod bindings;
 mod cache;
@@ -29,6 +124,8 @@ mod slicer;
 mod text;
 mod transform;
 mod trusted;
+#[cfg(test)]
+mod v0_0_9;
 mod wasi;
 
 pub use bindings::{WIT_PACKAGE, WIT_VERSION};

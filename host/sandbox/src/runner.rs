@@ -1,9 +1,10 @@
 //! Runs one plugin: an instance made when it is needed, calls under their limits, and the words
 //! for what goes wrong.
 
+use crate::bindings::WIT_VERSION;
 use crate::bindings::extractor::dpone::plugin::types::{Description, PluginError};
 use crate::engine::{Counting, engine};
-use crate::error::{Error, Fault, Refusal};
+use crate::error::{Error, Fault, Refusal, WANTED_FILES};
 use crate::host::{Host, Needs, Sets};
 use crate::limits::{Limiter, Meter, Metered};
 use crate::log::PluginLog;
@@ -86,6 +87,8 @@ pub(crate) struct Runner<W: World> {
     live: Option<Live<W>>,
     usage: Usage,
     time_ns: u64,
+    /// Whether any instance looked for files, of which none are granted.
+    wanted_files: bool,
 }
 
 struct Live<W> {
@@ -95,7 +98,7 @@ struct Live<W> {
 
 impl<W: World> Runner<W> {
     pub fn new(pre: W::Pre, terms: Terms, settings: Settings) -> Self {
-        Self { pre, terms, settings, live: None, usage: Usage::default(), time_ns: 0 }
+        Self { pre, terms, settings, live: None, usage: Usage::default(), time_ns: 0, wanted_files: false }
     }
 
     pub fn identity(&self) -> &Identity {
@@ -143,6 +146,7 @@ impl<W: World> Runner<W> {
             message: text::one_line(&error.message, text::MAX_MESSAGE_BYTES),
             record: error.record,
             field: error.field.map(|field| text::one_line(&field, 200)),
+            wanted_files: self.wanted_files,
         };
         Error::Refused { who: Box::new(self.terms.identity.clone()), refusal }
     }
@@ -174,7 +178,9 @@ impl<W: World> Runner<W> {
         let made = timeout(self.terms.limits.wall_clock, Metered::new(meter, made)).await;
         let world = self.end("instantiate", started, made, &mut store).map_err(|error| match error {
             // Types of exports are compared here, and nothing has run yet that could return.
-            Error::Fault { who, fault: Fault::BadOutput(cause), .. } => Error::WrongShape { named: who.name, cause },
+            Error::Fault { who, fault: Fault::BadOutput(cause), .. } => {
+                Error::WrongShape { named: who.name, version: WIT_VERSION.to_owned(), cause }
+            }
             other => other,
         })?;
         Ok(Live { world, store })
@@ -201,6 +207,7 @@ impl<W: World> Runner<W> {
             sets: terms.sets.clone(),
             http: terms.http.clone(),
             finishing: false,
+            wanted_files: false,
             fault: None,
             panic: None,
             stderr_tail,
@@ -247,6 +254,7 @@ impl<W: World> Runner<W> {
             self.usage.fuel = Some(self.usage.fuel.unwrap_or(0).saturating_add(used));
         }
         let host = store.data_mut();
+        self.wanted_files |= host.wanted_files;
         self.usage.peak_memory_bytes = self.usage.peak_memory_bytes.max(host.limiter.peak);
         let fault = match answer {
             Ok(Ok(answer)) => return Ok(answer),
@@ -303,7 +311,10 @@ fn trap_text(trap: Trap) -> String {
     }
 }
 
-fn with_last_words(what: String, host: &Host) -> String {
+fn with_last_words(mut what: String, host: &Host) -> String {
+    if host.wanted_files {
+        what = format!("{what}; {WANTED_FILES}");
+    }
     let tail = host.stderr_tail.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     match text::one_line(tail.trim(), text::MAX_MESSAGE_BYTES) {
         words if words.is_empty() => what,

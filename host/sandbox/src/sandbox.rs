@@ -19,7 +19,7 @@ use crate::log::{LogSink, PluginLog, tracing_log};
 use crate::runner::{Runner, Settings, Terms, World};
 use crate::signer::SandboxedSigner;
 use crate::slicer::SandboxedSlicer;
-use crate::transform::SandboxedTransform;
+use crate::transform::{SandboxedTransform, Transforms};
 use crate::{bindings, options, text, trusted, wasi};
 use cap_std::fs::Dir;
 use dpone_manifest::{Grants, Limits};
@@ -101,9 +101,11 @@ impl Sandbox {
     /// # Errors
     /// As [`extractor`](Self::extractor).
     pub async fn transform(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Transform>, Report> {
-        let mut runner = prepare::<TransformPlugin>(loaded, Kind::Transform, setup, None)?;
-        runner.open().await.map_err(Error::into_report)?;
-        Ok(Box::new(SandboxedTransform(runner)))
+        #[cfg(test)]
+        if loaded.inspection().wit_version == crate::v0_0_9::VERSION {
+            return open_transform::<crate::v0_0_9::bound::TransformPlugin>(loaded, setup).await;
+        }
+        open_transform::<TransformPlugin>(loaded, setup).await
     }
 
     /// `sets` serve this check alone.
@@ -141,30 +143,12 @@ impl Sandbox {
 
     async fn load_inner(&self, bytes: Vec<u8>, named: &str) -> Result<Loaded, Error> {
         self.judge_header(&bytes, named)?;
-        let started = Instant::now();
         let size = bytes.len() as u64;
         let sha256 = hex::encode(Sha256::digest(&bytes));
-        let (component, cached) = self.component(&bytes, &sha256, named).await?;
-        let compile_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let passed = gate::judge(engine(self.counting)?, &component, named)?;
-        let pre = link(&component, named, self.counting)?;
-        let unnamed = Identity { name: named.to_owned(), version: "unknown".to_owned(), sha256 };
-        let description = match passed.kind {
-            Kind::Extractor => described::<ExtractorPlugin>(&pre, self.counting, &unnamed).await?,
-            Kind::Transform => described::<TransformPlugin>(&pre, self.counting, &unnamed).await?,
-            Kind::Check => described::<CheckPlugin>(&pre, self.counting, &unnamed).await?,
-            Kind::Slicer => described::<SlicerPlugin>(&pre, self.counting, &unnamed).await?,
-            Kind::Signer => described::<SignerPlugin>(&pre, self.counting, &unnamed).await?,
-        };
-        let broken = |what: String| Error::Fault {
-            who: Box::new(unnamed.clone()),
-            call: "describe",
-            fault: Fault::BadOutput(what),
-        };
-        let (identity, options_schema) = understood(description, &unnamed.sha256).map_err(broken)?;
-        let Passed { kind, wit_version, imports } = passed;
-        let inspection = Inspection { identity, kind, wit_version, imports, options_schema, size, compile_ms, cached };
-        Ok(Loaded { inspection: Arc::new(inspection), pre, counting: self.counting })
+        let Compiled { component, compile_ms, cached } = self.component(&bytes, &sha256, named).await?;
+        let loaded = let_in(component, named, sha256, self.counting).await?;
+        let inspection = Inspection { size, compile_ms, cached, ..loaded.inspection().clone() };
+        Ok(Loaded { inspection: Arc::new(inspection), ..loaded })
     }
 
     /// Refuses what cannot be a component, before a process is started for it.
@@ -183,34 +167,43 @@ impl Sandbox {
         }
     }
 
-    async fn component(&self, bytes: &[u8], sha256: &str, named: &str) -> Result<(Component, bool), Error> {
+    async fn component(&self, bytes: &[u8], sha256: &str, named: &str) -> Result<Compiled, Error> {
         let engine = engine(self.counting)?;
         let entry = cache::entry_name(sha256, &compatibility(engine));
-        if let Some(component) = self.cached(&entry).await? {
-            return Ok((component, true));
+        if let Some((component, compile_ms)) = self.cached(&entry).await? {
+            return Ok(Compiled { component, compile_ms, cached: true });
         }
+        let started = Instant::now();
         let code = compile::compile(&self.child, &self.limits, self.counting, named, bytes).await?;
+        let compile_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         let component = trusted::deserialize(engine, &code)
             .map_err(|error| Error::CompileFailed { named: named.to_owned(), cause: format!("{error:#}") })?;
-        if let Err(error) = self.cache.put(&entry, &code) {
+        if let Err(error) = self.cache.put(&entry, &code, compile_ms) {
             // The next start compiles again; this run does not need the cache.
             tracing::warn!(%error, "a compiled plugin is not cached");
         }
-        Ok((component, false))
+        Ok(Compiled { component, compile_ms, cached: false })
     }
 
-    async fn cached(&self, entry: &str) -> Result<Option<Component>, Error> {
+    async fn cached(&self, entry: &str) -> Result<Option<(Component, u32)>, Error> {
         let (cache, name, counting) = (self.cache.clone(), entry.to_owned(), self.counting);
         let found = tokio::task::spawn_blocking(move || {
-            let Some(code) = cache.get(&name)? else { return Ok(None) };
+            let Some((code, compile_ms)) = cache.get(&name)? else { return Ok(None) };
             let component = trusted::deserialize(engine(counting)?, &code).ok();
             if component.is_none() {
                 cache.discard(&name);
             }
-            Ok(component)
+            Ok(component.map(|component| (component, compile_ms)))
         });
         found.await.map_err(|error| Error::Engine(error.to_string()))?
     }
+}
+
+/// A component as it is run.
+struct Compiled {
+    component: Component,
+    compile_ms: u32,
+    cached: bool,
 }
 
 impl Setup {
@@ -230,6 +223,55 @@ impl Setup {
             log: tracing_log(),
         }
     }
+}
+
+/// Judges a component by its imports, links it and asks it to describe itself.
+pub(crate) async fn let_in(
+    component: Component,
+    named: &str,
+    sha256: String,
+    counting: Counting,
+) -> Result<Loaded, Error> {
+    let passed = gate::judge(engine(counting)?, &component, named)?;
+    let pre = link(&component, named, &passed.wit_version, counting)?;
+    let unnamed = Identity { name: named.to_owned(), version: "unknown".to_owned(), sha256 };
+    let description = describe(&passed, &pre, counting, &unnamed).await;
+    let description = description.map_err(|error| error.of_version(&passed.wit_version))?;
+    let broken =
+        |what: String| Error::Fault { who: Box::new(unnamed.clone()), call: "describe", fault: Fault::BadOutput(what) };
+    let (identity, options_schema) = understood(description, &unnamed.sha256).map_err(broken)?;
+    let Passed { kind, wit_version, imports } = passed;
+    let (size, compile_ms, cached) = (0, 0, false);
+    let inspection = Inspection { identity, kind, wit_version, imports, options_schema, size, compile_ms, cached };
+    Ok(Loaded { inspection: Arc::new(inspection), pre, counting })
+}
+
+async fn describe(
+    passed: &Passed,
+    pre: &InstancePre<Host>,
+    counting: Counting,
+    unnamed: &Identity,
+) -> Result<Description, Error> {
+    #[cfg(test)]
+    if passed.wit_version == crate::v0_0_9::VERSION {
+        return described::<crate::v0_0_9::bound::TransformPlugin>(pre, counting, unnamed).await;
+    }
+    match passed.kind {
+        Kind::Extractor => described::<ExtractorPlugin>(pre, counting, unnamed).await,
+        Kind::Transform => described::<TransformPlugin>(pre, counting, unnamed).await,
+        Kind::Check => described::<CheckPlugin>(pre, counting, unnamed).await,
+        Kind::Slicer => described::<SlicerPlugin>(pre, counting, unnamed).await,
+        Kind::Signer => described::<SignerPlugin>(pre, counting, unnamed).await,
+    }
+}
+
+async fn open_transform<W: Transforms>(loaded: &Loaded, setup: Setup) -> Result<Box<dyn Transform>, Report>
+where
+    W::Configured: Send,
+{
+    let mut runner = prepare::<W>(loaded, Kind::Transform, setup, None)?;
+    runner.open().await.map_err(Error::into_report)?;
+    Ok(Box::new(SandboxedTransform(runner)))
 }
 
 fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<Sets>) -> Result<Runner<W>, Report> {
@@ -271,8 +313,11 @@ async fn described<W: World>(
     counting: Counting,
     unnamed: &Identity,
 ) -> Result<Description, Error> {
-    let pre = W::pre(pre.clone())
-        .map_err(|error| Error::WrongShape { named: unnamed.name.clone(), cause: format!("{error:#}") })?;
+    let pre = W::pre(pre.clone()).map_err(|error| Error::WrongShape {
+        named: unnamed.name.clone(),
+        version: String::new(),
+        cause: format!("{error:#}"),
+    })?;
     let limits = Limits::default();
     let terms = Terms {
         log: PluginLog::new(unnamed.name.clone(), tracing_log(), limits.log),
@@ -309,13 +354,13 @@ fn understood(description: Description, sha256: &str) -> Result<(Identity, Value
     Ok((Identity { name, version, sha256: sha256.to_owned() }, schema))
 }
 
-fn link(component: &Component, named: &str, counting: Counting) -> Result<InstancePre<Host>, Error> {
+fn link(component: &Component, named: &str, version: &str, counting: Counting) -> Result<InstancePre<Host>, Error> {
     let internal = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
     let mut linker = base_linker(counting)?.clone();
     wasi::refuse_the_rest(&mut linker, component).map_err(internal)?;
     linker.instantiate_pre(component).map_err(|error| {
         let cause = text::one_line(&format!("{error:#}"), text::MAX_MESSAGE_BYTES);
-        Error::WrongShape { named: named.to_owned(), cause }
+        Error::WrongShape { named: named.to_owned(), version: version.to_owned(), cause }
     })
 }
 
@@ -338,6 +383,8 @@ fn base_linker(counting: Counting) -> Result<&'static Linker<Host>, Error> {
 
 fn add_all(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     use bindings::{check, transform};
+    #[cfg(test)]
+    crate::v0_0_9::add_to_linker(linker)?;
     wasi::add_to_linker(linker)?;
     bound::dpone::plugin::types::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;
     bound::dpone::plugin::host::add_to_linker::<_, HasSelf<Host>>(linker, |host| host)?;

@@ -1,6 +1,7 @@
 //! Transforms: from the contract's `transform` interface to the pipeline's trait.
 
 use crate::bindings::extractor::dpone::plugin::types::{self, Description, PluginError};
+use crate::bindings::transform::exports::dpone::plugin::transform as bound;
 use crate::bindings::transform::{TransformPlugin, TransformPluginPre};
 use crate::error::{Error, Fault};
 use crate::host::{BatchHandle, Host, Needs};
@@ -46,17 +47,38 @@ impl World for TransformPlugin {
     }
 }
 
-/// A transform in the sandbox.
-pub(crate) struct SandboxedTransform(pub Runner<TransformPlugin>);
+/// What every version's transform world can do, in today's types.
+#[async_trait]
+pub(crate) trait Transforms: World {
+    async fn apply(
+        &self,
+        store: &mut Store<Host>,
+        batch: Resource<BatchHandle>,
+    ) -> wasmtime::Result<Result<bound::Outcome, PluginError>>;
+}
 
-impl SandboxedTransform {
+#[async_trait]
+impl Transforms for TransformPlugin {
+    async fn apply(
+        &self,
+        store: &mut Store<Host>,
+        batch: Resource<BatchHandle>,
+    ) -> wasmtime::Result<Result<bound::Outcome, PluginError>> {
+        self.dpone_plugin_transform().call_apply(store, batch).await
+    }
+}
+
+/// A transform in the sandbox.
+pub(crate) struct SandboxedTransform<W: World>(pub Runner<W>);
+
+impl<W: Transforms> SandboxedTransform<W> {
     async fn apply(&mut self, batch: Arc<dyn BatchView>) -> Result<Outcome, Error> {
         let records = batch.len();
         let answer = self.0.call("apply", move |world, store| {
             Box::pin(async move {
                 let batch = store.data_mut().table.push(BatchHandle(batch))?;
                 let lent = Resource::new_borrow(batch.rep());
-                let answer = world.dpone_plugin_transform().call_apply(&mut *store, lent).await?;
+                let answer = world.apply(&mut *store, lent).await?;
                 store.data_mut().table.delete(batch)?;
                 Ok(answer)
             })
@@ -66,7 +88,7 @@ impl SandboxedTransform {
     }
 }
 
-impl Plugin for SandboxedTransform {
+impl<W: Transforms> Plugin for SandboxedTransform<W> {
     fn identity(&self) -> &Identity {
         self.0.identity()
     }
@@ -77,7 +99,7 @@ impl Plugin for SandboxedTransform {
 }
 
 #[async_trait]
-impl Transform for SandboxedTransform {
+impl<W: Transforms> Transform for SandboxedTransform<W> {
     async fn apply(&mut self, batch: Arc<dyn BatchView>) -> Result<Outcome, Report> {
         Self::apply(self, batch).await.map_err(Error::into_report)
     }

@@ -122,7 +122,10 @@ impl filesystem::preopens::Host for Host {
     /// The grant `files`: the folder itself as `/`, read-only. The handle is the one that was
     /// opened at the edge; no path is resolved again.
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        let Some(files) = &self.files else { return Ok(Vec::new()) };
+        let Some(files) = &self.files else {
+            self.wanted_files = true;
+            return Ok(Vec::new());
+        };
         let dir = files.try_clone()?.into_std_file();
         let dir = Descriptor::Dir(Dir::new(dir, FsPerms::ReadOnly, OpenMode::READ, false));
         Ok(vec![(self.table.push(dir)?, "/".to_owned())])

@@ -106,7 +106,10 @@ fn base_url(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Resul
     if let Some(path) = &edit.path {
         let mut moved = template.url.clone();
         moved.set_path(path);
-        if path.contains(['?', '#']) || !is_path_allowed(template, &moved, asker) {
+        if path.contains(['?', '#']) {
+            return Err(asker.refuse(format!("path `{path}`"), "a path has no query; set query parameters instead"));
+        }
+        if !is_path_allowed(template, &moved, asker) {
             return Err(asker.refuse(format!("path `{path}`"), "grant its prefix under `grants.paths`"));
         }
         url.set_path(path);

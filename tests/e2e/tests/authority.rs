@@ -233,3 +233,62 @@ fn signatures_are_verified_where_they_are_demanded() {
     let signers: Vec<_> = run["plugins"].as_array().unwrap().iter().filter_map(|p| p["signed_by"].as_str()).collect();
     assert_eq!(signers, [key_id]);
 }
+
+#[test]
+fn inspect_shows_who_a_plugin_is_and_what_it_can_ask_for() {
+    let workspace = Workspace::new();
+    place(&workspace, "lookup", "lookup.wasm");
+    let signer = key(&workspace, "ours.pub");
+    let inspect = |further: &[&str]| workspace.dpone(&[&["plugin", "inspect", "./lookup.wasm"], further].concat());
+    let text = inspect(&[]).expect_exit(0).stdout.clone();
+    for says in [
+        "plugin       lookup 0.",
+        "kind         transform",
+        "contract     dpone:plugin@0.1.0",
+        "size         ",
+        "compiled     in ",
+        "signature    none",
+        "limits       memory 128 MiB, deadline 1 s",
+        "wasi:filesystem: files",
+        "`grants.files: FOLDER` gives one",
+        "`grants.clock: real`",
+        "option  takes   default   what it is",
+        "file    string  required  Path of the table",
+    ] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+    sign(&workspace, &signer, "lookup.wasm");
+    assert!(inspect(&[]).expect_exit(0).stdout.contains("not verified (--require-signed"), "{text}");
+    let verified = inspect(&["--require-signed", "ours.pub", "--format", "json"]).expect_exit(0).json();
+    assert_eq!(
+        (&verified["signature"]["is"], &verified["signature"]["comment"]),
+        (&"verified".into(), &"released".into())
+    );
+    assert_eq!(verified["options"][0]["name"], "file");
+    assert_eq!(verified["identity"]["sha256"].as_str().unwrap().len(), 64);
+    assert!(verified["asks"].to_string().contains("wasi:filesystem/preopens"), "{verified}");
+    key(&workspace, "other.pub");
+    inspect(&["--require-signed", "other.pub"]).expect_exit(12).expect_error(&["DP0334"]);
+    let builtin = workspace.dpone(&["plugin", "inspect", "builtin:cursor", "--require-signed", "ours.pub"]);
+    let text = builtin.expect_exit(0).stdout.clone();
+    assert!(text.contains("part of this program") && text.contains("grants.paths"), "{text}");
+}
+
+#[test]
+fn a_grant_that_nothing_can_use_is_a_warning() {
+    let stand = Stand::small();
+    let workspace = masked(&stand);
+    workspace.write("tables/x.csv", "");
+    let granted = "{ type: rename, fields: { city: town }, grants: { files: tables, headers: [X-Page] } }";
+    workspace.write("guide.yaml", with_transforms(&[granted]));
+    let warnings = [
+        "transforms[0].grants.files (builtin:rename) cannot be used: it imports no wasi:filesystem",
+        "transforms[0].grants.headers (builtin:rename) cannot be used: a transform makes no requests",
+    ];
+    each_command(&workspace, &["--format", "json"], |ran| {
+        let said = ran.expect_exit(0).json()["warnings"].to_string();
+        assert!(warnings.iter().all(|warning| said.contains(warning)), "{said}");
+    });
+    let plan = workspace.dpone(&["plan", "guide.yaml", "--profile", "test"]);
+    assert!(warnings.iter().all(|warning| plan.stdout.contains(warning)), "{}", plan.stdout);
+}

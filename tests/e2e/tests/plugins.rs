@@ -177,6 +177,8 @@ fn transforms_and_checks_of_a_user() {
         let transform =
             format!("{{ uses: ./lookup.wasm, with: {{ file: {file}, field: city, to: country }}{grants} }}");
         run(&workspace, with_transforms(&[&transform])).expect_exit(12).expect_error(&["no-table", file, "lookup"]);
+        let ran = workspace.dpone(&["check", "guide.yaml"]);
+        assert_eq!(ran.stderr.contains("`grants.files: FOLDER`"), grants.is_empty(), "{}", ran.stderr);
     }
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod connections;
 mod doctor;
 mod explain;
+mod inspect;
 mod journal;
 mod plan;
 mod plugin;

@@ -62,19 +62,32 @@ async fn another_world_is_named() {
 
 #[tokio::test]
 async fn another_version_of_the_contract_is_named() {
-    let newer = Guest::extractor().contract_with("package dpone:plugin@0.1.0;", "package dpone:plugin@0.2.0;");
-    assert_refused(
-        support::load(&newer).await,
-        "DP0306",
-        "built against version 0.2.0 of the plugin contract; this host speaks 0.1.0",
-    );
+    for version in ["0.0.9", "0.1.1", "0.2.0"] {
+        let package: &'static str = format!("package dpone:plugin@{version};").leak();
+        let other = Guest::extractor().contract_with("package dpone:plugin@0.1.0;", package);
+        let text = format!("built against version {version} of the plugin contract; this host speaks 0.1.0");
+        assert_refused(support::load(&other).await, "DP0306", &text);
+    }
+    // The shape differs as well; the version is told before anybody looks at it.
+    let empty = r#"(component (instance $empty) (export "dpone:plugin/transform@0.0.9" (instance $empty)))"#;
+    let earlier = wat::parse_str(empty).unwrap();
+    let text = "built against version 0.0.9 of the plugin contract; this host speaks 0.1.0";
+    assert_refused(sandbox().load(earlier, "guest.wasm").await, "DP0306", text);
 }
 
 #[tokio::test]
 async fn another_draft_of_the_same_version_is_refused() {
     // The same flat signature, but another type.
-    let older = Guest::extractor().contract_with("version: string,", "release: string,");
-    assert_refused(support::load(&older).await, "DP0306", "another draft of the plugin contract 0.1.0");
+    for older in [
+        Guest::extractor().contract_with("version: string,", "release: string,"),
+        Guest::extractor().contract_with("options-schema: string,", "options-schema: list<u8>,"),
+        Guest::extractor().contract_with("url: option<string>,", "url: option<list<u8>>,"),
+        Guest::transform().contract_with("from-name: string,", "old-name: string,"),
+        Guest::transform().contract_with("    unchanged,\n", "    same,\n"),
+        Guest::check().contract_with("%record: option<u32>,", "%record: option<s32>,"),
+    ] {
+        assert_refused(support::load(&older).await, "DP0306", "another draft of the plugin contract 0.1.0");
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
-//! `dpone plugin`: what there is, what one asks for, and how one is made.
+//! `dpone plugin`: what there is, what one asks for, how one is made, lock files and registries.
 
 mod build;
 mod new;
 mod project;
 mod test;
 
+use super::inspect;
 use crate::Outcome;
-use crate::args::{Common, Format, ManifestArgs, Plugin, WindowArgs};
+use crate::args::{Common, Format, ManifestArgs, Plugin, PluginDemands, WindowArgs};
 use crate::context;
 use dpone_model::{Exit, Report};
 use dpone_run::plugins::sandbox;
@@ -15,11 +16,11 @@ use dpone_sandbox::Inspection;
 pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
     match args {
         Plugin::List => list(common).await,
-        Plugin::Inspect { plugin, format } => {
-            let host = context::host(common)?;
-            let found = host.finder.find(&plugin, &host.workdir).await?;
-            let loaded = sandbox(&host)?.load(found.bytes, &found.from).await?;
-            print_inspection(&found.from, loaded.inspection(), format)
+        Plugin::Inspect { plugin, require_signed, format } => {
+            let demands = PluginDemands { require_signed, ..PluginDemands::default() };
+            let host = context::demanding_host(common, &demands)?;
+            inspect::print(&dpone_run::authority::inspect(&host, &plugin).await?, format);
+            Ok(Exit::Ok)
         }
         Plugin::Lock(manifest) => lock(common, &manifest).await,
         Plugin::Push { file, to, format } => push(common, &file, &to, format).await,
@@ -89,21 +90,6 @@ fn print_line(uses: &str, inspection: &Inspection) {
         inspection.identity.version,
         short(&inspection.identity.sha256)
     );
-}
-
-fn print_inspection(from: &str, inspection: &Inspection, format: Format) -> Outcome {
-    if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(inspection).unwrap_or_default());
-        return Ok(Exit::Ok);
-    }
-    println!("plugin       {} {} ({from})", inspection.identity.name, inspection.identity.version);
-    println!("kind         {}", inspection.kind);
-    println!("sha256       {}", inspection.identity.sha256);
-    println!("contract     dpone:plugin@{}", inspection.wit_version);
-    println!("size         {}", crate::progress::bytes(inspection.size));
-    println!("can ask for  {}", inspection.imports.join(", "));
-    println!("options      {:#}", inspection.options_schema);
-    Ok(Exit::Ok)
 }
 
 fn short(digest: &str) -> &str {
