@@ -141,6 +141,21 @@ impl Sandbox {
         Ok(Box::new(SandboxedSigner { runner, secrets }))
     }
 
+    /// As [`load`](Self::load), but compiles in this process and keeps nothing: for mutation tests,
+    /// which try more components than processes can be started.
+    #[doc(hidden)]
+    pub async fn load_here(&self, bytes: &[u8], named: &str) -> Result<Loaded, Report> {
+        let loaded = async {
+            self.judge_header(bytes, named)?;
+            let component = Component::new(engine(self.counting)?, bytes).map_err(|error| Error::NotAComponent {
+                named: named.to_owned(),
+                cause: text::one_line(&format!("{error:#}"), text::MAX_MESSAGE_BYTES),
+            })?;
+            let_in(component, named, hex::encode(Sha256::digest(bytes)), self.counting).await
+        };
+        loaded.await.map_err(Error::into_report)
+    }
+
     async fn load_inner(&self, bytes: Vec<u8>, named: &str) -> Result<Loaded, Error> {
         self.judge_header(&bytes, named)?;
         let size = bytes.len() as u64;

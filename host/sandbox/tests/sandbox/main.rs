@@ -13,5 +13,6 @@ mod contract;
 mod gate;
 mod guest;
 mod limits;
+mod mutated;
 mod support;
 mod wasi;
