@@ -373,3 +373,20 @@ async fn certificates_that_are_none_are_refused() {
         assert_eq!(report.code().id, "DP0211", "{report}");
     }
 }
+
+#[tokio::test]
+async fn any_https_origin_may_be_followed_to_where_that_is_asked_for_and_no_further() {
+    for (location, plain, following) in [
+        ("https://127.0.0.1:1/blob", "DP0409", "DP0419"),
+        ("https://169.254.169.254/blob", "DP0409", "DP0419"),
+        ("https://localhost:1/blob", "DP0409", "DP0419"),
+        ("http://127.0.0.1:1/blob", "DP0409", "DP0409"),
+        ("file:///etc/passwd", "DP0409", "DP0409"),
+    ] {
+        let server = Server::start(move |_, _| redirect(307, location)).await;
+        assert_eq!(fails(config(&server.url), request(&server.url)).await.code().id, plain, "{location}");
+        let client = Client::new(config(&server.url)).unwrap().following_any_https();
+        let report = client.send(request(&server.url)).await.unwrap_err();
+        assert_eq!(report.code().id, following, "{location}: {report}");
+    }
+}

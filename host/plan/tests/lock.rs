@@ -135,7 +135,7 @@ fn each_use_is_covered_by_one_entry_of_its_component() {
 fn a_component_of_a_registry_is_known_by_its_repository() {
     let at = |version: &str, digit: &str| format!("oci://a.example/mask:{version}@sha256:{}", digit.repeat(64));
     let before = plugin(&at("1", "1"), "transforms[0]");
-    let lock = Lock::of(&[before.clone()]);
+    let lock = Lock::of(&[before]);
     let mut now = plugin(&at("2", "2"), "transforms[0]");
     assert_eq!(lock.compare(&[now.clone()]), Default::default(), "the same bytes under another tag");
     now.identity.sha256 = "cd".repeat(32);

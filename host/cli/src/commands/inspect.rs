@@ -90,6 +90,10 @@ struct OptionRow {
 
 /// How deep options nest in a table; a schema may refer to itself.
 const MAX_DEPTH: usize = 3;
+/// Rows of a table, and choices of one option: what refers to itself in many places grows fast.
+const MAX_ROWS: usize = 300;
+const MAX_CHOICES: usize = 6;
+const MAX_VALUES: usize = 50;
 
 fn options(schema: &Value) -> Vec<OptionRow> {
     let mut rows = Vec::new();
@@ -105,14 +109,17 @@ fn collect(root: &Value, schema: &Value, prefix: &str, depth: usize, rows: &mut 
     };
     for (name, option) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let full = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        if rows.len() >= MAX_ROWS {
+            return;
+        }
         let target = resolved(root, option);
         let text = |key: &str| option.get(key).or_else(|| target.get(key)).cloned();
         rows.push(OptionRow {
-            takes: takes(root, option, depth),
+            takes: plain(&takes(root, option, depth)),
             required: required(name),
             default: text("default"),
             description: text("description").and_then(|text| text.as_str().map(plain)).unwrap_or_default(),
-            name: full.clone(),
+            name: plain(&full),
         });
         if depth + 1 < MAX_DEPTH {
             collect(root, target, &full, depth + 1, rows);
@@ -136,10 +143,13 @@ fn takes(root: &Value, schema: &Value, depth: usize) -> String {
         return "any value".to_owned();
     }
     let each = |list: &[Value], separator: &str| {
-        list.iter().map(|schema| takes(root, schema, depth + 1)).collect::<Vec<_>>().join(separator)
+        let shown = list.iter().take(MAX_CHOICES).map(|schema| takes(root, schema, depth + 1));
+        let more = (list.len() > MAX_CHOICES).then(|| "…".to_owned());
+        shown.chain(more).collect::<Vec<_>>().join(separator)
     };
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return values.iter().map(literal).collect::<Vec<_>>().join(" | ");
+        let more = (values.len() > MAX_VALUES).then(|| "…".to_owned());
+        return values.iter().take(MAX_VALUES).map(literal).chain(more).collect::<Vec<_>>().join(" | ");
     }
     if let Some(value) = schema.get("const") {
         return literal(value);
@@ -165,7 +175,7 @@ fn takes(root: &Value, schema: &Value, depth: usize) -> String {
     let base = match schema.get("type") {
         Some(Value::String(one)) => name(one),
         Some(Value::Array(several)) => {
-            several.iter().filter_map(Value::as_str).map(name).collect::<Vec<_>>().join(" or ")
+            several.iter().filter_map(Value::as_str).take(MAX_CHOICES).map(name).collect::<Vec<_>>().join(" or ")
         }
         _ => "any value".to_owned(),
     };
@@ -255,5 +265,17 @@ mod tests {
             (Some(json!("eq")), "At most these.")
         );
         assert_eq!(table(&options(&json!({ "type": "object" }))), ["options: none"]);
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_a_thousand_times_is_cut() {
+        let itself = vec![json!({ "$ref": "#/$defs/x" }); 1000];
+        let properties: serde_json::Map<_, _> =
+            (0..1000).map(|n| (format!("p{n}"), json!({ "$ref": "#/$defs/x" }))).collect();
+        let schema =
+            json!({ "properties": properties, "$defs": { "x": { "anyOf": itself, "properties": properties } } });
+        let rows = options(&schema);
+        assert_eq!(rows.len(), MAX_ROWS);
+        assert!(rows.iter().all(|row| row.takes.chars().count() <= 300));
     }
 }

@@ -81,7 +81,7 @@ impl Registry {
     /// A blob's bytes, not yet verified.
     pub async fn blob(&self, digest: &str, size: u64) -> Result<Vec<u8>, Error> {
         // One byte more than announced is enough to see that it is another blob.
-        let ask = self.ask("GET", &format!("blobs/sha256:{digest}"), size.min(MAX_COMPONENT_BYTES).max(1))?;
+        let ask = self.ask("GET", &format!("blobs/sha256:{digest}"), size.clamp(1, MAX_COMPONENT_BYTES))?;
         self.content(ask, format!("blob sha256:{digest} of {}", self.repository)).await
     }
 

@@ -35,7 +35,7 @@ impl Store {
             let mut file = cap_tempfile::TempFile::new(&self.dir)?;
             file.write_all(bytes)?;
             file.as_file().sync_data()?;
-            file.replace(&file_name(digest))
+            file.replace(file_name(digest))
         };
         written().map_err(Error::Cache)
     }
