@@ -47,20 +47,10 @@ impl Redactor {
             self.too_short |= !value.is_empty();
             return;
         }
-        let json = Value::from(value).to_string();
-        let json = json.trim_matches('"').to_owned();
-        let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        let spellings = [
-            value.to_owned(),
-            json.replace('/', "\\/"),
-            json,
-            form.replace('+', "%20"),
-            form.to_ascii_lowercase(),
-            form,
-            STANDARD.encode(value),
-            URL_SAFE_NO_PAD.encode(value),
-        ];
-        self.needles.extend(spellings.into_iter().map(String::into_bytes));
+        let once = spellings(value);
+        // A URL within a URL, or JSON text that an extractor puts into JSON, is written twice over.
+        let twice: Vec<String> = once.iter().flat_map(|spelling| spellings(spelling)).collect();
+        self.needles.extend(once.into_iter().chain(twice).map(String::into_bytes));
         self.needles.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         self.needles.dedup();
     }
@@ -120,6 +110,25 @@ impl Redactor {
     }
 }
 
+/// A value as it stands, and as JSON, forms, URLs and base64 write it.
+fn spellings(value: &str) -> Vec<String> {
+    let quoted = Value::from(value).to_string();
+    let json = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned();
+    let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    vec![
+        value.to_owned(),
+        json.replace('/', "\\/"),
+        // Some writers keep JSON safe to stand in HTML.
+        json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e"),
+        json,
+        form.replace('+', "%20"),
+        form.to_ascii_lowercase(),
+        form,
+        STANDARD.encode(value),
+        URL_SAFE_NO_PAD.encode(value),
+    ]
+}
+
 fn replace(text: &[u8], needle: &[u8]) -> (Vec<u8>, u64) {
     let (mut out, mut count, mut rest) = (Vec::with_capacity(text.len()), 0, text);
     while let Some((first, tail)) = rest.split_first() {
@@ -158,6 +167,9 @@ mod tests {
             ("s3cr/t+x", "https://a/?key=s3cr%2Ft%2Bx&b=1"),
             ("s3cr/t+x", "https://a/?key=s3cr%2ft%2bx"),
             ("a\"bcd", r#"{"a":"a\"bcd"}"#),
+            ("a&bcd", r#"{"a":"a\u0026bcd"}"#),
+            ("s3cr/t+x", r#"{"a":"s3cr\\/t+x"}"#),
+            ("s3cr/t+x", "https://a/?next=%2Fb%3Fkey%3Ds3cr%252Ft%252Bx"),
             ("token", "Basic dG9rZW4="),
         ] {
             let mut redactor = redactor(secret);

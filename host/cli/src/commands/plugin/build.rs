@@ -8,7 +8,7 @@ use crate::context;
 use dpone_builtins::project::Language;
 use dpone_guests::{Caller, Packages, Target, Workspace};
 use dpone_model::{Exit, Report, codes};
-use dpone_run::plugins::sandbox;
+use dpone_run::plugins::author_sandbox;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,7 +29,7 @@ pub async fn build(common: &Common, dir: &Path) -> Outcome {
     };
     let bytes = std::fs::read(&made).map_err(|cause| io(&made, &cause))?;
     let built = started.elapsed();
-    let loaded = sandbox(&context::host(common)?)?.load(bytes, &project.name).await?;
+    let loaded = author_sandbox(&context::host(common)?)?.load(bytes, &project.name).await?;
     let component = project.component();
     put(&made, &component)?;
     let inspection = loaded.inspection();
@@ -89,7 +89,7 @@ fn python(project: &Project) -> Result<PathBuf, Report> {
         run(install.arg("./vendor/dpone-sdk[build]").args(python_requirements(project)?), &project.dir, hint)?;
         std::fs::write(&mark, &wanted).map_err(|cause| io(&mark, &cause))?;
     }
-    let out = scratch.join("component.wasm");
+    let out = new_output(&scratch)?;
     let mut build = Command::new(&python);
     build.args(["-m", "dpone_sdk.build", ".", "--wit", "vendor/wit", "--out"]).arg(&out);
     run(&mut build, &project.dir, hint)?;
@@ -152,12 +152,21 @@ fn javascript(project: &Project) -> Result<PathBuf, Report> {
         run(install.args(["install", "--no-audit", "--no-fund"]), &project.dir, hint)?;
         std::fs::write(&mark, &wanted).map_err(|cause| io(&mark, &cause))?;
     }
-    let out = scratch.join("component.wasm");
+    let out = new_output(&scratch)?;
     let mut build = Command::new("npx");
     // Never a package of that name that npx would fetch.
     build.args(["--no", "--", "dpone-sdk-build", ".", "--wit", "vendor/wit", "--out"]).arg(&out);
     run(&mut build, &project.dir, hint)?;
     Ok(out)
+}
+
+/// Where a tool is to write. What an earlier build left goes, so that it is never taken for this one's.
+fn new_output(scratch: &Path) -> Result<PathBuf, Report> {
+    let out = scratch.join("component.wasm");
+    match std::fs::remove_file(&out) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(io(&out, &cause)),
+        _ => Ok(out),
+    }
 }
 
 /// Runs a tool in the project's folder. What it says goes to stderr as it comes: stdout is for results.
