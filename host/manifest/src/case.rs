@@ -24,7 +24,7 @@ pub struct Case {
     /// `request`: the manifest's own request, as far as the request rules need it. Extractors vary
     /// it, a signer signs it.
     pub request: Source,
-    /// `grants`, as in a manifest, and `secrets`: names of the secrets that a signer is granted.
+    /// `grants`, as in a manifest; a case knows secrets by their names alone.
     pub grants: Grants,
     /// `limits`, as in a manifest.
     pub limits: Limits,
@@ -102,15 +102,11 @@ fn case(mut block: Block<'_>) -> Case {
         source.url = URL.to_owned();
     }
     source.records_path = records_path.clone().unwrap_or_default();
-    let secrets = block.get("secrets").map(|value| value.texts()).unwrap_or_default();
     let case = Case {
         options: block.get("options").and_then(|value| options(&value)).unwrap_or_default(),
         records_path,
         request: source,
-        grants: Grants {
-            secrets: secrets.into_iter().map(|(name, _)| name).collect(),
-            ..grants(block.block("grants"))
-        },
+        grants: grants(block.block("grants")),
         limits: limits(block.block("limits")),
         context: context(block.block("context")),
         counts: counts(block.block("counts")),
@@ -189,8 +185,7 @@ mod tests {
 options: { path: "meta.next", text: "${NOT_READ}" }
 records_path: data
 request: { url: "https://api.example.com/orders", method: post, json: { limit: 2 } }
-secrets: [signing_key]
-grants: { headers: [X-Page] }
+grants: { headers: [X-Page], secrets: [signing_key] }
 limits: { memory: 64MiB }
 context: { lower: "2026-01-01T00:00:00Z", started_at: "2026-02-01T00:00:00Z" }
 counts: { rows: 3 }

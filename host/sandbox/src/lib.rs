@@ -39,11 +39,12 @@
 //! | `clock: real`, `random: real` | the machine's clock, the system's random numbers; a replay may then differ |
 //! | `headers`, `methods`, `paths` | for an extractor's or a slicer's requests: these headers, methods and path prefixes beside the manifest's own |
 //! | `secrets: [NAME]` | names that it may put into a request; the host fills in the values, the plugin never sees them |
-//! | `http: [HOST]` | requests that the host makes for it |
+//! | `http: [HOST]` | requests that the host makes for it: to these origins, at public addresses (under `local` on loopback too), within the call's wall clock; no redirect leaves the origin |
 //!
 //! `plan` and `run` warn of a grant that a plugin's imports or kind cannot use. What was refused for
-//! want of a grant is an error that names the key. Where secrets or http are not given by a release,
-//! the manifest is refused, rather than the grant ignored.
+//! want of a grant is an error that names the key. With both `secrets` and `http`, a plugin decides
+//! which of the granted hosts gets which of the granted secrets: grant them to it together only where
+//! that is meant.
 //!
 //! Without grants an extractor varies query parameters and body fields of the manifest's request, and
 //! follows URLs that the server gave, under the manifest's own method, origin and path. It never sets

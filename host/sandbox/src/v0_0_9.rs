@@ -171,7 +171,7 @@ mod tests {
             let text = std::fs::read_to_string(format!("{}/../../wit/{file}.wit", env!("CARGO_MANIFEST_DIR"))).unwrap();
             text.replace("package dpone:plugin@0.1.0;", "")
         };
-        let wit = format!("package dpone:plugin@0.1.0;\n{}{}", read("types"), read("transform"));
+        let wit = format!("package dpone:plugin@0.1.0;\n{}{}{}", read("types"), read("http"), read("transform"));
         let module = r#"(module
           (import "dpone:plugin/batches@0.1.0" "[resource-drop]batch" (func $give_back (param i32)))
           (memory (export "memory") 1)

@@ -6,7 +6,7 @@ from dpone_sdk import Extractor, Kind, Page, PluginError, Records, Request, Step
 
 @options
 class Options:
-    next_path: str = option(default="meta.next", min_length=1, description="Dotted path of the next cursor.")
+    cursor_path: str = option(default="meta.next", min_length=1, description="Dotted path of the next cursor.")
     param: str = option(default="cursor", min_length=1, description="Query parameter that carries the cursor.")
     limit: int = option(default=100, minimum=1, maximum=1000, description="Records a page.")
 
@@ -19,7 +19,7 @@ class {{class}}(Extractor[Options, None]):
     def next(self, page: Page, state: None) -> Step[None]:
         # The host finds the records by their path: they never cross into the plugin.
         records = Records.at(self.records_path)
-        cursor = self.cursor(page.value(self.options.next_path))
+        cursor = self.cursor(page.value(self.options.cursor_path))
         if cursor is None:
             return Step.last(records)
         return Step.more(records, Request(query={"limit": self.options.limit, self.options.param: cursor}))
@@ -35,7 +35,7 @@ class {{class}}(Extractor[Options, None]):
             return None
         # Going on without a cursor would load the first page for ever, so this has to be an error.
         raise PluginError(
-            "cursor-kind", f"the cursor at {self.options.next_path} is {value.kind.label}; a string was expected"
+            "cursor-kind", f"the cursor at {self.options.cursor_path} is {value.kind.label}; a string was expected"
         )
 
 

@@ -88,9 +88,7 @@ fn manifest() -> &'static str {
 
 fn five_commands(language: &str) {
     let workspace = Workspace::new();
-    let manifest =
-        if language == "python" { manifest().replace("cursor_path", "next_path") } else { manifest().to_owned() };
-    workspace.write("orders.yaml", manifest);
+    workspace.write("orders.yaml", manifest());
     let commands = commands(language);
     assert_eq!(commands.len(), 5, "{commands:?}");
     let mut ran = Vec::new();

@@ -39,6 +39,7 @@ impl Redactor {
                 self.header = Some(name.clone());
             }
         }
+        connection.secrets.values().for_each(|secret| self.secret(secret.expose()));
     }
 
     /// A value, also as JSON, form and base64 write it.
@@ -203,7 +204,9 @@ mod tests {
             substituted: false,
             auth: Auth::ApiKey { name: "X-Shop".into(), in_: ApiKeyIn::Header, value: Secret::new("k-123456") },
             ca_pem: None,
+            secrets: [("signing_key".to_owned(), Secret::new("s-987654"))].into(),
         });
+        assert_eq!(redactor.text("a s-987654 b"), "a [redacted] b");
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let headers = [
             pair("Set-Cookie", "a=b"),

@@ -126,7 +126,7 @@ impl Guest {
     pub fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let mut contract = String::new();
-        for file in ["types", "extractor", "transform", "check"] {
+        for file in ["types", "http", "extractor", "transform", "check"] {
             let text = std::fs::read_to_string(format!("{}/../../wit/{file}.wit", env!("CARGO_MANIFEST_DIR")));
             let text = text.unwrap();
             // One file may name its package once.
