@@ -9,7 +9,7 @@ use crate::open::Opened;
 use crate::pipeline;
 use crate::planning::{self, SlicePlan};
 use crate::resolve::{Host, Request};
-use crate::resume::{self, Reopened};
+use crate::resume::{self, Earlier, Reopened};
 use crate::session::Session;
 use crate::stage::bug;
 use dpone_journal::{Bodies, Journals, Writer};
@@ -31,6 +31,14 @@ pub struct Part {
     pub schema: Schema,
     /// What the slicer said; `None` for a load that is not cut.
     pub slice: Option<Slice>,
+}
+
+/// What every slice is loaded with.
+struct Load<'a> {
+    host: &'a Host,
+    request: &'a Request,
+    opened: &'a Opened,
+    whole: &'a SlicePlan,
 }
 
 /// What the slices of one run share.
@@ -69,12 +77,13 @@ pub async fn each(
     let mut cut =
         session.step(Step::Plan, async |session| cut(session, request, opened, &whole, journal).await).await?;
     session.resumable = true;
+    let load = Load { host, request, opened, whole: &whole };
     let mut failed = Vec::new();
     for number in 1..=cut.slices.len() {
         session.cancel.check()?;
         let Some(slice) = cut.slices.get(number - 1).cloned() else { continue };
         session.slice_started(number, cut.slices.len(), &slice.id);
-        let result = one(session, host, request, opened, &whole, &mut cut, number, slice.clone()).await;
+        let result = load.one(session, &mut cut, number, slice.clone()).await;
         session.slice_ended(&result);
         match result {
             Ok(()) => {}
@@ -151,62 +160,47 @@ pub async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Repo
     listed
 }
 
-/// One slice, under a lease of its own.
-#[allow(clippy::too_many_arguments, reason = "what a run holds, and which of its slices this is")]
-async fn one(
-    session: &mut Session,
-    host: &Host,
-    request: &Request,
-    opened: &Opened,
-    whole: &SlicePlan,
-    cut: &mut Cut,
-    number: usize,
-    slice: Slice,
-) -> Result<(), Report> {
-    let journal_id = opened.run_id.part(number);
-    let earlier = resume::earlier_attempt(opened, &journal_id)?;
-    let key = StateKey { slice: slice.id.clone(), ..opened.key.clone() };
-    let lease = LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
-    let row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
-    let held = Held::keep(opened.state.clone(), key.clone(), opened.run_id.clone(), session.cancel.clone());
-    let result = match earlier {
-        resume::Earlier::Done => Ok(session.note(format!("slice {} was loaded before", slice.id))),
-        earlier => {
-            let known = if row.checkpoint.schema.fields.is_empty() { &cut.schema } else { &row.checkpoint.schema };
-            let part = Part { schema: known.clone(), key: key.clone(), row, journal_id, slice: Some(slice) };
-            load(session, host, request, opened, whole, &part, earlier).await
+impl Load<'_> {
+    /// One slice, under a lease of its own.
+    async fn one(&self, session: &mut Session, cut: &mut Cut, number: usize, slice: Slice) -> Result<(), Report> {
+        let opened = self.opened;
+        let journal_id = opened.run_id.part(number);
+        let earlier = resume::earlier_attempt(opened, &journal_id)?;
+        let key = StateKey { slice: slice.id.clone(), ..opened.key.clone() };
+        let lease =
+            LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
+        let row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
+        let held = Held::keep(opened.state.clone(), key.clone(), opened.run_id.clone(), session.cancel.clone());
+        let known = if row.checkpoint.schema.fields.is_empty() { &cut.schema } else { &row.checkpoint.schema };
+        let part = Part { schema: known.clone(), key: key.clone(), row, journal_id, slice: Some(slice) };
+        let result = self.part(session, &part, earlier).await;
+        if result.is_ok() {
+            learn(cut, opened, &key).await?;
         }
-    };
-    if result.is_ok() {
-        learn(cut, opened, &key).await?;
+        held.release().await;
+        result
     }
-    held.release().await;
-    result
-}
 
-async fn load(
-    session: &mut Session,
-    host: &Host,
-    request: &Request,
-    opened: &Opened,
-    whole: &SlicePlan,
-    part: &Part,
-    earlier: resume::Earlier,
-) -> Result<(), Report> {
-    let Some(slice) = &part.slice else { return Ok(()) };
-    let plan = planning::part(opened, request, whole, &part.row, slice)?;
-    if plan.boundary.is_empty() {
-        session.note(format!("slice {} holds nothing new", slice.id));
-        return Ok(());
-    }
-    let journal = match earlier {
-        resume::Earlier::Stopped(journal) => {
-            journal.refuse_other_state(part.row.revision)?;
-            Some(*journal)
+    async fn part(&self, session: &mut Session, part: &Part, earlier: Earlier) -> Result<(), Report> {
+        let Some(slice) = &part.slice else { return Ok(()) };
+        let journal = match earlier {
+            Earlier::Done => {
+                session.note(format!("slice {} was loaded before", slice.id));
+                return Ok(());
+            }
+            Earlier::Stopped(journal) => {
+                journal.refuse_other_state(part.row.revision)?;
+                Some(*journal)
+            }
+            Earlier::None => None,
+        };
+        let plan = planning::part(self.opened, self.request, self.whole, &part.row, slice)?;
+        if plan.boundary.is_empty() {
+            session.note(format!("slice {} holds nothing new", slice.id));
+            return Ok(());
         }
-        _ => None,
-    };
-    pipeline::slice(session, host, request, opened, part, plan, journal).await
+        pipeline::slice(session, self.host, self.request, self.opened, part, plan, journal).await
+    }
 }
 
 /// What a loaded slice leaves for those after it, and for the load as a whole.

@@ -38,11 +38,10 @@ impl Signed {
 
     fn header(&self, name: &str) -> Option<String> {
         let heads = self.server.heads();
-        let found = heads.first()?.lines().find_map(|line| {
+        heads.first()?.lines().find_map(|line| {
             let (known, value) = line.split_once(": ")?;
             known.eq_ignore_ascii_case(name).then(|| value.to_owned())
-        });
-        found
+        })
     }
 
     /// No file that the run left holds the secret.

@@ -53,8 +53,10 @@ fn no_state(access: &StateAccess) -> Report {
 fn print_row(access: &StateAccess, row: &StateRow, slices: &[(StateKey, StateRow)], format: Format) -> Outcome {
     if format == Format::Json {
         let mut shown = serde_json::to_value(row).unwrap_or_default();
-        if !slices.is_empty() {
-            shown["slices"] = slices.iter().map(|(key, row)| (key.slice.clone(), serde_json::json!(row))).collect();
+        if let Some(fields) = shown.as_object_mut().filter(|_| !slices.is_empty()) {
+            let slices: serde_json::Map<String, serde_json::Value> =
+                slices.iter().map(|(key, row)| (key.slice.clone(), serde_json::json!(row))).collect();
+            fields.insert("slices".to_owned(), slices.into());
         }
         println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
         return Ok(Exit::Ok);
