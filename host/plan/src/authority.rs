@@ -274,7 +274,6 @@ mod tests {
             headers: vec!["X-Page".into()],
             methods: vec!["POST".into()],
             paths: vec!["/v2".into()],
-            ..Grants::default()
         };
         assert_eq!(
             gets(&grants),
