@@ -114,6 +114,9 @@ pub struct SourcePlan {
     pub first_request: String,
     pub records_path: String,
     pub pagination: String,
+    /// What cuts the load, with its options; none where it is one slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<String>,
     pub max_pages: Option<u64>,
     pub on_max_pages: String,
 }
@@ -254,6 +257,10 @@ fn source(input: &PlanInput<'_>) -> SourcePlan {
         first_request: input.first_request.clone(),
         records_path: if source.records_path.is_empty() { "the root".into() } else { source.records_path.clone() },
         pagination: pagination.extractor.as_ref().map_or_else(|| "none: one request".to_owned(), |p| p.uses.clone()),
+        slices: source.slicer.as_ref().map(|slicer| {
+            let options = serde_json::Value::Object(slicer.with.clone());
+            format!("{} {options}: each slice has a journal, a checkpoint and a verdict of its own", slicer.uses)
+        }),
         max_pages,
         on_max_pages: if stops { "stop" } else { "error" }.to_owned(),
     }

@@ -173,7 +173,8 @@ fn a_slicer_asks_for_what_it_is_granted_and_nothing_else() {
 fn plan_and_state_know_slices() {
     let (_stand, workspace) = windows(300);
     let plan = workspace.dpone(&["plan", "guide.yaml", "--profile", "test"]);
-    assert!(plan.expect_exit(0).stdout.contains("windows"), "{}", plan.stdout);
+    let cut = r#"builtin:windows {"step":"10m"}: each slice has"#;
+    assert!(plan.expect_exit(0).stdout.contains(cut), "{}", plan.stdout);
     run(&workspace).expect_exit(0);
     let reset = workspace.dpone(&["state", "reset", "guide.yaml", "--profile", "test", "--yes"]);
     reset.expect_exit(0);
