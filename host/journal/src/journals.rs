@@ -168,6 +168,16 @@ impl Journals {
         Ok(purged)
     }
 
+    /// Removes a run's journal with its head and counts: of a slice, once its run is done.
+    pub fn forget(&self, pipeline: &PipelineName, run: &RunId) -> Result<(), Error> {
+        let Some(folder) = disk::found(self.dir.open_dir(pipeline.as_str())).map_err(Error::io(pipeline.as_str()))?
+        else {
+            return Ok(());
+        };
+        disk::found(folder.remove_dir_all(run.as_str())).map_err(Error::io(run.as_str()))?;
+        Ok(())
+    }
+
     fn writer(
         &self,
         head: &Head,

@@ -195,7 +195,9 @@ pub fn journal(
     let local = &opened.resolved.local;
     let journals = Journals::open(opened.folders.below("journal")?);
     // Old journals hold production data; each run lets go of those that nobody will resume.
-    if let Err(error) = journals.purge(&PurgeFilter::Expired) {
+    if id.part_of().is_none()
+        && let Err(error) = journals.purge(&PurgeFilter::Expired)
+    {
         tracing::warn!(%error, "old journals could not be purged");
     }
     let head = Head {

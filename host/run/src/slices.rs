@@ -13,6 +13,7 @@ use crate::resume::{self, Earlier, Reopened};
 use crate::session::Session;
 use crate::stage::bug;
 use dpone_journal::{Bodies, Journals, Writer};
+use dpone_manifest::Keep;
 use dpone_model::http::RequestSigner;
 use dpone_model::plugin::{Slice, SliceContext};
 use dpone_model::schema::Schema;
@@ -50,6 +51,8 @@ struct Cut {
     schema: Schema,
     /// The greatest watermark of the slices so far.
     watermark: Option<Watermark>,
+    /// An earlier attempt may have left journals of slices.
+    is_resumed: bool,
 }
 
 impl Part {
@@ -115,6 +118,7 @@ async fn cut(
     whole: &SlicePlan,
     journal: Option<Reopened>,
 ) -> Result<Cut, Report> {
+    let is_resumed = journal.is_some();
     let (slices, writer) = match journal {
         Some(journal) => {
             journal.refuse_other_target(whole)?;
@@ -134,11 +138,12 @@ async fn cut(
     };
     session.note(format!("{} slices", slices.len()));
     let checkpoint = &opened.row.checkpoint;
-    Ok(Cut { slices, writer, schema: checkpoint.schema.clone(), watermark: checkpoint.watermark.clone() })
+    let (schema, watermark) = (checkpoint.schema.clone(), checkpoint.watermark.clone());
+    Ok(Cut { slices, writer, schema, watermark, is_resumed })
 }
 
 /// Asks the slicer. Its requests are sent with the source's client and by the same rules as pages.
-pub async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Report> {
+async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Report> {
     let source = &opened.resolved.local.manifest.source;
     let (Some(mut slicer), Some(used)) = (opened.slicer().await?, &source.slicer) else { return Ok(Vec::new()) };
     let text = |bound: &Option<dpone_model::CursorValue>| bound.as_ref().map(|bound| bound.text().to_owned());
@@ -165,7 +170,7 @@ impl Load<'_> {
     async fn one(&self, session: &mut Session, cut: &mut Cut, number: usize, slice: Slice) -> Result<(), Report> {
         let opened = self.opened;
         let journal_id = opened.run_id.part(number);
-        let earlier = resume::earlier_attempt(opened, &journal_id)?;
+        let earlier = if cut.is_resumed { resume::earlier_attempt(opened, &journal_id)? } else { Earlier::None };
         let key = StateKey { slice: slice.id.clone(), ..opened.key.clone() };
         let lease =
             LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
@@ -239,7 +244,13 @@ async fn finish(session: &mut Session, opened: &Opened, whole: &SlicePlan, cut: 
         let revision = opened.state.commit(&opened.key, opened.row.revision, write, true).await?;
         session.report.checkpoint.after = Some(crate::artifact::CheckpointReport::of(revision, &checkpoint));
     }
-    if let Err(error) = cut.writer.finish(Bodies::Drop) {
+    // The run is done: its own journal and artifact say what became of each slice.
+    let is_kept = opened.resolved.local.manifest.journal.keep != Keep::UntilVerified;
+    let done = if is_kept { 0 } else { cut.slices.len() };
+    let journals = journals(opened)?;
+    let forget = |number| journals.forget(&opened.key.pipeline, &opened.run_id.part(number));
+    let cleaned = cut.writer.finish(Bodies::Drop).and_then(|()| (1..=done).try_for_each(forget));
+    if let Err(error) = cleaned {
         session.warn(format!("the run's journal could not be cleaned up: {error}"));
     }
     Ok(())

@@ -69,6 +69,9 @@ fn windows_are_loaded_one_after_the_other_with_checkpoints_of_their_own() {
         assert!(folder.join(format!("slices/{number}/quality.json")).is_file());
     }
 
+    let journals = std::fs::read_dir(workspace.path().join(".dpone/journal/api_to_kafka_example")).unwrap().count();
+    assert_eq!(journals, 1, "the run's own: those of its slices went with it");
+
     // The next run begins at the window that holds the watermark, and finds nothing new in it.
     let second = run(&workspace).expect_exit(0).json();
     assert_eq!(outcomes(&second), [("2026-01-01T00:40:00Z", "succeeded")]);
