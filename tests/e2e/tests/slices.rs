@@ -93,6 +93,9 @@ fn a_failed_slice_does_not_stop_the_others_and_resume_goes_on_with_what_is_left(
     assert_eq!(before["slices"]["2026-01-01T00:10:00Z"]["revision"], 1);
     let loaded = keys(&workspace).len();
 
+    let shown = workspace.dpone(&["state", "show", "guide.yaml", "--profile", "test"]);
+    assert_eq!(shown.expect_exit(0).stdout.matches("\nslice ").count(), 5, "{}", shown.stdout);
+
     let run_id = report["run_id"].as_str().unwrap();
     let listed = workspace.dpone(&["journal", "list"]);
     let resumable = listed.expect_exit(0).stdout.lines().filter(|line| line.contains("resumable")).count();

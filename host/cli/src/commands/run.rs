@@ -45,8 +45,6 @@ fn render(finished: Finished, format: Format) -> Outcome {
     let report = &finished.report;
     match format {
         Format::Json => println!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
-        // A run that never got an id has nothing to sum up.
-        Format::Text | Format::Md if report.run_id.is_empty() => {}
         // A run that never got an id has nothing to sum up but its error.
         Format::Text | Format::Md if report.run_id.is_empty() => {}
         Format::Text | Format::Md => println!("{}", summary(&finished)),
@@ -64,6 +62,10 @@ fn summary(finished: &Finished) -> String {
         "run {} {}: {} pages, {} rows extracted, {} filtered, {} published, {} acknowledged",
         report.run_id, report.outcome, report.pages, rows.extracted, rows.filtered, rows.published, rows.acknowledged
     )];
+    if !report.slices.is_empty() {
+        let loaded = report.slices.iter().filter(|slice| slice.outcome == "succeeded").count();
+        lines.push(format!("slices: {loaded} of {} loaded", report.slices.len()));
+    }
     if let Some(after) = &report.checkpoint.after {
         let watermark = after.watermark.as_deref().or(after.response_cursor.as_deref()).unwrap_or("none");
         lines.push(format!("state: revision {}, cursor {watermark}", after.revision));

@@ -80,7 +80,11 @@ fn print_row(access: &StateAccess, row: &StateRow, slices: &[(StateKey, StateRow
     for (name, field) in &row.checkpoint.schema.fields {
         println!("  {name}: {}{}", field.logical.name(), if field.nullable { ", nullable" } else { "" });
     }
-    for (key, row) in slices {
+    const SHOWN: usize = 20;
+    if slices.len() > SHOWN {
+        println!("slices     {}, the last {SHOWN} of which are; --format json shows all", slices.len());
+    }
+    for (key, row) in slices.iter().skip(slices.len().saturating_sub(SHOWN)) {
         let watermark = row.checkpoint.watermark.as_ref().map_or("none", |watermark| watermark.value.text());
         println!("slice      {}  revision {}, watermark {watermark}", key.slice, row.revision);
     }
