@@ -179,25 +179,26 @@ impl Load<'_> {
         let known = if row.checkpoint.schema.fields.is_empty() { &cut.schema } else { &row.checkpoint.schema };
         let part = Part { schema: known.clone(), key: key.clone(), row, journal_id, slice: Some(slice) };
         let result = self.part(session, &part, earlier).await;
-        if result.is_ok() {
-            learn(cut, opened, &key).await?;
-        }
+        let learned = if result.is_ok() { learn(cut, opened, &key).await } else { Ok(()) };
         held.release().await;
-        result
+        result.and(learned)
     }
 
     async fn part(&self, session: &mut Session, part: &Part, earlier: Earlier) -> Result<(), Report> {
         let Some(slice) = &part.slice else { return Ok(()) };
+        // A kill between the write of state and the end of the journal leaves a slice that is done.
+        let wrote_state =
+            |revision| part.row.revision > revision && part.row.run_id.as_ref() == Some(&self.opened.run_id);
         let journal = match earlier {
-            Earlier::Done => {
-                session.note(format!("slice {} was loaded before", slice.id));
-                return Ok(());
-            }
-            Earlier::Stopped(journal) => {
+            Earlier::Stopped(journal) if !wrote_state(journal.head.revision) => {
                 journal.refuse_other_state(part.row.revision)?;
                 Some(*journal)
             }
             Earlier::None => None,
+            Earlier::Done | Earlier::Stopped(_) => {
+                session.note(format!("slice {} was loaded before", slice.id));
+                return Ok(());
+            }
         };
         let plan = planning::part(self.opened, self.request, self.whole, &part.row, slice)?;
         if plan.boundary.is_empty() {

@@ -112,6 +112,24 @@ fn a_failed_slice_does_not_stop_the_others_and_resume_goes_on_with_what_is_left(
     assert!(all.len() > loaded && all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
 }
 
+#[test]
+fn a_kill_around_a_slices_write_of_state_loses_and_repeats_nothing() {
+    for point in ["K:before", "K:after"] {
+        let (_stand, workspace) = windows(300);
+        let mut command = workspace.command(&["run", "guide.yaml", "--profile", "test"]);
+        let killed = command.env("DPONE_FAILPOINT", point).output().unwrap();
+        assert_eq!(killed.status.code(), None, "{point}: {killed:?}");
+        let listed = workspace.dpone(&["journal", "list", "--format", "json"]).expect_exit(0).json();
+        let run_id = listed[0]["run_id"].as_str().unwrap().to_owned();
+        let resumed = workspace.dpone(&["resume", &run_id, "--format", "json"]).expect_exit(0).json();
+        assert_eq!(outcomes(&resumed).len(), 5, "{point}");
+        assert!(outcomes(&resumed).iter().all(|(_, outcome)| *outcome == "succeeded"), "{point}: {resumed}");
+        let loaded = keys(&workspace);
+        assert!(loaded.windows(2).all(|pair| pair[0] < pair[1]), "{point}: no row twice: {loaded:?}");
+        assert_eq!(state(&workspace)["revision"], 1);
+    }
+}
+
 /// Two pages of parents, and the children of each; `broken` makes the second parent's fail.
 fn family(broken: Arc<AtomicBool>) -> PageServer {
     PageServer::start(move |target| {
