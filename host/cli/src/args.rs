@@ -84,6 +84,9 @@ pub enum Command {
     /// Compile a component from stdin to stdout; the host calls this in a child process
     #[command(hide = true, name = "__compile")]
     CompileComponent,
+    /// Run what stdin says; `run` starts these for several manifests
+    #[command(hide = true, name = "__worker")]
+    Worker,
 }
 
 /// A manifest and its parameters.
@@ -93,6 +96,16 @@ pub struct ManifestArgs {
     /// A run parameter, for `{{ name }}` in the manifest
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// What each tenant may do.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PolicyArgs {
+    /// Policy file: the manifest is its tenant's, and may do and see what the tenant may
+    #[arg(long, value_name = "FILE", env = "DPONE_POLICY")]
+    pub policy: Option<PathBuf>,
 }
 
 /// A bounded window: a small first run, or a backfill.
@@ -122,11 +135,16 @@ pub struct PluginDemands {
 
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The manifest; not needed with --plan
-    #[arg(required_unless_present = "plan")]
-    pub manifest: Option<PathBuf>,
+    /// The manifests; none with --plan. Several run in processes of their own
+    #[arg(required_unless_present = "plan", value_name = "MANIFEST")]
+    pub manifests: Vec<PathBuf>,
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub params: Vec<(String, String)>,
+    /// Of several manifests, runs at a time [default: one a core]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     #[command(flatten)]
     pub window: WindowArgs,
     /// Move state although the run covers only a window
@@ -134,7 +152,7 @@ pub struct Run {
     pub advance_state: bool,
     /// Run what was reviewed, its window included: refuses when manifest, plugins or target are no
     /// longer the same
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["manifest", "params", "from", "to", "max_pages"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["manifests", "params", "from", "to", "max_pages", "policy"])]
     pub plan: Option<PathBuf>,
     #[command(flatten)]
     pub demands: PluginDemands,
@@ -146,6 +164,8 @@ pub struct Run {
 pub struct Resume {
     /// The run's id, as `dpone journal list` shows it
     pub run: String,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     #[command(flatten)]
     pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Text)]

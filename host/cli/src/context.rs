@@ -1,33 +1,40 @@
-//! What every command needs: the working folder, where plugins are, and how progress is shown.
+//! What every command needs: the working folder, where plugins are, whose manifest it is, and how progress
+//! is shown.
 
 use crate::args::{Common, ManifestArgs, PluginDemands, WindowArgs};
 use crate::local::OnDemand;
+use crate::progress;
+use dpone_connections::Profile;
+use dpone_manifest::Tenant;
 use dpone_model::{Report, codes};
 use dpone_run::authority::Demands;
 use dpone_run::cancel::Cancel;
 use dpone_run::finder::Finder;
 use dpone_run::signature::TrustedKey;
+use dpone_run::tenancy::{PolicyFile, Tenancy};
 use dpone_run::{Host, Request};
-use std::path::PathBuf;
+use dpone_workers::Program;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The hidden argument that makes this program compile a component.
+const COMPILE: &str = "__compile";
 
 /// The host of this process.
 pub fn host(common: &Common) -> Result<Host, Report> {
     let workdir = workdir()?;
-    let exe = std::env::current_exe().map_err(|cause| {
-        Report::new(&codes::internal::BUG, format!("the program does not know its own path: {cause}"))
-    })?;
     Ok(Host {
         finder: Finder {
             builtins: dpone_builtins::get,
             plugin_path: common.plugin_path.clone(),
             workdir: workdir.clone(),
         },
-        local: Arc::new(OnDemand::new(&workdir, common)),
-        compiler: vec![exe.display().to_string(), "__compile".to_owned()],
-        events: crate::progress::choose(common.quiet).into(),
+        local: Arc::new(OnDemand::new(&workdir, &workdir, common)),
+        compiler: vec![exe()?.display().to_string(), COMPILE.to_owned()],
+        events: progress::choose(common.quiet).into(),
         cancel: Cancel::default(),
         demands: Demands::default(),
+        tenancy: None,
         native_extractor: None,
         workdir,
     })
@@ -35,9 +42,55 @@ pub fn host(common: &Common) -> Result<Host, Report> {
 
 /// The host of a command that may demand something of the plugins.
 pub fn demanding_host(common: &Common, demanded: &PluginDemands) -> Result<Host, Report> {
+    Ok(Host { demands: demands(demanded)?, ..host(common)? })
+}
+
+/// Host and request for a manifest: those of its tenant where there is a policy.
+pub fn of_manifest(
+    common: &Common,
+    demanded: &PluginDemands,
+    manifest: &ManifestArgs,
+    window: &WindowArgs,
+) -> Result<(Host, Request), Report> {
+    let host = demanding_host(common, demanded)?;
+    let request = request(common, manifest, window);
+    let Some(policy) = &manifest.policy.policy else { return Ok((host, request)) };
+    let policy = PolicyFile::read(&host.workdir, policy)?;
+    let tenant = policy.tenant_of(&host.workdir, &manifest.manifest)?;
+    let tenancy = tenancy(&policy, tenant, &host.workdir, common)?;
+    let home = tenancy.home(&host.workdir)?;
+    let manifest = host.workdir.join(&request.manifest);
+    let finder = Finder { workdir: home.clone(), plugin_path: plugin_path(common, &host.workdir), ..host.finder };
+    let local = Arc::new(OnDemand::new(&host.workdir, &home, common));
+    let host = Host { workdir: home, finder, local, tenancy: Some(Arc::new(tenancy)), ..host };
+    Ok((host, Request { manifest, ..request }))
+}
+
+/// What a tenant has of the chosen profile and of this process's environment.
+pub fn tenancy(policy: &PolicyFile, tenant: &Tenant, workdir: &Path, common: &Common) -> Result<Tenancy, Report> {
+    let env = |name: &str| std::env::var(name).ok();
+    let profile = Profile::load(workdir, common.profile.as_deref(), &env)?;
+    policy.tenancy(tenant, workdir, &profile, &env)
+}
+
+pub fn demands(demanded: &PluginDemands) -> Result<Demands, Report> {
     let keys = demanded.require_signed.iter().map(|path| TrustedKey::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let signers = (!keys.is_empty()).then_some(keys);
-    Ok(Host { demands: Demands { locked: demanded.locked, signers }, ..host(common)? })
+    Ok(Demands { locked: demanded.locked, signers: (!keys.is_empty()).then_some(keys) })
+}
+
+/// The plugin path for a process that works in another folder.
+pub fn plugin_path(common: &Common, workdir: &Path) -> Vec<PathBuf> {
+    common.plugin_path.iter().map(|folder| workdir.join(folder)).collect()
+}
+
+/// What a worker brings along.
+pub fn program() -> Result<Program, Report> {
+    Ok(Program { builtins: dpone_builtins::get, path: exe()?, compile: COMPILE, progress: progress::named_lines })
+}
+
+pub fn exe() -> Result<PathBuf, Report> {
+    std::env::current_exe()
+        .map_err(|cause| Report::new(&codes::internal::BUG, format!("the program does not know its own path: {cause}")))
 }
 
 pub fn workdir() -> Result<PathBuf, Report> {

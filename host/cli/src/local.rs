@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// What this process started or joined; [`stop`] lets go of it when the command is done.
-static SERVICES: Mutex<Option<Services>> = Mutex::const_new(None);
+static SERVICES: Mutex<Vec<Services>> = Mutex::const_new(Vec::new());
 
 /// How long the owner of a service waits for other processes that still use it.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -21,12 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Starts the services on first use and keeps them until the process ends.
 pub struct OnDemand {
     dir: PathBuf,
+    sqlite_path: PathBuf,
     demo: DemoOptions,
 }
 
 impl OnDemand {
-    pub fn new(workdir: &Path, common: &Common) -> Self {
-        Self { dir: dir(workdir), demo: demo(common) }
+    /// The services are those of `workdir`; state is kept below `home`, which is a tenant's own where
+    /// there is a policy.
+    pub fn new(workdir: &Path, home: &Path, common: &Common) -> Self {
+        Self { dir: dir(workdir), sqlite_path: dir(home).join("state.db"), demo: demo(common) }
     }
 }
 
@@ -34,21 +37,24 @@ impl OnDemand {
 impl LocalStarter for OnDemand {
     async fn start(&self, needs: LocalNeeds) -> Result<LocalServices, Report> {
         let mut services = SERVICES.lock().await;
-        if services.is_none() {
-            let options = Options { api: needs.api, broker: needs.broker, demo: self.demo.clone() };
-            *services = Some(Services::start_or_join(&self.dir, options).await?);
+        let has = |of: fn(&Services) -> String| services.iter().any(|services| !of(services).is_empty());
+        let (api, broker) = (needs.api && !has(Services::base_url), needs.broker && !has(Services::bootstrap_servers));
+        if api || broker {
+            let options = Options { api, broker, demo: self.demo.clone() };
+            services.push(Services::start_or_join(&self.dir, options).await?);
         }
-        let (base_url, bootstrap_servers) = match &*services {
-            Some(services) => (services.base_url(), services.bootstrap_servers()),
-            None => Default::default(),
-        };
-        Ok(LocalServices { base_url, bootstrap_servers, sqlite_path: self.dir.join("state.db") })
+        let find = |of: fn(&Services) -> String| services.iter().map(of).find(|address| !address.is_empty());
+        Ok(LocalServices {
+            base_url: find(Services::base_url).unwrap_or_default(),
+            bootstrap_servers: find(Services::bootstrap_servers).unwrap_or_default(),
+            sqlite_path: self.sqlite_path.clone(),
+        })
     }
 }
 
 /// Ends what this process started, once nobody else uses it.
 pub async fn stop() {
-    if let Some(services) = SERVICES.lock().await.take() {
+    for services in SERVICES.lock().await.drain(..) {
         services.stop(PATIENCE).await;
     }
 }
@@ -69,7 +75,7 @@ pub async fn up(common: &Common) -> Outcome {
         println!("Ctrl-C ends both");
         crate::context::stopped().await;
     }
-    *SERVICES.lock().await = Some(services);
+    SERVICES.lock().await.push(services);
     Ok(Exit::Ok)
 }
 

@@ -20,6 +20,15 @@ fn main() -> ExitCode {
         return dpone_sandbox::compile_child_main();
     }
     start_logging(&cli.common.log);
+    if matches!(cli.command, Command::Worker) {
+        return match context::program() {
+            Ok(program) => dpone_workers::worker_main(program),
+            Err(report) => {
+                eprintln!("{report}");
+                ExitCode::from(report.exit() as u8)
+            }
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => {

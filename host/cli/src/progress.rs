@@ -18,6 +18,11 @@ pub fn choose(quiet: bool) -> Box<dyn Events> {
     }
 }
 
+/// Lines that say which run they are of, for several runs at a time.
+pub fn named_lines(name: &str) -> Box<dyn Events> {
+    Box::new(Lines { named: format!("{name}: "), ..Lines::default() })
+}
+
 struct Bar {
     bar: ProgressBar,
     started: Instant,
@@ -61,13 +66,15 @@ impl Drop for Bar {
 
 /// Lines for logs and CI: what happened, and counts at most every five seconds.
 struct Lines {
+    /// Before each line.
+    named: String,
     started: Instant,
     last: Mutex<Option<Instant>>,
 }
 
 impl Default for Lines {
     fn default() -> Self {
-        Self { started: Instant::now(), last: Mutex::new(None) }
+        Self { named: String::new(), started: Instant::now(), last: Mutex::new(None) }
     }
 }
 
@@ -95,7 +102,7 @@ impl Events for Lines {
             _ => return,
         };
         // A closed stderr must not end the run.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "{}{line}", self.named);
     }
 }
 

@@ -77,6 +77,22 @@ pub(crate) fn of_secret(name: &str) -> String {
     format!("secret_{name}")
 }
 
+/// The name of the secret that a field holds, where it is one that plugins may be granted.
+pub(crate) fn secret_of(field: &str) -> Option<&str> {
+    field.strip_prefix("secret_")
+}
+
+/// Whether a field holds the path of a file that is read.
+pub(crate) fn is_path(field: &str) -> bool {
+    field.ends_with("_location")
+}
+
+/// `DPONE_CONN_<ID>_`: the id in upper case, everything but letters and digits as `_`.
+pub(crate) fn env_prefix(id: &str) -> String {
+    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("DPONE_CONN_{}_", id.chars().map(upper).collect::<String>())
+}
+
 /// The place that a connection's fields were found in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {

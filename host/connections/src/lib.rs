@@ -23,6 +23,7 @@ mod connection;
 mod definition;
 mod error;
 pub mod fields;
+mod lend;
 mod list;
 mod profile;
 mod resolver;
@@ -32,6 +33,7 @@ mod yaml;
 
 pub use connection::{ApiKeyIn, Auth, HttpConnection, KafkaConnection, OptionValue, StateConnection};
 pub use error::Error;
+pub use lend::{Loan, LoanOnWire};
 pub use list::Listed;
 pub use profile::Profile;
 pub use resolver::{LocalServices, Resolver};

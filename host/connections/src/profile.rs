@@ -50,6 +50,21 @@ impl Profile {
         Ok(profile)
     }
 
+    /// A profile without connections.
+    pub(crate) fn of_chain(chain: Vec<String>) -> Self {
+        Self { chain, definitions: BTreeMap::new() }
+    }
+
+    /// From the chosen one to the one that extends nothing.
+    pub(crate) fn chain(&self) -> &[String] {
+        &self.chain
+    }
+
+    /// Adds a connection that `named`, a profile of the chain, defines.
+    pub(crate) fn define(&mut self, id: String, named: String, definition: Definition) {
+        self.definitions.insert(id, (named, definition));
+    }
+
     /// The name that was chosen; none for no profile.
     pub fn name(&self) -> Option<&str> {
         self.chain.first().map(String::as_str)

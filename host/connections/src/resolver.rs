@@ -207,7 +207,7 @@ impl Resolver {
     }
 
     fn env_fields(&self, id: &str, kind: Kind) -> Result<Fields, Error> {
-        let prefix = env_prefix(id);
+        let prefix = fields::env_prefix(id);
         let mut values = BTreeMap::new();
         for field in fields::known(kind) {
             let value = (self.env)(&format!("{prefix}{}", field.to_ascii_uppercase()));
@@ -278,12 +278,6 @@ impl Resolver {
         }
         Ok(definitions)
     }
-}
-
-/// `DPONE_CONN_<ID>_`: the id in upper case, everything but letters and digits as `_`.
-fn env_prefix(id: &str) -> String {
-    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("DPONE_CONN_{}_", id.chars().map(upper).collect::<String>())
 }
 
 fn of_definition(

@@ -59,6 +59,7 @@ pub(crate) fn connect(server: &Server) -> Result<Arc<dyn Exchange>, Report> {
         retry: RETRY,
         ca_pem: server.ca_pem.clone(),
         user_agent: concat!("dpone/", env!("CARGO_PKG_VERSION")).to_owned(),
+        meter: Arc::default(),
     })?;
     Ok(Arc::new(client))
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 /// The rooms from the outside in. Crates of one row do not use each other.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
+    &["workers"],
     &["run", "local", "builtins"],
     &["trial"],
     &["source", "sink", "quality", "state", "sandbox", "guests"],
@@ -26,6 +27,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("wasmtime-wasi", "sandbox"),
     ("rdkafka", "sink"),
     ("sqlx", "state"),
+    ("landlock", "workers"),
+    ("seccompiler", "workers"),
     ("kafka-protocol", "local"),
 ];
 

@@ -1,6 +1,7 @@
 //! A body from the wire into one buffer: bounded before decoding and after it.
 
 use bytes::{Bytes, BytesMut};
+use dpone_model::{Exceeded, Meter};
 use futures_util::StreamExt;
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
@@ -19,6 +20,8 @@ const BLOCKING_FROM_BYTES: usize = 256 << 10;
 pub(crate) enum BodyError {
     TooLarge,
     Encoding(String),
+    /// The tenant's allowance of bytes is used up.
+    Quota(Exceeded),
     /// The connection broke or timed out.
     Broken(reqwest::Error),
 }
@@ -31,9 +34,9 @@ enum Coding {
 }
 
 /// The decoded body, at most `limit` bytes of it.
-pub(crate) async fn read(response: Response, limit: u64) -> Result<Bytes, BodyError> {
+pub(crate) async fn read(response: Response, limit: u64, meter: &Meter) -> Result<Bytes, BodyError> {
     let coding = coding(response.headers()).map_err(BodyError::Encoding)?;
-    let raw = read_raw(response, limit).await?;
+    let raw = read_raw(response, limit, meter).await?;
     match coding {
         Coding::Identity => Ok(raw),
         // An empty body carries no frame, whatever the header says (204, 304).
@@ -47,16 +50,21 @@ pub(crate) async fn read(response: Response, limit: u64) -> Result<Bytes, BodyEr
 
 /// The bytes as they arrive. A body that is larger than the limit before it is even decoded is
 /// refused too: no encoding that is asked for makes a body larger by more than a few bytes.
-async fn read_raw(response: Response, limit: u64) -> Result<Bytes, BodyError> {
+async fn read_raw(response: Response, limit: u64, meter: &Meter) -> Result<Bytes, BodyError> {
     const ENCODING_OVERHEAD: u64 = 64 << 10;
     let raw_limit = if coding(response.headers()) == Ok(Coding::Identity) { limit } else { limit + ENCODING_OVERHEAD };
     let announced = response.content_length();
     if announced.is_some_and(|length| length > raw_limit) {
         return Err(BodyError::TooLarge);
     }
+    let counted = |chunk: reqwest::Result<Bytes>| {
+        let chunk = chunk.map_err(BodyError::Broken)?;
+        meter.received(chunk.len() as u64).map_err(BodyError::Quota)?;
+        Ok(chunk)
+    };
     let mut stream = response.bytes_stream();
     let first = match stream.next().await {
-        Some(chunk) => chunk.map_err(BodyError::Broken)?,
+        Some(chunk) => counted(chunk)?,
         None => return Ok(Bytes::new()),
     };
     if announced == Some(first.len() as u64) {
@@ -70,7 +78,7 @@ async fn read_raw(response: Response, limit: u64) -> Result<Bytes, BodyError> {
             return Err(BodyError::TooLarge);
         }
         match stream.next().await {
-            Some(chunk) => body.extend_from_slice(&chunk.map_err(BodyError::Broken)?),
+            Some(chunk) => body.extend_from_slice(&counted(chunk)?),
             None => return Ok(body.freeze()),
         }
     }

@@ -6,10 +6,10 @@ use crate::origin::same_origin;
 use crate::resolve::GuardedResolver;
 use crate::retry::{RetryPolicy, is_transient, retry_after};
 use async_trait::async_trait;
-use dpone_model::Report;
 use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse};
+use dpone_model::{Meter, Report};
 use reqwest::header::RETRY_AFTER;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -37,6 +37,8 @@ pub struct ClientConfig {
     /// the system's and these.
     pub ca_pem: Option<Vec<u8>>,
     pub user_agent: String,
+    /// Counts requests and bytes, and may bound them.
+    pub meter: Arc<Meter>,
 }
 
 /// An HTTP/1.1 and HTTP/2 client for one connection. Connections are kept alive between requests.

@@ -2,7 +2,7 @@
 
 use crate::resolve::Refused;
 use dpone_model::codes::{connection, internal, source};
-use dpone_model::{Code, Failure, Place, Report, Retry};
+use dpone_model::{Code, Exceeded, Failure, Place, Report, Retry};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -45,6 +45,8 @@ pub enum Error {
     Encoding { url: String, cause: String },
     #[error("{method} {url} cannot be signed: {}", report.message())]
     Signer { method: String, url: String, report: Box<Report> },
+    #[error(transparent)]
+    Quota(Exceeded),
     #[error("{url} asks to wait {} s, more than max_retry_after of {} s", asked.as_secs(), limit.as_secs())]
     RetryAfter { url: String, asked: Duration, limit: Duration },
 }
@@ -67,7 +69,7 @@ impl Error {
 
     fn url(&self) -> Option<&str> {
         match self {
-            Self::Client { .. } | Self::Certificates { .. } | Self::Credential { .. } => None,
+            Self::Client { .. } | Self::Certificates { .. } | Self::Credential { .. } | Self::Quota(_) => None,
             Self::OtherOrigin { from: url, .. }
             | Self::Request { url, .. }
             | Self::Address { url, .. }
@@ -99,6 +101,7 @@ impl Failure for Error {
             Self::Encoding { .. } => &source::ENCODING,
             Self::RetryAfter { .. } => &source::RETRY_AFTER,
             Self::Signer { report, .. } => report.code(),
+            Self::Quota(exceeded) => exceeded.code(),
         }
     }
 
@@ -130,6 +133,7 @@ impl Failure for Error {
             Self::Status { status: 404 | 410, .. } => "check `url`, and the connection's base_url".into(),
             Self::TooLarge { .. } => "ask the API for smaller pages, or raise `max_page_bytes`".into(),
             Self::Signer { report, .. } => return report.hint_text().map(str::to_owned),
+            Self::Quota(exceeded) => return exceeded.hint(),
             Self::RetryAfter { asked, .. } => {
                 format!("run again in {} s, or raise `retry.max_retry_after`", asked.as_secs())
             }

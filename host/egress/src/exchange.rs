@@ -250,19 +250,23 @@ impl Client {
     async fn send_hop(&self, prepared: &Prepared, hop: &Hop) -> Result<Response, Error> {
         let is_own = same_origin(&hop.url, &self.config().own_origin);
         let client = if is_own { self.own() } else { self.guarded()? };
-        client.execute(prepared.wire_request(hop).await?).await.map_err(|error| failure(prepared, hop, error))
+        let request = prepared.wire_request(hop).await?;
+        let bytes = request.url().as_str().len() + hop.body.as_ref().map_or(0, Bytes::len);
+        self.config().meter.request(bytes as u64).map_err(Error::Quota)?;
+        client.execute(request).await.map_err(|error| failure(prepared, hop, error))
     }
 
     async fn read(&self, prepared: &Prepared, hop: &Hop, response: Response) -> Result<Answer, Error> {
         let status = response.status();
         let headers = response.headers().clone();
         let url = || prepared.printable(&hop.url);
-        let body = match body::read(response, prepared.max_body_bytes).await {
+        let body = match body::read(response, prepared.max_body_bytes, &self.config().meter).await {
             Ok(body) => body,
             // The status says more than a body that cannot be read.
             Err(BodyError::TooLarge | BodyError::Encoding(_)) if !status.is_success() => Bytes::new(),
             Err(BodyError::TooLarge) => return Err(Error::TooLarge { url: url(), limit: prepared.max_body_bytes }),
             Err(BodyError::Encoding(cause)) => return Err(Error::Encoding { url: url(), cause }),
+            Err(BodyError::Quota(exceeded)) => return Err(Error::Quota(exceeded)),
             Err(BodyError::Broken(error)) => return Err(failure(prepared, hop, error)),
         };
         Ok(Answer { status: status.as_u16(), headers, body, url: hop.url.clone() })

@@ -9,6 +9,7 @@ use dpone_model::http::{Credential, HttpEgress, HttpRequest, HttpResponse};
 use dpone_model::{Report, Retry, Secret};
 use server::{Action, Server, answer, redirect};
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
@@ -31,6 +32,7 @@ fn config(own: &str) -> ClientConfig {
         },
         ca_pem: None,
         user_agent: "dpone-test".into(),
+        meter: Arc::default(),
     }
 }
 

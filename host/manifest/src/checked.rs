@@ -65,6 +65,14 @@ impl Manifest {
         let last = source.slicer.iter().chain(&source.signer);
         source.pagination.extractor.iter().chain(&self.transforms).chain(checks).chain(last)
     }
+
+    /// The same, to be changed.
+    pub fn plugins_mut(&mut self) -> impl Iterator<Item = &mut PluginUse> {
+        let source = &mut self.source;
+        let checks = self.quality.checks.iter_mut().map(|check| &mut check.plugin);
+        let last = source.slicer.iter_mut().chain(&mut source.signer);
+        source.pagination.extractor.iter_mut().chain(&mut self.transforms).chain(checks).chain(last)
+    }
 }
 
 /// Where a connection's fields are looked up when the profile does not define it.
@@ -488,6 +496,10 @@ pub struct Journal {
     pub keep: Keep,
     /// 20 GiB.
     pub max_bytes: u64,
+}
+
+impl Journal {
+    pub const DEFAULT_MAX_BYTES: u64 = 20 << 30;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

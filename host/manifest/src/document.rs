@@ -193,7 +193,7 @@ fn journal(mut block: Block<'_>) -> Journal {
         Some("until_verified") => Some(Keep::UntilVerified),
         _ => value.duration().map(Keep::For),
     });
-    let max_bytes = block.size("max_bytes", (1 << 20)..=(1 << 50)).unwrap_or(20 << 30);
+    let max_bytes = block.size("max_bytes", (1 << 20)..=(1 << 50)).unwrap_or(Journal::DEFAULT_MAX_BYTES);
     block.finish();
     Journal { keep: keep.unwrap_or(Keep::UntilVerified), max_bytes }
 }

@@ -31,6 +31,8 @@ pub enum Error {
     NotYet { what: String, hint: String },
     #[error("{message}")]
     Conflict { message: String, hint: String },
+    #[error("{message}")]
+    Overlap { message: String, hint: String },
     #[error("{reference} is not set")]
     MissingVariable { reference: String, hint: String },
     #[error("{0}")]
@@ -59,6 +61,7 @@ impl Error {
             Self::PartitionReplace => &code::PARTITION_REPLACE,
             Self::NotYet { .. } => &code::NOT_YET,
             Self::Conflict { .. } => &code::CONFLICT,
+            Self::Overlap { .. } => &dpone_model::codes::policy::OVERLAP,
             Self::MissingVariable { .. } => &code::MISSING_VARIABLE,
             Self::MissingUniqueKey(_) => &code::MISSING_UNIQUE_KEY,
             Self::NoBoundary { .. } => &code::NO_BOUNDARY,
@@ -75,6 +78,7 @@ impl Error {
             | Self::InvalidValue { hint, .. }
             | Self::NotYet { hint, .. }
             | Self::Conflict { hint, .. }
+            | Self::Overlap { hint, .. }
             | Self::MissingVariable { hint, .. } => hint.clone(),
             Self::WrongType { expected, found, .. } if expected.contains("text") && found.contains("number") => {
                 "put the value in quotes".into()

@@ -3,7 +3,8 @@
 //! Reading has three stages. `yaml` turns text into a tree in which every key and value knows its
 //! line and column, with `${ENV}` and `{{ name }}` filled in. `read` gives that tree types and ticks
 //! off keys. `document`, `source`, `sink` and `plugin` know the language: they build the types of
-//! [`checked`] and note what is wrong, and go on. `case` reads a plugin's recorded case by the same rules. Nothing here does I/O: the environment and the
+//! [`checked`] and note what is wrong, and go on. `case` reads a plugin's recorded case, `policy` what
+//! tenants may do, by the same rules. Nothing here does I/O: the environment and the
 //! run's parameters come in as [`Variables`].
 
 mod builtins;
@@ -13,6 +14,7 @@ mod document;
 mod error;
 mod oci;
 mod plugin;
+mod policy;
 mod read;
 mod schema;
 mod sink;
@@ -26,6 +28,9 @@ pub use checked::*;
 pub use document::KEEP_FAILED;
 pub use error::{Error, Problem};
 pub use oci::{OCI_SCHEME, OciReference};
+pub use policy::{
+    Fence, GrantKind, HostRule, Lent, PluginCaps, PluginRules, Policy, Tenant, TenantLimits, load_policy,
+};
 pub use schema::json_schema;
 pub use substitute::Variables;
 pub use units::{parse_duration, parse_size};

@@ -82,7 +82,7 @@ fn collect(entries: Vec<(String, Value<'_>)>) -> Map<String, Json> {
     entries.into_iter().filter_map(|(name, value)| Some((name, value.json()?))).collect()
 }
 
-fn sha256(value: &Value<'_>) -> Option<String> {
+pub(crate) fn sha256(value: &Value<'_>) -> Option<String> {
     let text = value.scalar_text()?.to_ascii_lowercase();
     let is_digest = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
     if !is_digest {
@@ -145,8 +145,7 @@ fn header_names(value: &Value<'_>) -> Vec<String> {
 fn secret_names(value: &Value<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for (name, item) in value.texts() {
-        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        if !name.is_empty() && name.bytes().all(is_plain) {
+        if is_secret_name(&name) {
             names.push(name);
         } else {
             let hint = "a secret's name has lower case letters, digits and `_`";
@@ -156,22 +155,33 @@ fn secret_names(value: &Value<'_>) -> Vec<String> {
     names
 }
 
-/// Origins: a host stands for https; another scheme or port is written out.
+/// As connections name their secrets.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    !name.is_empty() && name.bytes().all(is_plain)
+}
+
+/// The origin that a text names, and nothing beside it: a host stands for https, another scheme or port
+/// is written out.
+pub(crate) fn origin_of(text: &str) -> Option<String> {
+    let written = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let is_alone = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    Url::parse(&written).ok().filter(is_alone).map(|url| url.origin().ascii_serialization())
+}
+
 fn http_origins(value: &Value<'_>) -> Vec<String> {
     let mut origins = Vec::new();
     for (text, item) in value.texts() {
-        let written = if text.contains("://") { text.clone() } else { format!("https://{text}") };
-        let is_origin = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.path() == "/"
-                && url.query().is_none()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-        };
-        match Url::parse(&written).ok().filter(is_origin) {
-            Some(url) => origins.push(url.origin().ascii_serialization()),
+        match origin_of(&text) {
+            Some(origin) => origins.push(origin),
             None => {
                 let hint = "write a host such as `geo.example.com`, or an origin such as `http://127.0.0.1:8080`";
                 let _: Option<()> = item.invalid(format!("`{}` is no host", item.shown()), hint);

@@ -334,6 +334,10 @@ impl<'a> Value<'a> {
         self.invalid(message, hint)
     }
 
+    pub fn is_list(&self) -> bool {
+        matches!(self.node.content, Content::List(_))
+    }
+
     pub fn list(&self) -> Option<Vec<Value<'a>>> {
         let Content::List(items) = &self.node.content else { return self.wrong_type("a list") };
         let problems = self.problems;

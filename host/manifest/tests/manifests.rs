@@ -2,7 +2,7 @@
 //! the user sees. `UPDATE_EXPECTED=1` rewrites the expectations, to be read before they are kept.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
-use dpone_manifest::{Variables, load};
+use dpone_manifest::{Variables, load, load_policy};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +64,18 @@ fn valid_manifests_mean_what_is_expected() {
 fn invalid_manifests_name_every_problem() {
     compare("invalid", |text, file| match load(text, file, &variables()) {
         Ok(_) => "ACCEPTED\n".to_owned(),
+        Err(report) => format!("exit {}\n{report}\n", report.exit() as u8),
+    });
+}
+
+#[test]
+fn policies_mean_what_is_expected_or_name_every_problem() {
+    compare("policies", |text, file| match load_policy(text, file) {
+        Ok(mut policy) => {
+            policy.origin.positions.clear();
+            policy.origin.sha256.clear();
+            format!("{policy:#?}\n")
+        }
         Err(report) => format!("exit {}\n{report}\n", report.exit() as u8),
     });
 }

@@ -14,6 +14,8 @@ pub enum Exit {
     Connection = 11,
     /// A plugin was rejected or faulted.
     Plugin = 12,
+    /// A tenant's policy refuses, or one of its limits was reached.
+    Policy = 13,
     Source = 20,
     Delivery = 21,
     /// A breaking change of the schema.
@@ -29,6 +31,31 @@ pub enum Exit {
     Internal = 70,
     /// Interrupted and resumable.
     Interrupted = 130,
+}
+
+impl Exit {
+    pub const ALL: [Self; 15] = [
+        Self::Ok,
+        Self::Usage,
+        Self::Manifest,
+        Self::Connection,
+        Self::Plugin,
+        Self::Policy,
+        Self::Source,
+        Self::Delivery,
+        Self::Schema,
+        Self::Quality,
+        Self::State,
+        Self::Review,
+        Self::Disk,
+        Self::Internal,
+        Self::Interrupted,
+    ];
+
+    /// The exit that a process ended with.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| *exit as u8 == code)
+    }
 }
 
 /// What the caller may do about a failure.

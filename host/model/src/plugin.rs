@@ -32,6 +32,8 @@ pub struct Usage {
     pub calls: u64,
     /// Wall time inside calls, in microseconds.
     pub time_us: u64,
+    /// CPU time of the calls, in microseconds.
+    pub cpu_us: u64,
     pub peak_memory_bytes: u64,
     /// wasmtime's fuel that calls used, where it is counted: in trials.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,6 +47,7 @@ impl Usage {
         Self {
             calls: self.calls + other.calls,
             time_us: self.time_us + other.time_us,
+            cpu_us: self.cpu_us + other.cpu_us,
             peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
             fuel: self.fuel.zip(other.fuel).map(|(own, other)| own + other).or(self.fuel).or(other.fuel),
         }

@@ -4,6 +4,7 @@ use crate::authority::{PluginFacts, PluginKind, asks, bounds, gets};
 use crate::boundary::{Boundary, Window};
 use crate::lock::LockFacts;
 use crate::strategy::StrategyFacts;
+use crate::tenancy::TenantPlan;
 use dpone_manifest::{DuplicatePolicy, KeyMode, Manifest, Mode, Staging, When};
 use dpone_model::plugin::{Identity, Stage};
 use dpone_model::schema::Schema;
@@ -75,6 +76,8 @@ pub struct PlanInput<'a> {
     pub lock: Option<LockFacts>,
     /// Of the plugins and their authority.
     pub warnings: Vec<String>,
+    /// What is used of what the policy gives, where there is one.
+    pub tenant: Option<TenantPlan>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +109,9 @@ pub struct Plan {
     pub checks: Vec<CheckPlan>,
     /// What a run over an empty boundary does.
     pub on_empty_boundary: String,
+    /// What is used of what the policy gives, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantPlan>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,6 +243,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         } else {
             "a run without rows is judged like any other; `min_rows: 1` fails it".to_owned()
         },
+        tenant: input.tenant.clone(),
     }
 }
 

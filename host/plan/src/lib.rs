@@ -5,7 +5,8 @@
 //! [`judge_strategy`] says what the strategy promises on this topic. [`plan`] puts all of it, and
 //! what each plugin may ask for and gets, into the document that people review; [`Plan::difference`]
 //! compares the reviewed one with what is true now. A [`Lock`] holds digest and authority of each
-//! plugin as they were reviewed, for runs that nobody reviews one by one.
+//! plugin as they were reviewed, for runs that nobody reviews one by one. [`Rules`] hold a tenant's manifest to
+//! what the operator's policy gives.
 
 mod authority;
 mod boundary;
@@ -17,6 +18,7 @@ mod lock;
 mod markdown;
 mod review;
 mod strategy;
+mod tenancy;
 
 pub use authority::{Family, PluginFacts, PluginKind, bounds, families, gets, requests, unused_grants};
 pub use boundary::{Boundary, Window, boundary};
@@ -29,3 +31,4 @@ pub use evolution::{Breaking, SchemaPlan, Widened, evolve};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use lock::{Compared, LOCK_VERSION, Lock, LockFacts, LockedPlugin};
 pub use strategy::{StrategyFacts, TopicPolicy, judge_strategy, target_facts};
+pub use tenancy::{Rules, TenantPlan, TenantUse};

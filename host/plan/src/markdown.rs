@@ -1,6 +1,7 @@
 //! The plan for people.
 
 use crate::document::{Plan, PluginPlan, TopicFacts};
+use crate::tenancy::TenantPlan;
 use dpone_model::schema::Schema;
 use std::fmt::Write as _;
 
@@ -35,6 +36,9 @@ impl Plan {
             None => page.item("Locked", "no; `dpone plugin lock` writes a lock file beside the manifest"),
         }
         self.warnings.iter().for_each(|warning| page.item("Warning", warning));
+        if let Some(tenant) = &self.tenant {
+            write_tenant(&mut page, tenant);
+        }
         page.0
     }
 
@@ -129,6 +133,16 @@ fn fields(schema: &Schema) -> String {
     };
     let fields: Vec<String> = schema.fields.iter().map(field).collect();
     if fields.is_empty() { "none yet; the first run fixes them".to_owned() } else { fields.join(", ") }
+}
+
+fn write_tenant(page: &mut Page, tenant: &TenantPlan) {
+    let listed = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    page.heading(&format!("Tenant {}", tenant.name));
+    page.item("Policy", &format!("`{}`", tenant.policy));
+    for used in &tenant.uses {
+        page.item(&used.key, &format!("{}; may use {}", listed(&used.used), listed(&used.of)));
+    }
+    page.item("Worker", &format!("{}; share {}", tenant.limits, tenant.share));
 }
 
 fn write_plugin(page: &mut Page, plugin: &PluginPlan) {

@@ -53,6 +53,7 @@ fn planned(manifest: &Manifest, window: &Window, topic: TopicFacts) -> Plan {
         plugins: plugins(manifest),
         lock: None,
         warnings: Vec::new(),
+        tenant: None,
     })
 }
 

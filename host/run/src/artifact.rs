@@ -4,7 +4,7 @@
 
 use crate::events::Step;
 use dpone_model::plugin::{Identity, Usage};
-use dpone_model::{Counts, Report, codes};
+use dpone_model::{Counts, Report, Traffic, codes};
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,32 @@ pub struct RunReport {
     /// The lock file that the plugins were held to.
     pub lock: Option<dpone_plan::LockFacts>,
     pub warnings: Vec<String>,
+    pub bill: Bill,
+}
+
+/// What the run has cost whoever it was for.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Bill {
+    /// Whose it is, where a policy names tenants.
+    pub tenant: Option<String>,
+    /// CPU time of plugins, in microseconds.
+    pub plugin_cpu_us: u64,
+    /// The most that one plugin's memory had.
+    pub plugin_peak_memory_bytes: u64,
+    #[serde(flatten)]
+    pub traffic: Traffic,
+    /// What confined the process, such as `landlock 7`, `seccomp`, `memory 1073741824`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confined_by: Vec<String>,
+}
+
+impl Bill {
+    pub(crate) fn set(&mut self, plugins: &[PluginReport], traffic: Traffic) {
+        self.plugin_cpu_us = plugins.iter().map(|plugin| plugin.usage.cpu_us).sum();
+        self.plugin_peak_memory_bytes =
+            plugins.iter().map(|plugin| plugin.usage.peak_memory_bytes).max().unwrap_or_default();
+        self.traffic = traffic;
+    }
 }
 
 /// What became of one slice; its files are under `slices/NUMBER/`.

@@ -90,7 +90,7 @@ pub struct Locked {
 pub async fn admit(host: &Host, sandbox: &Sandbox, local: &mut Local) -> Result<(Vec<Plugin>, Admission), Report> {
     let mut found = std::mem::take(&mut local.plugins);
     // Before anything of a component is compiled or called.
-    verify(&host.demands, &mut found, local)?;
+    verify(host, &mut found, local)?;
     let mut loaded = plugins::load(sandbox, found, &local.manifest).await?;
     let admission = judge(&host.demands, local, &loaded)?;
     plugins::check_options(sandbox, local, &mut loaded).await?;
@@ -149,21 +149,30 @@ pub fn lock_path(manifest: &Path) -> PathBuf {
     manifest.with_extension("lock")
 }
 
-/// Verifies every component's signature, where signatures are asked for; all problems at once.
-fn verify(demands: &Demands, found: &mut [Found], local: &Local) -> Result<(), Report> {
-    let Some(trusted) = &demands.signers else { return Ok(()) };
+/// Holds every component to what operator and policy demand of it; all problems at once.
+fn verify(host: &Host, found: &mut [Found], local: &Local) -> Result<(), Report> {
     let mut problems = Vec::new();
-    for found in found.iter_mut().filter(|found| found.signature != SignatureAt::BuiltIn) {
-        let signature = found.signature.text();
-        match signature.and_then(|text| signature::verify(trusted, &found.bytes, text.as_deref())) {
-            Ok(signed) => found.signed = Some(signed),
-            Err(unsigned) => {
-                let report = unsigned.report(&found.from, &found.signature, trusted);
-                problems.push(report.at(local.manifest.origin.place(&format!("{}.uses", found.plugin.key))));
-            }
-        }
+    for found in found.iter_mut() {
+        let signed = host.demands.signers.as_ref().map_or(Ok(()), |trusted| demand_signature(trusted, found));
+        let refused = host.tenancy.as_ref().and_then(|tenancy| tenancy.refuse(found));
+        let place = local.manifest.origin.place(&format!("{}.uses", found.plugin.key));
+        problems.extend(signed.err().into_iter().chain(refused).map(|report| report.at(place.clone())));
     }
     Report::all(problems).map_or(Ok(()), Err)
+}
+
+fn demand_signature(trusted: &[TrustedKey], found: &mut Found) -> Result<(), Report> {
+    if found.signature == SignatureAt::BuiltIn {
+        return Ok(());
+    }
+    let signature = found.signature.text();
+    match signature.and_then(|text| signature::verify(trusted, &found.bytes, text.as_deref())) {
+        Ok(signed) => {
+            found.signed = Some(signed);
+            Ok(())
+        }
+        Err(unsigned) => Err(unsigned.report(&found.from, &found.signature, trusted)),
+    }
 }
 
 fn judge(demands: &Demands, local: &Local, plugins: &[Plugin]) -> Result<Admission, Report> {

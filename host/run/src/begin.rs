@@ -10,7 +10,7 @@ use crate::resume::Reopened;
 use crate::session::Session;
 use crate::slices::Part;
 use crate::stage::bug;
-use dpone_egress::Client;
+use dpone_egress::{Client, ClientConfig};
 use dpone_journal::{Head, Journals, Limits, PageEntry, PurgeFilter, Writer};
 use dpone_json::Scanner;
 use dpone_manifest::DuplicatePolicy;
@@ -74,7 +74,8 @@ pub async fn extract(
 
 /// The run's producer.
 pub fn publisher(session: &Session, opened: &Opened, plan: &SlicePlan) -> Result<Publisher, Report> {
-    let options = Options { stop: session.cancel.flag(), topic: Some(plan.topic.clone()) };
+    let topic = Some(plan.topic.clone());
+    let options = Options { stop: session.cancel.flag(), topic, meter: session.meter.clone() };
     Publisher::new(&opened.kafka, &opened.resolved.local.manifest, options)
 }
 
@@ -160,7 +161,8 @@ async fn walk(
 /// The source's HTTP client.
 pub fn client(opened: &Opened) -> Result<Arc<Client>, Report> {
     let (source, resolved) = (&opened.resolved.local.manifest.source, &opened.resolved);
-    Ok(Arc::new(Client::new(client_config(source, &resolved.http, resolved.is_local, USER_AGENT)?)?))
+    let config = client_config(source, &resolved.http, resolved.is_local, USER_AGENT)?;
+    Ok(Arc::new(Client::new(ClientConfig { meter: opened.meter.clone(), ..config })?))
 }
 
 /// The walk goes on after this page of the journal.

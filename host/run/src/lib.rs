@@ -32,6 +32,7 @@ pub mod signature;
 mod slices;
 mod stage;
 pub mod state;
+pub mod tenancy;
 mod verify;
 
 pub use pipeline::{Finished, resume, run};

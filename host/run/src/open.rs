@@ -15,7 +15,8 @@ use dpone_manifest::StateBlock;
 use dpone_model::plugin::Usage;
 use dpone_model::state::{LeaseRequest, StateRow, StateStore};
 use dpone_model::target::{TargetReader, TopicDescription};
-use dpone_model::{Report, RunId, StateKey, codes};
+use dpone_model::{Meter, Report, RunId, StateKey, codes};
+use dpone_plan::TenantPlan;
 use dpone_sandbox::Sandbox;
 use dpone_sink::Kafka;
 use dpone_source::Signing;
@@ -41,6 +42,9 @@ pub struct Opened {
     /// What listing the slices has cost.
     pub slicing: Mutex<Usage>,
     pub admission: Admission,
+    /// What is used of what the tenant has.
+    pub tenant: Option<TenantPlan>,
+    pub meter: Arc<Meter>,
 }
 
 /// Opens state, takes the lease, asks the broker for the topic, and lets the plugins in.
@@ -74,6 +78,7 @@ pub async fn open(
         journal.refuse_age(resolved.local.manifest.resume_max_age)?;
         journal.refuse_other_plugins(&plugins)?;
     }
+    let tenant = host.tenancy.as_ref().map(|tenancy| tenancy.rules().plan(&resolved.local.manifest));
     let signer = plugins::signer(&sandbox, &resolved, &plugins, seed, started_at).await?;
     let state = open_state(&resolved).await?;
     let key = StateKey::whole(resolved.local.manifest.name.clone());
@@ -105,6 +110,8 @@ pub async fn open(
             signer,
             slicing: Mutex::default(),
             admission,
+            tenant,
+            meter: session.meter.clone(),
         }),
         Err(report) => {
             held.release().await;

@@ -63,6 +63,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
         plugins: opened.plugins.iter().map(Plugin::facts).collect(),
         lock: opened.admission.lock.clone(),
         warnings: opened.admission.warnings.clone(),
+        tenant: opened.tenant.clone(),
     });
     if let Some(artifact) = &session.artifact {
         artifact.write("plan.json", &document)?;
@@ -158,6 +159,7 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
         plugins: loaded.iter().map(Plugin::facts).collect(),
         lock: admission.lock,
         warnings: admission.warnings,
+        tenant: host.tenancy.as_ref().map(|tenancy| tenancy.rules().plan(manifest)),
     }))
 }
 

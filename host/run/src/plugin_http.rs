@@ -7,7 +7,7 @@ use dpone_egress::{Client, ClientConfig, RetryPolicy, same_origin};
 use dpone_manifest::Grants;
 use dpone_model::http::{Credential, HttpRequest, HttpResponse};
 use dpone_model::plugin::{PluginHttp, PluginRequest, PluginRequestError, RequestValue};
-use dpone_model::{Report, Secret, codes};
+use dpone_model::{Meter, Report, Secret, codes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,13 +25,17 @@ struct Granted {
 }
 
 /// What sends a plugin's requests; `None` where no host is granted.
-pub fn granted(grants: &Grants, resolved: &Resolved) -> Result<Option<Arc<dyn PluginHttp>>, Report> {
+pub fn granted(
+    grants: &Grants,
+    resolved: &Resolved,
+    meter: &Arc<Meter>,
+) -> Result<Option<Arc<dyn PluginHttp>>, Report> {
     if grants.http.is_empty() {
         return Ok(None);
     }
     let client = |origin: &String| -> Result<(Url, Client), Report> {
         let url = Url::parse(origin).map_err(|cause| Report::new(&codes::internal::BUG, cause.to_string()))?;
-        Ok((url.clone(), Client::new(config(url, resolved.is_local))?))
+        Ok((url.clone(), Client::new(config(url, resolved.is_local, meter))?))
     };
     let clients = grants.http.iter().map(client).collect::<Result<_, _>>()?;
     let known = &resolved.http.secrets;
@@ -87,7 +91,7 @@ impl PluginHttp for Granted {
     }
 }
 
-fn config(origin: Url, is_local: bool) -> ClientConfig {
+fn config(origin: Url, is_local: bool, meter: &Arc<Meter>) -> ClientConfig {
     ClientConfig {
         own_origin: origin,
         own_is_guarded: true,
@@ -99,5 +103,6 @@ fn config(origin: Url, is_local: bool) -> ClientConfig {
         retry: RetryPolicy { max_attempts: ATTEMPTS, ..RetryPolicy::default() },
         ca_pem: None,
         user_agent: concat!("dpone/", env!("CARGO_PKG_VERSION")).to_owned(),
+        meter: meter.clone(),
     }
 }

@@ -160,7 +160,7 @@ impl Opened {
 
     fn setup(&self, plugin: &Plugin) -> Result<Setup, Report> {
         let local = &self.resolved.local;
-        let http = plugin_http::granted(&plugin.found.plugin.grants, &self.resolved)?;
+        let http = plugin_http::granted(&plugin.found.plugin.grants, &self.resolved, &self.meter)?;
         setup(&local.manifest, &local.manifest_dir, plugin, self.seed, self.started_at, http)
     }
 }

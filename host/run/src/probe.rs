@@ -109,6 +109,7 @@ async fn named_http(resolver: &Resolver, id: &str) -> Result<String, Report> {
         retry: RetryPolicy { max_attempts: 1, ..RetryPolicy::default() },
         ca_pem: connection.ca_pem,
         user_agent: "dpone-doctor".to_owned(),
+        meter: Arc::default(),
     })?;
     let request = HttpRequest {
         method: "GET".to_owned(),

@@ -4,6 +4,7 @@ use crate::authority::{Demands, lock_path};
 use crate::cancel::Cancel;
 use crate::events::Events;
 use crate::finder::{Finder, Found};
+use crate::tenancy::Tenancy;
 use async_trait::async_trait;
 use dpone_connections::{HttpConnection, KafkaConnection, LocalServices, Profile, Resolver, StateConnection};
 use dpone_manifest::{Manifest, Variables};
@@ -24,6 +25,8 @@ pub struct Host {
     pub cancel: Cancel,
     /// What the operator demands of every plugin.
     pub demands: Demands,
+    /// Whose runs these are, where a policy says what each tenant may do.
+    pub tenancy: Option<Arc<Tenancy>>,
     /// Stands in for the extractor component in a benchmark.
     pub native_extractor: Option<fn() -> Box<dyn dpone_model::plugin::Extractor>>,
 }
@@ -34,7 +37,7 @@ pub trait LocalStarter: Send + Sync {
 }
 
 /// What no profile of the chain defines, so that `local` has to stand in for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LocalNeeds {
     pub api: bool,
     pub broker: bool,
@@ -100,11 +103,14 @@ pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Res
         })?,
     };
     let variables = Variables {
-        env: Box::new(|name| std::env::var(name).ok()),
+        env: variables(host),
         params: request.params.clone(),
         interval: request.from.clone().zip(request.to.clone()),
     };
-    let manifest = dpone_manifest::load(&text, &shown, &variables)?;
+    let mut manifest = dpone_manifest::load(&text, &shown, &variables)?;
+    if let Some(tenancy) = &host.tenancy {
+        tenancy.rules().hold(&mut manifest)?;
+    }
     let manifest_dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let plugins = host.finder.find_all(&manifest, &manifest_dir).await?;
     Ok(Local { manifest, text, manifest_dir, lock_path: lock_path(&path), manifest_path: path, plugins })
@@ -123,21 +129,28 @@ pub async fn resolve(host: &Host, request: &Request, text: Option<Vec<u8>>) -> R
     match (http, kafka, state) {
         (Ok(http), Ok(kafka), Ok(state)) => {
             let profile = request.profile.clone();
-            Ok(Resolved {
-                is_local: resolver.profile().extends_local(),
-                local,
-                profile,
-                http,
-                kafka,
-                state,
-                substitutions,
-            })
+            let is_local = resolver.profile().extends_local();
+            let resolved = Resolved { is_local, local, profile, http, kafka, state, substitutions };
+            host.tenancy.as_ref().map_or(Ok(()), |tenancy| tenancy.refuse_source(&resolved))?;
+            Ok(resolved)
         }
         (http, kafka, state) => {
             let problems = [http.err(), kafka.err(), state.err()].into_iter().flatten().collect();
             Err(Report::all(problems).unwrap_or_else(|| Report::new(&codes::internal::BUG, "a connection was lost")))
         }
     }
+}
+
+/// What a manifest may refer to as `${NAME}`.
+fn variables(host: &Host) -> Box<dyn Fn(&str) -> Option<String>> {
+    match host.tenancy.clone() {
+        Some(tenancy) => Box::new(move |name| tenancy.variable(name)),
+        None => Box::new(process_variable),
+    }
+}
+
+fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Ids that a command will look up.
@@ -149,8 +162,15 @@ pub struct Needs<'a> {
 
 /// The profile's connections; starts the local services that the profile needs for them.
 pub async fn resolver(host: &Host, profile: Option<&str>, needs: &Needs<'_>) -> Result<Resolver, Report> {
-    let env = |name: &str| std::env::var(name).ok();
-    let profile = Profile::load(&host.workdir, profile, &env)?;
+    let lent = host.tenancy.as_ref().map(|tenancy| (tenancy.loan.profile.clone(), tenancy.variables()));
+    let (profile, lent) = match lent {
+        Some((profile, variables)) => (profile, Some(variables)),
+        None => (Profile::load(&host.workdir, profile, &process_variable)?, None),
+    };
+    let env = move |name: &str| match &lent {
+        Some(variables) => variables.get(name).cloned(),
+        None => process_variable(name),
+    };
     let missing = |id: Option<&str>| id.is_some_and(|id| !profile.defines(id));
     let local = if profile.extends_local() {
         let needs = LocalNeeds { api: missing(needs.http), broker: missing(needs.kafka) };

@@ -1,12 +1,12 @@
 //! What one run keeps from its first step to its last: its report, its artifact, its progress.
 
-use crate::artifact::{Artifact, Checkpoints, PluginReport, RunReport, SliceReport};
+use crate::artifact::{Artifact, Bill, Checkpoints, PluginReport, RunReport, SliceReport};
 use crate::cancel::Cancel;
 use crate::events::{Event, Events, Step};
 use crate::pipeline::Finished;
 use crate::resolve::{Host, Request, Resolved};
 use dpone_journal::PageEntry;
-use dpone_model::{Counts, Exit, Report, RunId};
+use dpone_model::{Counts, Exit, Meter, Report, RunId};
 use std::sync::Arc;
 
 /// The run's own bookkeeping.
@@ -20,6 +20,7 @@ pub struct Session {
     pub artifact: Option<Artifact>,
     pub events: Arc<dyn Events>,
     pub cancel: Cancel,
+    pub meter: Arc<Meter>,
     /// There is a journal that `dpone resume` would go on with.
     pub resumable: bool,
 }
@@ -57,6 +58,11 @@ impl Session {
             slices: Vec::new(),
             lock: None,
             warnings: Vec::new(),
+            bill: Bill {
+                tenant: host.tenancy.as_ref().map(|tenancy| tenancy.tenant.name.clone()),
+                confined_by: host.tenancy.as_ref().map(|tenancy| tenancy.confined_by.clone()).unwrap_or_default(),
+                ..Bill::default()
+            },
         };
         Self {
             report,
@@ -65,6 +71,7 @@ impl Session {
             artifact: None,
             events: host.events.clone(),
             cancel: host.cancel.clone(),
+            meter: Arc::new(Meter::within(host.tenancy.as_ref().map(|tenancy| tenancy.meter.clone()))),
             resumable: false,
         }
     }
@@ -155,6 +162,7 @@ impl Session {
     /// Writes `run.json` as it is now.
     pub fn save(&mut self) -> Result<(), Report> {
         self.report.set_counts(&self.before.counts.and(&self.counts));
+        self.report.bill.set(&self.report.plugins, self.meter.traffic());
         if let Some(artifact) = &mut self.artifact {
             artifact.enter(None);
         }

@@ -23,6 +23,8 @@ const MAX_FILE_BYTES: u64 = 16 << 10;
 #[derive(Clone)]
 pub struct TrustedKey {
     key: PublicKey,
+    /// The key's line, as its file has it.
+    line: String,
     id: String,
     /// The name under which the operator knows it.
     named: String,
@@ -106,7 +108,7 @@ impl TrustedKey {
         }
         let key = PublicKey::from_base64(line).map_err(|error| unusable(error.to_string()))?;
         let id = key_id(line).ok_or_else(|| unusable("it holds no key id".to_owned()))?;
-        Ok(Self { key, id, named: named.to_owned() })
+        Ok(Self { key, line: line.to_owned(), id, named: named.to_owned() })
     }
 
     /// # Errors
@@ -123,6 +125,15 @@ impl TrustedKey {
 
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What [`Self::parse`] takes.
+    pub fn text(&self) -> String {
+        self.line.clone()
+    }
+
+    pub fn named(&self) -> &str {
+        &self.named
     }
 }
 

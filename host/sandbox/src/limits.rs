@@ -81,18 +81,26 @@ pub(crate) struct Meter {
     called_ns: AtomicU64,
     polled_ns: AtomicU64,
     busy_ns: AtomicU64,
+    cpu_ns: AtomicU64,
 }
 
 impl Meter {
     pub fn new() -> Arc<Self> {
         let zero = || AtomicU64::new(0);
-        Arc::new(Self { base: Instant::now(), called_ns: zero(), polled_ns: zero(), busy_ns: zero() })
+        Arc::new(Self { base: Instant::now(), called_ns: zero(), polled_ns: zero(), busy_ns: zero(), cpu_ns: zero() })
     }
 
     /// A new call begins.
     pub fn begin(&self) {
         self.called_ns.store(self.now(), Ordering::Relaxed);
         self.busy_ns.store(0, Ordering::Relaxed);
+        self.cpu_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// CPU time of the call. Unlike what the deadline counts, it does not pass while other threads have
+    /// the core: it is for the bill, which no neighbour should be able to raise.
+    pub fn cpu_ns(&self) -> u64 {
+        self.cpu_ns.load(Ordering::Relaxed)
     }
 
     /// Which limit the call has passed, asked from inside of a poll.
@@ -132,11 +140,19 @@ impl<T> Future for Metered<'_, T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let started = self.meter.now();
         self.meter.polled_ns.store(started, Ordering::Relaxed);
+        let cpu = thread_cpu_ns();
         let polled = self.call.as_mut().poll(context);
+        self.meter.cpu_ns.fetch_add(thread_cpu_ns().saturating_sub(cpu), Ordering::Relaxed);
         let spent = self.meter.now().saturating_sub(started);
         self.meter.busy_ns.fetch_add(spent, Ordering::Relaxed);
         polled
     }
+}
+
+/// CPU time of this thread so far.
+fn thread_cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
 #[cfg(test)]

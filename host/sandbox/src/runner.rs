@@ -87,6 +87,7 @@ pub(crate) struct Runner<W: World> {
     live: Option<Live<W>>,
     usage: Usage,
     time_ns: u64,
+    cpu_ns: u64,
     /// Whether any instance looked for files, of which none are granted.
     wanted_files: bool,
 }
@@ -98,7 +99,7 @@ struct Live<W> {
 
 impl<W: World> Runner<W> {
     pub fn new(pre: W::Pre, terms: Terms, settings: Settings) -> Self {
-        Self { pre, terms, settings, live: None, usage: Usage::default(), time_ns: 0, wanted_files: false }
+        Self { pre, terms, settings, live: None, usage: Usage::default(), time_ns: 0, cpu_ns: 0, wanted_files: false }
     }
 
     pub fn identity(&self) -> &Identity {
@@ -106,7 +107,7 @@ impl<W: World> Runner<W> {
     }
 
     pub fn usage(&self) -> Usage {
-        Usage { time_us: self.time_ns / 1000, ..self.usage }
+        Usage { time_us: self.time_ns / 1000, cpu_us: self.cpu_ns / 1000, ..self.usage }
     }
 
     /// Asks the component who it is, in an instance of its own.
@@ -254,6 +255,7 @@ impl<W: World> Runner<W> {
             self.usage.fuel = Some(self.usage.fuel.unwrap_or(0).saturating_add(used));
         }
         let host = store.data_mut();
+        self.cpu_ns += host.meter.cpu_ns();
         self.wanted_files |= host.wanted_files;
         self.usage.peak_memory_bytes = self.usage.peak_memory_bytes.max(host.limiter.peak);
         let fault = match answer {

@@ -2,7 +2,7 @@
 //!
 //! It has no admin calls; topics are created through its own interface.
 
-use crate::publisher::Publisher;
+use crate::publisher::{Options, Publisher};
 use crate::testing::{connection, sink};
 use crate::{DeliveryReport, Kafka, MessageView, ReadOptions, probe, read_topic};
 use dpone_journal::PageIndex;
@@ -29,7 +29,13 @@ fn publisher(cluster: &MockCluster<'_, DefaultProducerContext>, sink: &Sink) -> 
 }
 
 fn open(cluster: &MockCluster<'_, DefaultProducerContext>, sink: &Sink, stop: Arc<AtomicBool>) -> Publisher {
-    Publisher::open(&connection(&cluster.bootstrap_servers()), sink, Some(1_000_000), stop).unwrap()
+    Publisher::open(
+        &connection(&cluster.bootstrap_servers()),
+        sink,
+        Some(1_000_000),
+        Options { stop, ..Options::default() },
+    )
+    .unwrap()
 }
 
 /// A page of `count` records `{"order_id":N}` with keys `N`.
@@ -172,7 +178,7 @@ fn a_full_queue_holds_the_caller_back() {
     sink.queue_max_bytes = 64 << 10;
     sink.delivery.linger_ms = 0;
     let servers = connection(&cluster.bootstrap_servers());
-    let mut publisher = Publisher::open(&servers, &sink, Some(1_000), Arc::default()).unwrap();
+    let mut publisher = Publisher::open(&servers, &sink, Some(1_000), Options::default()).unwrap();
     for number in 1..=3 {
         let (body, index) = page(number * 10_000, 5_000);
         publisher.publish(number, &body, &index, &|_| false).unwrap();

@@ -10,7 +10,7 @@ use crate::{Error, Kafka, config};
 use dpone_journal::PageIndex;
 use dpone_manifest::{Envelope, Manifest, Sink};
 use dpone_model::target::TopicDescription;
-use dpone_model::{Report, Span};
+use dpone_model::{Meter, Report, Span};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -42,6 +42,8 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
     /// As [`Kafka::ensure_topic`] found it; its `max.message.bytes` bounds message and batch.
     pub topic: Option<TopicDescription>,
+    /// Counts messages and their bytes, and may bound them.
+    pub meter: Arc<Meter>,
 }
 
 /// One run's producer. All calls block.
@@ -51,6 +53,7 @@ pub struct Publisher {
     headers: Option<OwnedHeaders>,
     envelope: Option<dpone_json::Envelope>,
     stop: Arc<AtomicBool>,
+    meter: Arc<Meter>,
     flush_timeout: Duration,
     /// Enveloped values of the page at hand.
     wrapped: Vec<u8>,
@@ -128,14 +131,14 @@ fn dpone_envelope(sink: &Sink) -> dpone_json::Envelope {
 impl Publisher {
     pub fn new(kafka: &Kafka, manifest: &Manifest, options: Options) -> Result<Self, Report> {
         let limit = options.topic.as_ref().and_then(TopicDescription::max_message_bytes);
-        Self::open(kafka.connection(), &manifest.sink, limit, options.stop)
+        Self::open(kafka.connection(), &manifest.sink, limit, options)
     }
 
     pub(crate) fn open(
         connection: &dpone_connections::KafkaConnection,
         sink: &Sink,
         max_message_bytes: Option<u64>,
-        stop: Arc<AtomicBool>,
+        options: Options,
     ) -> Result<Self, Report> {
         let config = config::producer(connection, sink, max_message_bytes)?;
         let producer: BaseProducer<Deliveries> =
@@ -151,7 +154,8 @@ impl Publisher {
             name: sink.topic.clone(),
             headers,
             envelope: matches!(sink.envelope, Envelope::Dpone).then(|| dpone_envelope(sink)),
-            stop,
+            stop: options.stop,
+            meter: options.meter,
             flush_timeout: sink.delivery.flush_timeout,
             wrapped: Vec::new(),
             spans: Vec::new(),
@@ -273,6 +277,9 @@ impl Publisher {
                 }
             };
             self.ledger().hand(taken as u64);
+            let bytes = |message: &Outgoing<'_>| message.value.len() + message.key.map_or(0, <[u8]>::len);
+            let sent: usize = rest.iter().take(taken).map(bytes).sum();
+            self.meter.published(taken as u64, sent as u64)?;
             rest = rest.get(taken..).unwrap_or_default();
             self.serve(full)?;
             if rest.is_empty() {

@@ -5,6 +5,7 @@ use crate::template::{allow_origins, resolved_url};
 use dpone_connections::HttpConnection;
 use dpone_egress::{ClientConfig, RetryPolicy};
 use dpone_manifest::Source;
+use std::sync::Arc;
 
 /// The client's configuration for a manifest's source: its own origin is the one of the resolved
 /// URL. `allow_private` is for the local profile, whose services are on loopback.
@@ -31,5 +32,6 @@ pub fn client_config(
         },
         ca_pem: connection.ca_pem.clone(),
         user_agent: user_agent.to_owned(),
+        meter: Arc::default(),
     })
 }

@@ -74,6 +74,7 @@ pub fn run(manifest: &Path) -> Result<(), Box<dyn std::error::Error>> {
         events: Arc::new(dpone_run::events::Silent),
         cancel: dpone_run::cancel::Cancel::default(),
         demands: dpone_run::authority::Demands::default(),
+        tenancy: None,
         native_extractor: Some(extractor),
         workdir,
     };

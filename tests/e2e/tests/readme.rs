@@ -351,3 +351,44 @@ fn local_up_serves_other_commands_until_it_is_interrupted() {
     assert!(TcpStream::connect(&broker).is_err(), "the broker is gone");
     assert_eq!(workspace.topic("dwh.orders", "local").len(), 40, "its topics are not");
 }
+
+#[test]
+fn several_manifests_and_several_tenants() {
+    let api = Customers::start();
+    let workspace = customers_workspace(&api);
+    for name in ["orders", "customers", "invoices"] {
+        let manifest =
+            block("name: customers").replace("customers", name).replace(&format!("/v1/{name}"), "/v1/customers");
+        workspace.write(&format!("{name}.yaml"), manifest);
+    }
+    let mut arguments = command("run orders.yaml customers.yaml invoices.yaml");
+    arguments.extend(["--profile", "mine"].map(str::to_owned));
+    let ran = workspace.dpone(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(ran.expect_exit(0).stdout.contains("3 of 3 runs succeeded"), "{}", ran.stdout);
+
+    workspace.write("tenants.yaml", block("# tenants.yaml"));
+    let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    workspace.write("keys/sales.pub", pair.pk.to_box().unwrap().to_string());
+    let profile = std::fs::read_to_string(workspace.path().join(".dpone/profiles/mine.yaml")).unwrap();
+    workspace.write(
+        ".dpone/profiles/prod.yaml",
+        profile.replace("my_api", "crm_api") + &profile.lines().last().unwrap().replace("my_api", "metrics_api"),
+    );
+    for (tenant, connection) in [("sales", "crm_api"), ("ops", "metrics_api")] {
+        let manifest = block("name: customers")
+            .replace("my_api", connection)
+            .replace("crm.customers", &format!("{tenant}.customers"));
+        workspace.write(&format!("teams/{tenant}/orders.yaml"), manifest);
+    }
+    readme(&workspace, "check teams/sales/orders.yaml").expect_exit(0);
+    let plan = readme(&workspace, "plan teams/sales/orders.yaml");
+    assert!(plan.expect_exit(0).stdout.contains("kafka_cluster (the operator's kafka_sales)"), "{}", plan.stdout);
+    let globbed = command("run teams/*/*.yaml")
+        .join(" ")
+        .replace("teams/*/*.yaml", "teams/ops/orders.yaml teams/sales/orders.yaml");
+    let ran = workspace.dpone(&globbed.split(' ').collect::<Vec<_>>());
+    assert!(ran.expect_exit(0).stdout.contains("2 of 2 runs succeeded"), "{}", ran.stdout);
+    for tenant in ["sales", "ops"] {
+        assert_eq!(workspace.topic(&format!("{tenant}.customers"), "prod").len(), 250);
+    }
+}

@@ -8,8 +8,7 @@ use dpone_run::authority::Admission;
 use dpone_run::plugins::Valid;
 
 pub async fn check(common: &Common, args: Check) -> Outcome {
-    let host = context::demanding_host(common, &args.demands)?;
-    let request = context::request(common, &args.manifest, &WindowArgs::default());
+    let (host, request) = context::of_manifest(common, &args.demands, &args.manifest, &WindowArgs::default())?;
     let result = dpone_run::plugins::check(&host, &request).await;
     match (args.format, &result) {
         (Format::Json, Ok(valid)) => {

@@ -1,7 +1,7 @@
 //! `dpone connections`: what a profile defines, and whether it answers.
 
 use crate::Outcome;
-use crate::args::{Common, Connections, ManifestArgs, WindowArgs};
+use crate::args::{Common, Connections, ManifestArgs, PluginDemands, WindowArgs};
 use crate::context;
 use dpone_model::{Exit, Report};
 use dpone_run::probe::{self, Probe};
@@ -29,8 +29,7 @@ async fn list(common: &Common) -> Outcome {
 }
 
 async fn test(common: &Common, manifest: &ManifestArgs) -> Outcome {
-    let host = context::host(common)?;
-    let request = context::request(common, manifest, &WindowArgs::default());
+    let (host, request) = context::of_manifest(common, &PluginDemands::default(), manifest, &WindowArgs::default())?;
     let probes = probe::connections(&host, &request).await?;
     print_probes(&probes);
     first_failure(probes)

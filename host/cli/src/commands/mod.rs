@@ -6,6 +6,7 @@ mod doctor;
 mod explain;
 mod inspect;
 mod journal;
+mod many;
 mod plan;
 mod plugin;
 mod record;
@@ -43,6 +44,7 @@ pub async fn dispatch(cli: Cli) -> Outcome {
             clap_complete::generate(shell, &mut Cli::command(), "dpone", &mut std::io::stdout());
             Ok(Exit::Ok)
         }
-        Command::CompileComponent => Ok(Exit::Usage),
+        // Both are done before there is a runtime.
+        Command::CompileComponent | Command::Worker => Ok(Exit::Usage),
     }
 }

@@ -6,8 +6,7 @@ use crate::context;
 use dpone_model::{Exit, Report, codes};
 
 pub async fn plan(common: &Common, args: Plan) -> Outcome {
-    let host = context::demanding_host(common, &args.demands)?;
-    let request = context::request(common, &args.manifest, &args.window);
+    let (host, request) = context::of_manifest(common, &args.demands, &args.manifest, &args.window)?;
     let plan = dpone_run::plan(&host, &request).await?;
     if let Some(path) = &args.out {
         let text = request.to_reviewed(&plan)?;

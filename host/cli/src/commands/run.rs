@@ -2,35 +2,42 @@
 
 use crate::Outcome;
 use crate::args::{Common, Format, ManifestArgs, Resume, Run};
+use crate::commands::many;
 use crate::context;
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::{Finished, Request};
+use std::path::Path;
 
 pub async fn run(common: &Common, args: Run) -> Outcome {
-    let host = context::demanding_host(common, &args.demands)?;
-    let request = match args.plan {
-        Some(path) => {
-            let request = reviewed(common, &path)?;
+    let request = match (&args.plan, args.manifests.as_slice()) {
+        (Some(path), _) => {
+            let request = reviewed(common, path)?;
             Request { advance_state: args.advance_state || request.advance_state, ..request }
         }
-        None => {
-            let manifest = ManifestArgs { manifest: args.manifest.unwrap_or_default(), params: args.params };
+        (None, [manifest]) if args.policy.policy.is_none() => {
+            let manifest = ManifestArgs { manifest: manifest.clone(), params: args.params, policy: args.policy };
             Request { advance_state: args.advance_state, ..context::request(common, &manifest, &args.window) }
         }
+        // Each tenant's runs, and each of several manifests, have a process of their own.
+        _ => return many::run(common, args).await,
     };
+    let host = context::demanding_host(common, &args.demands)?;
     context::stop_on_signal(&host.cancel);
     render(dpone_run::run(&host, &request).await, args.format)
 }
 
 pub async fn resume(common: &Common, args: Resume) -> Outcome {
-    let host = context::demanding_host(common, &args.demands)?;
     let run_id = RunId::parse(&args.run)
         .ok_or_else(|| Report::new(&codes::usage::UNKNOWN_RUN, format!("`{}` is not a run id", args.run)))?;
+    if args.policy.policy.is_some() {
+        return many::resume(common, &run_id, args).await;
+    }
+    let host = context::demanding_host(common, &args.demands)?;
     context::stop_on_signal(&host.cancel);
     render(dpone_run::resume(&host, &run_id, common.profile.as_deref()).await, args.format)
 }
 
-fn reviewed(common: &Common, path: &std::path::Path) -> Result<Request, Report> {
+fn reviewed(common: &Common, path: &Path) -> Result<Request, Report> {
     let text = std::fs::read(path)
         .map_err(|cause| Report::new(&codes::review::INVALID, format!("{}: {cause}", path.display())))?;
     let mut request =
@@ -45,9 +52,12 @@ fn render(finished: Finished, format: Format) -> Outcome {
     let report = &finished.report;
     match format {
         Format::Json => println!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
-        // A run that never got an id has nothing to sum up but its error.
-        Format::Text | Format::Md if report.run_id.is_empty() => {}
-        Format::Text | Format::Md => println!("{}", summary(&finished)),
+        Format::Text | Format::Md => {
+            let report = serde_json::to_value(report).unwrap_or_default();
+            if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.resumable) {
+                println!("{summary}");
+            }
+        }
     }
     match finished.result {
         Ok(()) => Ok(Exit::Ok),
@@ -55,26 +65,36 @@ fn render(finished: Finished, format: Format) -> Outcome {
     }
 }
 
-fn summary(finished: &Finished) -> String {
-    let report = &finished.report;
-    let rows = &report.rows;
+/// A run's report in a few lines. A run that never got an id has nothing to sum up but its error.
+pub fn summary(report: &serde_json::Value, artifact: Option<&Path>, resumable: bool) -> Option<String> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let run_id = text(&report["run_id"]);
+    if run_id.is_empty() {
+        return None;
+    }
+    let rows = &report["rows"];
     let mut lines = vec![format!(
-        "run {} {}: {} pages, {} rows extracted, {} filtered, {} published, {} acknowledged",
-        report.run_id, report.outcome, report.pages, rows.extracted, rows.filtered, rows.published, rows.acknowledged
+        "run {run_id} {}: {} pages, {} rows extracted, {} filtered, {} published, {} acknowledged",
+        text(&report["outcome"]),
+        report["pages"],
+        rows["extracted"],
+        rows["filtered"],
+        rows["published"],
+        rows["acknowledged"]
     )];
-    if !report.slices.is_empty() {
-        let loaded = report.slices.iter().filter(|slice| slice.outcome == "succeeded").count();
-        lines.push(format!("slices: {loaded} of {} loaded", report.slices.len()));
+    if let Some(slices) = report["slices"].as_array() {
+        let loaded = slices.iter().filter(|slice| slice["outcome"] == "succeeded").count();
+        lines.push(format!("slices: {loaded} of {} loaded", slices.len()));
     }
-    if let Some(after) = &report.checkpoint.after {
-        let watermark = after.watermark.as_deref().or(after.response_cursor.as_deref()).unwrap_or("none");
-        lines.push(format!("state: revision {}, cursor {watermark}", after.revision));
+    if let Some(after) = report.pointer("/checkpoint/after").filter(|after| after.is_object()) {
+        let cursor = after["watermark"].as_str().or(after["response_cursor"].as_str()).unwrap_or("none");
+        lines.push(format!("state: revision {}, cursor {cursor}", after["revision"]));
     }
-    if let Some(folder) = &finished.artifact {
+    if let Some(folder) = artifact {
         lines.push(format!("artifact: {}", folder.display()));
     }
-    if finished.resumable {
-        lines.push(format!("resume with: dpone resume {}", report.run_id));
+    if resumable {
+        lines.push(format!("resume with: dpone resume {run_id}"));
     }
-    lines.join("\n")
+    Some(lines.join("\n"))
 }

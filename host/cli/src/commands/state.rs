@@ -1,7 +1,7 @@
 //! `dpone state`: what a pipeline remembers, and the operator's ways to change it.
 
 use crate::Outcome;
-use crate::args::{Common, Format, State, StateArgs, WindowArgs};
+use crate::args::{Common, Format, PluginDemands, State, StateArgs, WindowArgs};
 use crate::context;
 use dpone_model::state::{HistoryEntry, StateRow};
 use dpone_model::{Exit, Report, StateKey, codes};
@@ -40,8 +40,8 @@ pub async fn state(common: &Common, args: State) -> Outcome {
 }
 
 async fn access(common: &Common, args: &StateArgs) -> Result<StateAccess, Report> {
-    let host = context::host(common)?;
-    let request = context::request(common, &args.manifest, &WindowArgs::default());
+    let (host, request) =
+        context::of_manifest(common, &PluginDemands::default(), &args.manifest, &WindowArgs::default())?;
     StateAccess::open(&host, &request).await
 }
 

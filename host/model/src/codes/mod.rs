@@ -7,6 +7,7 @@ pub mod internal;
 pub mod interrupted;
 pub mod manifest;
 pub mod plugin;
+pub mod policy;
 pub mod quality;
 pub mod review;
 pub mod schema;
@@ -23,6 +24,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         manifest::ALL,
         connection::ALL,
         plugin::ALL,
+        policy::ALL,
         source::ALL,
         delivery::ALL,
         schema::ALL,

@@ -11,7 +11,7 @@ use dpone_egress::{Client, ClientConfig, RetryPolicy, origin_text, same_origin};
 use dpone_manifest::OciReference;
 use dpone_model::http::{Credential, HttpRequest, HttpResponse};
 use dpone_model::{Report, Secret, codes};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -313,6 +313,7 @@ fn client(origin: &Url, allow_origins: Vec<Url>) -> Result<Client, Error> {
         retry: RetryPolicy { max_attempts: 3, ..RetryPolicy::default() },
         ca_pem: None,
         user_agent: USER_AGENT.to_owned(),
+        meter: Arc::default(),
     };
     Client::new(config).map_err(|error| Error::Client(error.to_string()))
 }

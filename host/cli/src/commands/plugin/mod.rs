@@ -31,8 +31,7 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
 }
 
 async fn lock(common: &Common, manifest: &ManifestArgs) -> Outcome {
-    let host = context::host(common)?;
-    let request = context::request(common, manifest, &WindowArgs::default());
+    let (host, request) = context::of_manifest(common, &PluginDemands::default(), manifest, &WindowArgs::default())?;
     let locked = dpone_run::authority::lock(&host, &request).await?;
     println!("{}: {} plugins locked", locked.file.display(), locked.plugins);
     match locked.grown.as_deref() {

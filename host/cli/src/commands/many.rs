@@ -1,0 +1,194 @@
+//! `dpone run` of several manifests, and of a tenant's: each tenant, or each manifest, has a process of its
+//! own.
+
+use crate::Outcome;
+use crate::args::{Common, Format, PluginDemands, Resume, Run};
+use crate::commands::run::summary;
+use crate::context;
+use crate::local::OnDemand;
+use dpone_model::{Exit, Report, RunId, codes};
+use dpone_run::cancel::Cancel;
+use dpone_run::tenancy::{PolicyFile, home_of};
+use dpone_workers::{Ended, Group, Job, Supervisor, supervise};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A run as the command line names it, and whose it is.
+struct Named {
+    name: String,
+    tenant: Option<String>,
+}
+
+/// Runs that are to be, and those that are refused before they begin.
+struct Work {
+    named: Vec<Named>,
+    groups: Vec<Group>,
+    refused: BTreeMap<usize, Ended>,
+}
+
+pub async fn run(common: &Common, args: Run) -> Outcome {
+    let workdir = context::workdir()?;
+    let job = |manifest: &PathBuf| Job {
+        manifest: manifest.clone(),
+        params: args.params.iter().cloned().collect(),
+        from: args.window.from.clone(),
+        to: args.window.to.clone(),
+        max_pages: args.window.max_pages,
+        advance_state: args.advance_state,
+        resume: None,
+    };
+    let jobs = args.manifests.iter().map(job).collect();
+    let work = match &args.policy.policy {
+        Some(policy) => tenants(common, &workdir, policy, jobs)?,
+        None => manifests(&workdir, jobs),
+    };
+    let at_once = args.jobs.map_or_else(cores, usize::from);
+    go(common, &workdir, &args.demands, at_once, work, args.format).await
+}
+
+/// Goes on with a tenant's run, which is found by its journal.
+pub async fn resume(common: &Common, run_id: &RunId, args: Resume) -> Outcome {
+    let workdir = context::workdir()?;
+    let policy = args.policy.policy.unwrap_or_default();
+    let policy = PolicyFile::read(&workdir, &policy)?;
+    let owner = policy.policy.tenants.iter().find(|tenant| has_journal(&home_of(&workdir, &tenant.name), run_id));
+    let owner = owner.ok_or_else(|| {
+        Report::new(&codes::usage::UNKNOWN_RUN, format!("no tenant has a journal of {run_id}"))
+            .hint("`dpone journal list` in a tenant's folder, .dpone/tenants/NAME, shows what can be resumed")
+    })?;
+    let tenancy = context::tenancy(&policy, owner, &workdir, common)?;
+    let job = Job { resume: Some(run_id.to_string()), ..Job::default() };
+    let work = Work {
+        named: vec![Named { name: run_id.to_string(), tenant: Some(owner.name.clone()) }],
+        groups: vec![Group {
+            name: owner.name.clone(),
+            workdir: tenancy.home(&workdir)?,
+            tenancy: Some(tenancy),
+            jobs: vec![(0, job)],
+        }],
+        refused: BTreeMap::new(),
+    };
+    go(common, &workdir, &args.demands, 1, work, args.format).await
+}
+
+/// A worker for each manifest.
+fn manifests(workdir: &Path, jobs: Vec<Job>) -> Work {
+    let name = |job: &Job| job.manifest.display().to_string();
+    let named = jobs.iter().map(|job| Named { name: name(job), tenant: None }).collect();
+    let group = |(number, job): (usize, Job)| Group {
+        name: name(&job),
+        workdir: workdir.to_owned(),
+        tenancy: None,
+        jobs: vec![(number, job)],
+    };
+    Work { named, groups: jobs.into_iter().enumerate().map(group).collect(), refused: BTreeMap::new() }
+}
+
+/// A worker for each tenant. A manifest that is nobody's, or a tenant that cannot be set up, stops its own
+/// runs alone.
+fn tenants(common: &Common, workdir: &Path, policy: &Path, jobs: Vec<Job>) -> Result<Work, Report> {
+    let policy = PolicyFile::read(workdir, policy)?;
+    let mut work = Work { named: Vec::new(), groups: Vec::new(), refused: BTreeMap::new() };
+    for (number, mut job) in jobs.into_iter().enumerate() {
+        let name = job.manifest.display().to_string();
+        let owner = policy.tenant_of(workdir, &job.manifest);
+        let tenant = owner.as_ref().ok().map(|tenant| tenant.name.clone());
+        // A worker works in its tenant's folder.
+        job.manifest = workdir.join(&job.manifest);
+        let placed = owner.and_then(|tenant| {
+            if let Some(group) = work.groups.iter_mut().find(|group| group.name == tenant.name) {
+                group.jobs.push((number, job));
+                return Ok(());
+            }
+            let tenancy = context::tenancy(&policy, tenant, workdir, common)?;
+            let (name, workdir) = (tenant.name.clone(), tenancy.home(workdir)?);
+            work.groups.push(Group { name, workdir, tenancy: Some(tenancy), jobs: vec![(number, job)] });
+            Ok(())
+        });
+        if let Err(report) = placed {
+            work.refused.insert(number, Ended::without_run(&report));
+        }
+        work.named.push(Named { name, tenant });
+    }
+    Ok(work)
+}
+
+async fn go(
+    common: &Common,
+    workdir: &Path,
+    demands: &PluginDemands,
+    at_once: usize,
+    work: Work,
+    format: Format,
+) -> Outcome {
+    let demands = context::demands(demands)?;
+    let cancel = Cancel::default();
+    context::stop_on_signal(&cancel);
+    let supervisor = Supervisor {
+        program: context::exe()?,
+        arguments: vec!["__worker".to_owned(), "--log".to_owned(), common.log.clone()],
+        at_once,
+        local: Arc::new(OnDemand::new(workdir, workdir, common)),
+        cancel,
+        profile: common.profile.clone(),
+        plugin_path: context::plugin_path(common, workdir),
+        locked: demands.locked,
+        signers: demands.signers,
+        quiet: common.quiet,
+    };
+    let Work { named, groups, mut refused } = work;
+    let tell = |number: usize, ended: &Ended| {
+        if format != Format::Json
+            && let Some(named) = named.get(number)
+        {
+            print_ended(named, ended);
+        }
+    };
+    refused.iter().for_each(|(number, ended)| tell(*number, ended));
+    let mut ended = supervise(&supervisor, groups, tell).await;
+    ended.append(&mut refused);
+    if format == Format::Json {
+        print_json(&named, &ended);
+    } else if named.len() > 1 {
+        let done = ended.values().filter(|ended| ended.exit == 0).count();
+        println!("{done} of {} runs succeeded", named.len());
+    }
+    let failed = ended.values().map(|ended| ended.exit).find(|exit| *exit != 0);
+    Ok(failed.map_or(Exit::Ok, |code| Exit::of_code(code).unwrap_or(Exit::Internal)))
+}
+
+fn print_ended(named: &Named, ended: &Ended) {
+    let whose = named.tenant.as_ref().map(|tenant| format!(" ({tenant})")).unwrap_or_default();
+    println!("{}{whose}: {}", named.name, if ended.exit == 0 { "succeeded" } else { "failed" });
+    if let Some(summary) = summary(&ended.report, ended.artifact.as_deref(), ended.resumable) {
+        summary.lines().for_each(|line| println!("  {line}"));
+    }
+    if let Some(error) = &ended.error {
+        eprintln!("{}{whose}: {error}", named.name);
+    }
+}
+
+fn print_json(named: &[Named], ended: &BTreeMap<usize, Ended>) {
+    let entry = |(number, ended): (&usize, &Ended)| {
+        let named = named.get(*number);
+        serde_json::json!({
+            "manifest": named.map(|named| &named.name),
+            "tenant": named.and_then(|named| named.tenant.as_ref()),
+            "exit_code": ended.exit,
+            "error": ended.error,
+            "report": ended.report,
+        })
+    };
+    let entries: Vec<_> = ended.iter().map(entry).collect();
+    println!("{}", serde_json::to_string_pretty(&entries).unwrap_or_default());
+}
+
+fn has_journal(home: &Path, run_id: &RunId) -> bool {
+    let pipelines = std::fs::read_dir(home.join(".dpone/journal")).into_iter().flatten().flatten();
+    pipelines.into_iter().any(|pipeline| pipeline.path().join(run_id.as_str()).is_dir())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

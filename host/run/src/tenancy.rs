@@ -1,0 +1,286 @@
+//! A run on behalf of a tenant: what the policy gives it takes the place of the operator's profile,
+//! environment and working folder.
+//!
+//! The same rules hold in the operator's process, which checks and plans, and in the confined worker,
+//! which runs: both hold a manifest to them before anything of it is loaded, components before anything
+//! of them is compiled, and the source's origin before the first request.
+
+use crate::artifact::io_report;
+use crate::finder::Found;
+use crate::resolve::Resolved;
+use crate::signature::{self, SignatureAt, TrustedKey};
+use dpone_connections::{Loan, LoanOnWire, Profile};
+use dpone_manifest::{Fence, Policy, Tenant};
+use dpone_model::{Allowance, Meter, Report, codes};
+use dpone_plan::Rules;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A policy file larger than this is none.
+const MAX_POLICY_BYTES: u64 = 1 << 20;
+
+/// A policy, and the folder that its paths are relative to.
+#[derive(Debug, Clone)]
+pub struct PolicyFile {
+    pub policy: Policy,
+    folder: PathBuf,
+}
+
+/// What one tenant has.
+#[derive(Debug)]
+pub struct Tenancy {
+    pub tenant: Tenant,
+    /// The policy file, as messages name it.
+    pub policy: String,
+    pub require: Vec<Fence>,
+    /// Folders of its manifests, absolute.
+    pub folders: Vec<PathBuf>,
+    pub loan: Loan,
+    pub meter: Arc<Meter>,
+    /// What its manifests may refer to as `${NAME}`.
+    variables: BTreeMap<String, String>,
+    signers: Vec<TrustedKey>,
+    contested: BTreeSet<String>,
+    /// What confines this process; none in the operator's.
+    pub confined_by: Vec<String>,
+}
+
+/// A tenancy on its way to the worker, secrets included.
+#[derive(Serialize, Deserialize)]
+pub struct TenancyOnWire {
+    tenant: Tenant,
+    policy: String,
+    require: Vec<Fence>,
+    folders: Vec<PathBuf>,
+    loan: LoanOnWire,
+    variables: BTreeMap<String, String>,
+    /// Text of each key and its name.
+    signers: Vec<(String, String)>,
+    contested: BTreeSet<String>,
+}
+
+impl PolicyFile {
+    /// Reads a policy. `path` is relative to `workdir`.
+    ///
+    /// # Errors
+    /// DP1001 where it cannot be read; otherwise every problem of the file.
+    pub fn read(workdir: &Path, path: &Path) -> Result<Self, Report> {
+        let shown = path.display().to_string();
+        let unreadable = |cause: String| {
+            Report::new(&codes::policy::UNREADABLE, format!("{shown}: {cause}"))
+                .hint("the path is relative to the working directory")
+        };
+        let full = workdir.join(path);
+        let size = std::fs::metadata(&full).map_err(|cause| unreadable(cause.to_string()))?.len();
+        if size > MAX_POLICY_BYTES {
+            return Err(unreadable(format!("it has more than {MAX_POLICY_BYTES} bytes")));
+        }
+        let text = std::fs::read(&full).map_err(|cause| unreadable(cause.to_string()))?;
+        let policy = dpone_manifest::load_policy(&text, &shown)?;
+        let folder = full.parent().map(Path::to_path_buf).unwrap_or_default();
+        Ok(Self { policy, folder })
+    }
+
+    /// The tenant whose manifest it is, by the folder that it really lies in.
+    ///
+    /// # Errors
+    /// DP1003.
+    pub fn tenant_of(&self, workdir: &Path, manifest: &Path) -> Result<&Tenant, Report> {
+        let path = workdir.join(manifest);
+        let path = path
+            .canonicalize()
+            .map_err(|cause| Report::new(&codes::manifest::UNREADABLE, format!("{}: {cause}", manifest.display())))?;
+        let mut owners = self
+            .policy
+            .tenants
+            .iter()
+            .filter(|tenant| self.folders(tenant).iter().any(|folder| path.starts_with(folder)));
+        let none = || {
+            let message = format!("{} lies in no folder of a tenant", manifest.display());
+            let folders = |tenant: &Tenant| {
+                tenant.manifests.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>()
+            };
+            let known: Vec<String> = self.policy.tenants.iter().flat_map(folders).collect();
+            Report::new(&codes::policy::NO_TENANT, message).hint(format!(
+                "{} gives {} to tenants",
+                self.policy.origin.file,
+                known.join(", ")
+            ))
+        };
+        let owner = owners.next().ok_or_else(none)?;
+        match owners.next() {
+            // Links can make one folder of two that the policy tells apart.
+            Some(other) => {
+                let message =
+                    format!("{} lies in folders of `{}` and of `{}`", manifest.display(), owner.name, other.name);
+                Err(Report::new(&codes::policy::OVERLAP, message).hint("give each tenant a folder of its own"))
+            }
+            None => Ok(owner),
+        }
+    }
+
+    /// What a tenant has, taken from the operator's profile and environment.
+    ///
+    /// # Errors
+    /// A key file that cannot be used, a folder that is not there.
+    pub fn tenancy(
+        &self,
+        tenant: &Tenant,
+        workdir: &Path,
+        profile: &Profile,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Tenancy, Report> {
+        let others = self.policy.tenants.iter().filter(|other| other.name != tenant.name);
+        let elsewhere: BTreeSet<&str> =
+            others.flat_map(|other| other.connections.iter().map(|lent| lent.from.as_str())).collect();
+        let loan = Loan::of(profile, &tenant.connections, workdir, env);
+        // What `local` stands in for is each tenant's own.
+        let is_own = |id: &str| loan.profile.extends_local() && !loan.profile.defines(id);
+        let contested = tenant.connections.iter().filter(|lent| elsewhere.contains(lent.from.as_str()));
+        let contested = contested.filter(|lent| !is_own(&lent.id)).map(|lent| lent.id.clone()).collect();
+        let signers = tenant.plugins.signers.iter().map(|path| TrustedKey::read(&self.folder.join(path)));
+        Ok(Tenancy {
+            folders: self.folders(tenant),
+            policy: self.policy.origin.file.clone(),
+            require: self.policy.require.clone(),
+            loan,
+            meter: meter(tenant),
+            variables: tenant.env.iter().filter_map(|(name, from)| Some((name.clone(), env(from)?))).collect(),
+            signers: signers.collect::<Result<_, _>>()?,
+            contested,
+            tenant: tenant.clone(),
+            confined_by: Vec::new(),
+        })
+    }
+
+    /// The folders of a tenant's manifests that are there, without links.
+    fn folders(&self, tenant: &Tenant) -> Vec<PathBuf> {
+        tenant.manifests.iter().filter_map(|folder| self.folder.join(folder).canonicalize().ok()).collect()
+    }
+}
+
+impl Tenancy {
+    /// The working folder of a tenant's runs: its state, journals, cache, artifacts and scratch files are
+    /// below it, and nobody else's.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn home(&self, workdir: &Path) -> Result<PathBuf, Report> {
+        use std::os::unix::fs::DirBuilderExt;
+        let home = home_of(workdir, &self.tenant.name);
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&home)
+            .map_err(|cause| io_report(&home, &cause))?;
+        home.canonicalize().map_err(|cause| io_report(&home, &cause))
+    }
+
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { tenant: &self.tenant, contested: &self.contested, policy: &self.policy }
+    }
+
+    /// A variable that manifests may refer to.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    /// The same, and what the tenant's connections have in the environment.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        let lent = self.loan.env.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
+        lent.chain(self.variables.clone()).collect()
+    }
+
+    /// Names and values of the variables that the policy gives.
+    pub fn own_variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// Why a component may not be used, where it may not: it is none of ours, its digest is not in the
+    /// policy, and nobody whom the policy trusts has signed it.
+    pub(crate) fn refuse(&self, found: &mut Found) -> Option<Report> {
+        // Built-in ones were judged by their names.
+        if found.signature == SignatureAt::BuiltIn {
+            return None;
+        }
+        let digest = hex::encode(Sha256::digest(&found.bytes));
+        if self.tenant.plugins.sha256.iter().any(|allowed| allowed.eq_ignore_ascii_case(&digest)) {
+            return None;
+        }
+        let hint = format!("{} says which: tenants.{}.plugins, by sha256 or signers", self.policy, self.tenant.name);
+        let refused = |why: String| {
+            let message =
+                format!("the tenant `{}` may not use {} (sha256 {digest}): {why}", self.tenant.name, found.from);
+            Some(Report::new(&codes::policy::REFUSED, message).hint(hint.clone()))
+        };
+        if self.signers.is_empty() {
+            return refused("its digest is not in the policy".to_owned());
+        }
+        let signature = found.signature.text();
+        match signature.and_then(|text| signature::verify(&self.signers, &found.bytes, text.as_deref())) {
+            Ok(signed) => {
+                found.signed = Some(signed);
+                None
+            }
+            Err(unsigned) => {
+                let why = unsigned.report(&found.from, &found.signature, &self.signers);
+                refused(why.message().to_owned())
+            }
+        }
+    }
+
+    /// Whether the source's own origin is the operator's word, or one of the tenant's hosts. Where the
+    /// connection has no address, the manifest's URL decides where its credentials go.
+    pub(crate) fn refuse_source(&self, resolved: &Resolved) -> Result<(), Report> {
+        if resolved.http.base_url.is_some() {
+            return Ok(());
+        }
+        let manifest = &resolved.local.manifest;
+        let url = dpone_source::resolved_url(&manifest.source, &resolved.http)?;
+        self.rules().reach(manifest, "source.options.url", &url)
+    }
+
+    pub fn to_wire(&self) -> TenancyOnWire {
+        TenancyOnWire {
+            tenant: self.tenant.clone(),
+            policy: self.policy.clone(),
+            require: self.require.clone(),
+            folders: self.folders.clone(),
+            loan: self.loan.to_wire(),
+            variables: self.variables.clone(),
+            signers: self.signers.iter().map(|key| (key.text(), key.named().to_owned())).collect(),
+            contested: self.contested.clone(),
+        }
+    }
+
+    /// # Errors
+    /// What was sent was no tenancy of this program's.
+    pub fn from_wire(wire: TenancyOnWire) -> Result<Self, Report> {
+        let keys = wire.signers.iter().map(|(text, named)| TrustedKey::parse(text, named));
+        Ok(Self {
+            meter: meter(&wire.tenant),
+            signers: keys.collect::<Result<_, _>>()?,
+            loan: Loan::from_wire(wire.loan)?,
+            tenant: wire.tenant,
+            policy: wire.policy,
+            require: wire.require,
+            folders: wire.folders,
+            variables: wire.variables,
+            contested: wire.contested,
+            confined_by: Vec::new(),
+        })
+    }
+}
+
+fn meter(tenant: &Tenant) -> Arc<Meter> {
+    let (requests, bytes) = (tenant.limits.requests, tenant.limits.bytes);
+    Arc::new(Meter::bounded(Allowance { tenant: tenant.name.clone(), requests, bytes }))
+}
+
+/// Where a tenant's working folder is.
+pub fn home_of(workdir: &Path, tenant: &str) -> PathBuf {
+    workdir.join(".dpone/tenants").join(tenant)
+}

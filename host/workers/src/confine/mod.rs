@@ -1,0 +1,110 @@
+//! What keeps a worker to its tenant: set by the worker itself, before it reads a byte of the tenant's.
+//!
+//! Each fence is told where it stands ([`Fences::names`] go into the bill), and where it does not.
+
+#[cfg(target_os = "linux")]
+mod calls;
+#[cfg(target_os = "linux")]
+mod files;
+pub(crate) mod group;
+
+use dpone_manifest::{Fence, TenantLimits};
+use dpone_model::{Report, codes};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::path::PathBuf;
+
+/// What a worker may touch.
+pub struct Terms<'a> {
+    pub limits: &'a TenantLimits,
+    pub require: &'a [Fence],
+    /// Files and folders to read.
+    pub read: Vec<PathBuf>,
+    /// The working folder.
+    pub home: PathBuf,
+    /// This program.
+    pub program: PathBuf,
+    /// Steps of priority to give up, 0 to 19.
+    pub nice: i32,
+    /// Of the control group that the supervisor made.
+    pub cgroup: Option<String>,
+}
+
+/// What stands, and what does not.
+#[derive(Debug, Default)]
+pub struct Fences {
+    pub names: Vec<String>,
+    pub missing: Vec<String>,
+}
+
+/// Confines this process for good. It must have one thread.
+///
+/// # Errors
+/// DP1008 where the policy requires what this kernel does not have.
+pub fn confine(terms: &Terms<'_>) -> Result<Fences, Report> {
+    let mut fences = Fences::default();
+    fences.note(
+        Fence::Cgroup,
+        terms.require,
+        terms.cgroup.clone().ok_or_else(|| "this user may not make one".into()),
+    )?;
+    resources(terms.limits, terms.nice)
+        .map_err(|cause| refused(&format!("a resource limit cannot be set: {cause}")))?;
+    fences.names.push(format!("memory {}", terms.limits.memory));
+    fences.names.push(format!("cpu {} s", terms.limits.cpu.as_secs()));
+    #[cfg(target_os = "linux")]
+    {
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+            .map_err(|cause| refused(&cause.to_string()))?;
+        fences.note(Fence::Landlock, terms.require, files::restrict(terms))?;
+        fences.note(Fence::Seccomp, terms.require, calls::filter())?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    for fence in [Fence::Landlock, Fence::Seccomp] {
+        fences.note(fence, terms.require, Err("this system is no Linux".into()))?;
+    }
+    Ok(fences)
+}
+
+impl Fences {
+    fn note(&mut self, fence: Fence, required: &[Fence], stands: Result<String, String>) -> Result<(), Report> {
+        let name = match fence {
+            Fence::Landlock => "landlock",
+            Fence::Seccomp => "seccomp",
+            Fence::Cgroup => "cgroup",
+        };
+        match stands {
+            Ok(how) => self.names.push(format!("{name} {how}").trim_end().to_owned()),
+            Err(cause) if required.contains(&fence) => {
+                return Err(refused(&format!("the policy requires {name}, and there is none: {cause}")));
+            }
+            Err(cause) => self.missing.push(format!("{name}: {cause}")),
+        }
+        Ok(())
+    }
+}
+
+fn refused(cause: &str) -> Report {
+    Report::new(&codes::policy::CONFINEMENT, format!("a worker cannot be confined: {cause}"))
+}
+
+/// `memory` bounds what is allocated and written to; the address space itself is no measure, since
+/// guests' memories are reserved whole.
+fn resources(limits: &TenantLimits, nice: i32) -> rustix::io::Result<()> {
+    let cpu = limits.cpu.as_secs().max(1);
+    let bounds = [
+        // A core file would hold the tenant's secrets.
+        (Resource::Core, 0, 0),
+        (Resource::Data, limits.memory, limits.memory),
+        // The soft limit has a signal of its own, by which the supervisor tells it.
+        (Resource::Cpu, cpu, cpu + 5),
+        (Resource::Nofile, limits.files, limits.files),
+    ];
+    for (resource, soft, hard) in bounds {
+        let hard = getrlimit(resource).maximum.map_or(hard, |outer| outer.min(hard));
+        setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) })?;
+    }
+    if nice > 0 {
+        rustix::process::setpriority_process(None, nice)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What a supervisor and its workers say to each other: one JSON object a line, over the worker's
+//! standard streams.
+//!
+//! The supervisor speaks first, with a [`Setup`]; it goes on with orders once the worker has said that
+//! it is ready. A closed stream ends the worker.
+
+use dpone_run::LocalNeeds;
+use dpone_run::tenancy::TenancyOnWire;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A line longer than this is no word of ours.
+pub(crate) const MAX_LINE_BYTES: u64 = 64 << 20;
+
+/// What a worker is, for as long as it lives. It may hold a tenant's secrets.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// Working folder of its runs.
+    pub workdir: PathBuf,
+    pub profile: Option<String>,
+    pub plugin_path: Vec<PathBuf>,
+    pub locked: bool,
+    /// Text and name of each key of which one has to have signed every component.
+    pub signers: Option<Vec<(String, String)>>,
+    pub quiet: bool,
+    /// The tenant whose runs these are; without one the worker is not confined.
+    pub tenancy: Option<TenancyOnWire>,
+    /// Scheduling priority where no control group weighs the tenants.
+    pub nice: i32,
+    /// The control group that the worker is in, as the bill shows it.
+    pub cgroup: Option<String>,
+}
+
+/// One run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Job {
+    pub manifest: PathBuf,
+    pub params: BTreeMap<String, String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub max_pages: Option<u64>,
+    pub advance_state: bool,
+    /// A stopped run to go on with; then nothing else counts.
+    pub resume: Option<String>,
+}
+
+/// From supervisor to worker.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Order {
+    Run {
+        number: usize,
+        job: Job,
+    },
+    /// The services that the worker asked for, or why there are none.
+    Local(Result<Local, String>),
+    /// End every run where it can go on later.
+    Stop,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Local {
+    pub base_url: String,
+    pub bootstrap_servers: String,
+}
+
+/// From worker to supervisor.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Word {
+    Ready,
+    /// The worker cannot be what the setup says; it ends.
+    Refused {
+        error: String,
+        exit: u8,
+    },
+    /// A profile needs services that stand in for others.
+    Local(LocalNeeds),
+    Ended {
+        number: usize,
+        ended: Ended,
+    },
+}
+
+/// How one run ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ended {
+    /// As `run.json` holds it; `null` where the worker ended before its run did.
+    pub report: serde_json::Value,
+    /// The error as a user sees it.
+    pub error: Option<String>,
+    /// The exit code that the run alone would have given.
+    pub exit: u8,
+    /// The artifact's folder.
+    pub artifact: Option<PathBuf>,
+    pub resumable: bool,
+}

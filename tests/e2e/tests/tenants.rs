@@ -1,0 +1,527 @@
+//! Several manifests in one `dpone run`, and tenants that share a host: what a policy gives, what it
+//! refuses, and what one tenant's trouble is to another.
+
+use dpone_harness::{Answer, GUIDE, Ran, ScriptedServer, Stand, Workspace, components, dpone_binary};
+use dpone_local::{Fault, FaultKind};
+use serde_json::Value;
+use sha2::Digest;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A manifest of the guide's under another name, for another topic.
+fn manifest(name: &str, topic: &str) -> String {
+    GUIDE
+        .replace("api_to_kafka_example", name)
+        .replace("runs/api_to_kafka", &format!("runs/{name}"))
+        .replace("dwh.orders", topic)
+        // A second run has nothing new to load.
+        .replace("  mode: fail", "  mode: fail\n  on_empty_boundary: pass")
+}
+
+/// Two teams with a manifest each, and the operator's profile for both.
+fn house(stand: &Stand, sales: &str, ops: &str) -> Workspace {
+    let workspace = stand.workspace();
+    workspace.write("teams/sales/orders.yaml", manifest("orders", "sales.orders"));
+    workspace.write("teams/ops/orders.yaml", manifest("orders", "ops.orders"));
+    workspace.write("tenants.yaml", policy(sales, ops));
+    for tenant in ["sales", "ops"] {
+        warm_cache(&workspace, tenant);
+    }
+    workspace
+}
+
+/// What each tenant has beside the usual, as lines of its block.
+fn policy(sales: &str, ops: &str) -> String {
+    let tenant = |name: &str, further: &str| {
+        format!(
+            "  {name}:\n    manifests: [teams/{name}]\n    topics: [{name}.]\n    \
+             connections: [example_api, kafka_cluster, postgres_state]\n{further}"
+        )
+    };
+    format!("tenants:\n{}{}", tenant("sales", sales), tenant("ops", ops))
+}
+
+/// Components that other tests compiled need not be compiled again: a tenant's own cache starts with them.
+fn warm_cache(workspace: &Workspace, tenant: &str) {
+    let cache = workspace.path().join(format!(".dpone/tenants/{tenant}/.dpone/cache"));
+    fs::create_dir_all(&cache).unwrap();
+    let shared = fs::read_dir(dpone_binary().with_file_name("dpone-test-cache")).into_iter().flatten().flatten();
+    for entry in shared.filter(|entry| entry.path().is_file()) {
+        // Another test may have replaced an entry; it is compiled then.
+        let _ = fs::copy(entry.path(), cache.join(entry.file_name()));
+    }
+}
+
+fn run(workspace: &Workspace, further: &[&str]) -> Ran {
+    let both = ["run", "teams/sales/orders.yaml", "teams/ops/orders.yaml", "--policy", "tenants.yaml"];
+    workspace.dpone(&[&both, ["--profile", "test"].as_slice(), further].concat())
+}
+
+fn home(workspace: &Workspace, tenant: &str) -> PathBuf {
+    workspace.path().join(".dpone/tenants").join(tenant)
+}
+
+/// The entries of `run --format json`, by manifest.
+fn entries(ran: &Ran) -> Vec<Value> {
+    ran.json().as_array().unwrap().clone()
+}
+
+#[test]
+fn several_manifests_run_side_by_side_and_one_that_fails_stops_no_other() {
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    workspace.write("a.yaml", manifest("a", "dwh.a"));
+    workspace.write("b.yaml", manifest("b", "dwh.b").replace("threshold: 1", "threshold: 1000"));
+    workspace.write("c.yaml", manifest("c", "dwh.c"));
+    let ran = workspace.dpone(&["run", "a.yaml", "b.yaml", "none.yaml", "c.yaml", "--profile", "test", "--jobs", "2"]);
+    // The first failure in the order of the command line decides.
+    ran.expect_exit(30).expect_error(&["b.yaml: ", "none.yaml: ", "a.yaml | a: run ", "DP0701"]);
+    for says in
+        ["a.yaml: succeeded", "b.yaml: failed", "none.yaml: failed", "c.yaml: succeeded", "2 of 4 runs succeeded"]
+    {
+        assert!(ran.stdout.contains(says), "{says}: {}", ran.stdout);
+    }
+    for (topic, rows) in [("dwh.a", 30), ("dwh.c", 30)] {
+        assert_eq!(workspace.topic(topic, "test").len(), rows, "{topic}");
+    }
+}
+
+#[test]
+fn the_reports_of_several_manifests_are_one_document() {
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    workspace.write("a.yaml", manifest("a", "dwh.a"));
+    workspace.write("b.yaml", "name: [");
+    let ran = workspace.dpone(&["run", "a.yaml", "b.yaml", "--profile", "test", "--format", "json"]);
+    let entries = entries(ran.expect_exit(10));
+    assert_eq!(entries.len(), 2);
+    assert_eq!((&entries[0]["manifest"], &entries[0]["exit_code"]), (&"a.yaml".into(), &0.into()));
+    let bill = &entries[0]["report"]["bill"];
+    assert_eq!((&bill["requests"], &bill["messages"], &bill["tenant"]), (&3.into(), &30.into(), &Value::Null));
+    assert!(bill["bytes_in"].as_u64() > Some(1000) && bill["bytes_out"].as_u64() > Some(1000), "{bill}");
+    assert!(bill["plugin_cpu_us"].as_u64() > Some(0) && bill["plugin_peak_memory_bytes"].as_u64() > Some(0), "{bill}");
+    assert!(entries[1]["error"].as_str().unwrap().contains("b.yaml:1"), "{}", entries[1]);
+}
+
+#[test]
+fn each_tenant_has_a_folder_a_state_and_a_bill_of_its_own() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    let ran = run(&workspace, &["--format", "json"]);
+    let entries = entries(ran.expect_exit(0));
+    for (entry, tenant) in entries.iter().zip(["sales", "ops"]) {
+        assert_eq!(entry["tenant"], tenant);
+        let report = &entry["report"];
+        assert_eq!((&report["outcome"], &report["bill"]["tenant"]), (&"succeeded".into(), &tenant.into()));
+        let fences = report["bill"]["confined_by"].to_string();
+        for fence in ["landlock", "seccomp", "memory 1073741824", "cpu 3600 s"] {
+            assert!(fences.contains(fence), "{fence}: {fences}");
+        }
+        // Both pipelines have one name; each is somebody's own.
+        assert_eq!(report["rows"]["acknowledged"], 30);
+        let home = home(&workspace, tenant);
+        let artifact = format!(".dpone/runs/orders/{}/run.json", report["run_id"].as_str().unwrap());
+        for file in [artifact.as_str(), ".dpone/local/state.db", ".dpone/cache/key", ".dpone/journal"] {
+            assert!(home.join(file).exists(), "{file}");
+        }
+        assert_eq!(workspace.topic(&format!("{tenant}.orders"), "test").len(), 30);
+    }
+    // Nothing of theirs lies in the operator's own folders.
+    let operator: Vec<String> = fs::read_dir(workspace.path().join(".dpone"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(operator.iter().all(|name| ["profiles", "tenants", "local"].contains(&name.as_str())), "{operator:?}");
+
+    let again = run(&workspace, &[]);
+    assert!(
+        again.expect_exit(0).stdout.contains("state: revision 2"),
+        "each goes on from its own state: {}",
+        again.stdout
+    );
+    let state = ["state", "show", "teams/ops/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"];
+    workspace.dpone(&state).expect_exit(0);
+}
+
+/// Everything in a manifest that a policy may refuse, beside what the refusal says.
+#[test]
+fn a_manifest_that_asks_for_more_than_its_tenant_has_is_refused_before_anything_runs() {
+    let stand = Stand::small();
+    let workspace = house(
+        &stand,
+        "",
+        "    plugins: { builtin: false }\n    limits: { journal: 1GiB, plugin: { memory: 16MiB } }\n",
+    );
+    let guide = manifest("orders", "sales.orders");
+    let mask = "transforms: [{ uses: ./mask.wasm, with: { field: status }";
+    fs::copy(components::path("mask-email").unwrap(), workspace.path().join("teams/sales/mask.wasm")).unwrap();
+    let cases: &[(&str, String, &[&str])] = &[
+        ("topic", manifest("orders", "ops.orders"), &["the tenant `sales` has no topic `ops.orders`", "sink.topic"]),
+        (
+            "connection",
+            guide.replace("connection_id: example_api", "connection_id: ops_api"),
+            &["has no connection `ops_api`"],
+        ),
+        ("file", guide.replacen("connection_type: vault", "connection_type: file", 1), &["not from a file"]),
+        (
+            "origin",
+            guide.replacen("    pagination:", "    allow_origins: [\"https://evil.example.com\"]\n    pagination:", 1),
+            &["may send no request to https://evil.example.com", "allow_origins"],
+        ),
+        ("digest", format!("{guide}\n{mask} }}]\n"), &["may not use", "mask.wasm", "its digest is not in the policy"]),
+        (
+            "grants",
+            format!(
+                "{guide}\n{mask}, grants: {{ files: tables, clock: real, http: [a.example.com], secrets: [k] }} }}]\n"
+            ),
+            &[
+                "may not grant `files`",
+                "may not grant `clock`",
+                "may not grant `http`",
+                "may send no request to https://a.example.com",
+                "may not grant the secret `k` of `example_api`",
+            ],
+        ),
+        (
+            "registry",
+            format!("{guide}\ntransforms: [{{ uses: \"oci://reg.example.com/x@sha256:{}\" }}]\n", "0".repeat(64)),
+            &["may send no request to https://reg.example.com"],
+        ),
+    ];
+    for (name, text, says) in cases {
+        let file = workspace.write("teams/sales/case.yaml", text);
+        for command in ["check", "plan", "run"] {
+            let ran =
+                workspace.dpone(&[command, "teams/sales/case.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+            ran.expect_exit(13).expect_error(&["DP1004", "tenants.yaml says"]).expect_error(says);
+            assert!(ran.stderr.contains("case.yaml:"), "{name}: the place is told: {}", ran.stderr);
+        }
+        fs::remove_file(file).unwrap();
+    }
+    let limits = guide.replace("sales.orders", "ops.orders")
+        + "\njournal: { max_bytes: 2GiB }\ntransforms: [{ type: rename, fields: { a: b }, limits: { memory: 17MiB } }]\n";
+    workspace.write("teams/ops/case.yaml", limits);
+    let ran = workspace.dpone(&["check", "teams/ops/case.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+    ran.expect_exit(13).expect_error(&[
+        "may not use built-in plugins, such as builtin:cursor",
+        "is given a memory that is more than the tenant `ops` may give",
+        "the journal may be larger than the tenant `ops` may have",
+    ]);
+    assert_eq!(stand.page_requests(), 0);
+}
+
+#[test]
+fn a_manifest_is_its_folders_and_a_link_changes_nothing() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    workspace.write("elsewhere/orders.yaml", manifest("orders", "sales.orders"));
+    std::os::unix::fs::symlink("../../elsewhere/orders.yaml", workspace.path().join("teams/sales/linked.yaml"))
+        .unwrap();
+    for file in ["elsewhere/orders.yaml", "teams/sales/linked.yaml", "teams/sales/../../elsewhere/orders.yaml"] {
+        let ran =
+            workspace.dpone(&["run", file, "teams/ops/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+        ran.expect_exit(13).expect_error(&["DP1003", "lies in no folder of a tenant"]);
+        assert!(ran.stdout.contains("teams/ops/orders.yaml (ops): succeeded"), "the other runs: {}", ran.stdout);
+    }
+    workspace
+        .write("bad.yaml", "tenants: { a: { manifests: [x], topics: [o] }, b: { manifests: [x/y], topics: [o.p] } }");
+    workspace.dpone(&["check", "teams/ops/orders.yaml", "--policy", "bad.yaml"]).expect_exit(13).expect_error(&[
+        "DP1002",
+        "bad.yaml:1:",
+        "lie in each other",
+        "begin alike",
+    ]);
+    workspace
+        .dpone(&["check", "teams/ops/orders.yaml", "--policy", "no.yaml"])
+        .expect_exit(13)
+        .expect_error(&["DP1001"]);
+}
+
+#[test]
+fn a_tenant_has_its_own_secrets_and_variables_and_no_others() {
+    let server = ScriptedServer::start(|_| {
+        Answer::ok(r#"{"data":{"items":[{"order_id":1,"updated_at":"2026-01-02T00:00:00Z"}]}}"#)
+    });
+    let stand = Stand::small();
+    let mut workspace = house(&stand, "    env: [SALES_REGION]\n", "");
+    let address = format!("http://{}", server.host());
+    let profile = format!(
+        "extends: local\nconnections:\n  example_api: {{ type: http, base_url: \"{address}\", auth: {{ type: bearer, \
+         token: \"${{API_TOKEN}}\" }} }}\n  kafka_cluster: {{ type: kafka, bootstrap_servers: \"{}\" }}\n  \
+         payroll: {{ type: http, base_url: \"{address}\", auth: {{ type: bearer, token: p4yroll }} }}\n",
+        stand.bootstrap()
+    );
+    workspace.write(".dpone/profiles/test.yaml", profile);
+    for (name, value) in [("API_TOKEN", "t0k3n"), ("SALES_REGION", "emea"), ("OPS_SECRET", "hush")] {
+        workspace.set(name, value);
+    }
+    let with_header = |variable: &str| {
+        manifest("orders", "sales.orders").replacen(
+            "    pagination:",
+            &format!("    params: {{ region: \"${{{variable}}}\" }}\n    pagination:"),
+            1,
+        )
+    };
+    let run_sales = |text: &str| {
+        workspace.write("teams/sales/orders.yaml", text);
+        let run = ["run", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"];
+        workspace.dpone(&run)
+    };
+    run_sales(&with_header("SALES_REGION")).expect_exit(0);
+    let asked = server.asked();
+    assert!(asked[0].target.contains("region=emea"), "{}", asked[0].target);
+    assert_eq!(asked[0].header("authorization"), Some("Bearer t0k3n"), "the connection's credential is filled in");
+    // The credential's own variable is the operator's; so is what another tenant has.
+    for variable in ["API_TOKEN", "OPS_SECRET", "HOME", "DPONE_CONN_EXAMPLE_API_TOKEN"] {
+        run_sales(&with_header(variable)).expect_exit(10).expect_error(&["DP0111", variable]);
+    }
+    let payroll = manifest("orders", "sales.orders").replace("connection_id: example_api", "connection_id: payroll");
+    run_sales(&payroll).expect_exit(13).expect_error(&["has no connection `payroll`"]);
+    assert_eq!(server.asked().len(), asked.len(), "nothing was asked");
+    let written = walk(&home(&workspace, "sales"));
+    assert!(!written.is_empty());
+    for (file, content) in written {
+        for secret in ["t0k3n", "p4yroll", "hush"] {
+            assert!(!contains(&content, secret), "{secret} in {file:?}");
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_dies_takes_no_other_with_it_and_its_run_can_go_on() {
+    let stand = Stand::small();
+    let mut workspace = house(&stand, "", "");
+    // Only one of the two has a third page before its end.
+    workspace.write(
+        "teams/ops/orders.yaml",
+        manifest("orders", "ops.orders").replacen(
+            "    pagination:",
+            "    pagination:\n      max_pages: 2\n      on_max_pages: stop",
+            1,
+        ),
+    );
+    workspace.write(
+        "teams/sales/more.yaml",
+        manifest("more", "sales.more").replacen(
+            "    pagination:",
+            "    pagination:\n      max_pages: 2\n      on_max_pages: stop",
+            1,
+        ),
+    );
+    workspace.set("DPONE_FAILPOINT", "D:3");
+    let ran = run(&workspace, &["teams/sales/more.yaml"]);
+    ran.expect_exit(13).expect_error(&["DP1007", "the worker of the tenant `sales` was ended by signal 6"]);
+    for says in ["teams/ops/orders.yaml (ops): succeeded", "teams/sales/more.yaml (sales): succeeded", "2 of 3"] {
+        assert!(ran.stdout.contains(says), "the others go on: {}\n{}", ran.stdout, ran.stderr);
+    }
+    workspace.unset("DPONE_FAILPOINT");
+    let journals = home(&workspace, "sales").join(".dpone/journal/orders");
+    let run_id = fs::read_dir(journals).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let before = stand.page_requests();
+    let resumed = workspace.dpone(&["resume", &run_id, "--policy", "tenants.yaml", "--profile", "test"]);
+    assert!(resumed.expect_exit(0).stdout.contains("30 acknowledged"), "{}", resumed.stdout);
+    assert!(stand.page_requests() <= before + 1, "journalled pages are not fetched again");
+    workspace.dpone(&["resume", &run_id, "--profile", "test"]).expect_exit(2);
+}
+
+#[test]
+fn requests_and_bytes_are_bounded_over_all_runs_of_a_tenant() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "    limits: { requests: 4 }\n", "    limits: { bytes: 2000 }\n");
+    workspace.write("teams/sales/second.yaml", manifest("second", "sales.second"));
+    let ran = run(&workspace, &["teams/sales/second.yaml"]);
+    ran.expect_exit(13).expect_error(&[
+        "DP1005",
+        "the tenant `sales` has used up its requests: 4",
+        "the tenant `ops` has used up its bytes: 2000",
+    ]);
+    assert!(ran.stdout.contains("teams/sales/orders.yaml (sales): succeeded"), "three requests fit: {}", ran.stdout);
+    assert_eq!(workspace.topic("ops.orders", "test").len(), 0);
+    let resume = ran.stdout.split("resume with: dpone resume ").nth(1).unwrap().split_whitespace().next().unwrap();
+    workspace.write("tenants.yaml", policy("", ""));
+    workspace.dpone(&["resume", resume, "--policy", "tenants.yaml", "--profile", "test"]).expect_exit(0);
+}
+
+#[test]
+fn components_come_in_by_their_digest_or_by_who_signed_them() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    let component = fs::read(components::path("mask-email").unwrap()).unwrap();
+    let digest = hex::encode(sha2::Sha256::digest(&component));
+    let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let other = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    workspace.write("keys/sales.pub", pair.pk.to_box().unwrap().to_string());
+    workspace.write("teams/sales/mask.wasm", &component);
+    workspace.write(
+        "teams/sales/orders.yaml",
+        manifest("orders", "sales.orders") + "\ntransforms: [{ uses: ./mask.wasm, with: { field: status } }]\n",
+    );
+    let check = |sales: &str| {
+        workspace.write("tenants.yaml", policy(sales, ""));
+        let check = ["check", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"];
+        workspace.dpone(&check)
+    };
+    let sign = |pair: &minisign::KeyPair| {
+        let signature = minisign::sign(None, &pair.sk, std::io::Cursor::new(&component), Some("released"), None);
+        workspace.write("teams/sales/mask.wasm.minisig", signature.unwrap().to_string());
+    };
+    check("").expect_exit(13).expect_error(&["DP1004", &digest]);
+    check(&format!("    plugins: {{ sha256: [{digest}] }}\n")).expect_exit(0);
+    check(&format!("    plugins: {{ sha256: [{}] }}\n", "0".repeat(64))).expect_exit(13);
+    let signers = "    plugins: { signers: [keys/sales.pub] }\n";
+    check(signers).expect_exit(13).expect_error(&["is not signed"]);
+    sign(&other);
+    check(signers).expect_exit(13).expect_error(&["is signed by the key"]);
+    sign(&pair);
+    check(signers).expect_exit(0);
+    let ran = workspace.dpone(&[
+        "run",
+        "teams/sales/orders.yaml",
+        "--policy",
+        "tenants.yaml",
+        "--profile",
+        "test",
+        "--format",
+        "json",
+    ]);
+    let plugins = entries(ran.expect_exit(0))[0]["report"]["plugins"].to_string();
+    assert!(plugins.contains("signed_by"), "{plugins}");
+    check("    plugins: { signers: [keys/none.pub] }\n").expect_exit(12).expect_error(&["DP0337"]);
+}
+
+/// The plugin may take more than the tenant has: what stops it is the process's limit, and nobody else's
+/// run feels it.
+#[test]
+fn a_tenant_that_takes_too_much_memory_fails_alone() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    let component = fs::read(components::path("hostile-transform").unwrap()).unwrap();
+    workspace.write("teams/sales/hostile.wasm", &component);
+    let digest = hex::encode(sha2::Sha256::digest(&component));
+    let limits = format!("    limits: {{ memory: 256MiB }}\n    plugins: {{ sha256: [{digest}] }}\n");
+    workspace.write("tenants.yaml", policy(&limits, ""));
+    let bomb = "\ntransforms: [{ uses: ./hostile.wasm, with: { behaviour: memory-bomb }, limits: { memory: 2GiB, deadline: 20s, wall_clock: 30s } }]\n";
+    workspace.write("teams/sales/orders.yaml", manifest("orders", "sales.orders") + bomb);
+    let ran = run(&workspace, &["--format", "json"]);
+    let entries = entries(&ran);
+    assert_ne!(entries[0]["exit_code"], 0, "{}", entries[0]);
+    assert_eq!(entries[1]["exit_code"], 0, "{}", entries[1]);
+    let error = entries[0]["error"].as_str().unwrap();
+    assert!(error.contains("DP0312") || error.contains("DP1007"), "{error}");
+    assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
+}
+
+#[test]
+fn a_tenant_that_computes_too_long_loses_its_worker_alone() {
+    let stand = Stand::small();
+    let digest = "    limits: { cpu: 1s }\n    plugins: { sha256: [DIGEST] }\n";
+    let workspace = house(&stand, "", "");
+    let component = fs::read(components::path("hostile-transform").unwrap()).unwrap();
+    workspace.write("teams/sales/hostile.wasm", &component);
+    let sha256 = hex::encode(sha2::Sha256::digest(&component));
+    workspace.write("tenants.yaml", policy(&digest.replace("DIGEST", &sha256), ""));
+    let looping = "\ntransforms: [{ uses: ./hostile.wasm, with: { behaviour: endless-loop }, limits: { deadline: 20s, wall_clock: 30s } }]\n";
+    workspace.write("teams/sales/orders.yaml", manifest("orders", "sales.orders") + looping);
+    let started = Instant::now();
+    let ran = run(&workspace, &[]);
+    ran.expect_exit(13).expect_error(&["DP1006", "the tenant `sales` has used up its CPU time: 1 s"]);
+    assert!(ran.stdout.contains("(ops): succeeded"), "{}", ran.stdout);
+    assert!(started.elapsed() < Duration::from_secs(60));
+    assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
+}
+
+#[test]
+fn an_interrupt_ends_every_worker_where_its_run_can_go_on() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    stand.misbehave(vec![Fault { path: None, page: Some(2), times: None, kind: FaultKind::Hang }]);
+    let both =
+        ["run", "teams/sales/orders.yaml", "teams/ops/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"];
+    let mut command = workspace.command(&both);
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while stand.page_requests() < 4 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.expect_exit(130);
+    assert_eq!(ran.stdout.matches("resume with: dpone resume").count(), 2, "{}\n{}", ran.stdout, ran.stderr);
+    // Their control groups and processes are gone.
+    assert!(!workers_of(&workspace), "a worker is left");
+}
+
+#[test]
+fn a_plan_shows_what_is_used_of_what() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "    hosts: [geo.example.com]\n    share: 3\n", "");
+    let plan = ["plan", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"];
+    let ran = workspace.dpone(&plan);
+    for says in [
+        "## Tenant sales",
+        "`tenants.yaml`",
+        "example_api",
+        "sales.orders; may use sales.*",
+        "its connections' own, https://geo.example.com",
+        "builtin:cursor",
+        "memory 1024 MiB",
+        "share 3",
+    ] {
+        assert!(ran.expect_exit(0).stdout.contains(says), "{says}: {}", ran.stdout);
+    }
+    let json = workspace.dpone(&[&plan[..], &["--format", "json"]].concat()).json();
+    assert_eq!(json["tenant"]["name"], "sales");
+    // A tenant's cap takes the place of a default.
+    workspace.write("tenants.yaml", policy("    limits: { plugin: { memory: 16MiB } }\n", ""));
+    assert!(workspace.dpone(&plan).expect_exit(0).stdout.contains("memory 16 MiB"));
+}
+
+#[test]
+fn state_that_two_tenants_could_share_is_refused() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    let policy = fs::read_to_string(workspace.path().join("tenants.yaml")).unwrap();
+    let lent = |text: &str| {
+        workspace.write("tenants.yaml", text);
+        workspace.dpone(&["check", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"])
+    };
+    let defined = fs::read_to_string(workspace.path().join(".dpone/profiles/test.yaml")).unwrap();
+    workspace.write(
+        ".dpone/profiles/test.yaml",
+        format!("{defined}  postgres_state: {{ type: postgres, host: 127.0.0.1, database: etl, username: etl }}\n"),
+    );
+    lent(&policy).expect_exit(13).expect_error(&["DP1004", "lent to other tenants, too", "state.connection_id"]);
+    let own = policy.replacen(
+        "connections: [example_api, kafka_cluster, postgres_state]",
+        "connections: { example_api: {}, kafka_cluster: {}, postgres_state: { from: sales_state } }",
+        1,
+    );
+    lent(&own).expect_exit(0);
+}
+
+/// Whether a process works in a folder of this workspace's tenants.
+fn workers_of(workspace: &Workspace) -> bool {
+    let tenants = workspace.path().canonicalize().unwrap().join(".dpone/tenants");
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let folders = processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
+    folders.into_iter().any(|folder| folder.starts_with(&tenants))
+}
+
+fn walk(folder: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(walk(&path));
+        } else {
+            files.push((path.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    files
+}
+
+fn contains(content: &[u8], secret: &str) -> bool {
+    content.windows(secret.len()).any(|window| window == secret.as_bytes())
+}
