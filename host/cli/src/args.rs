@@ -87,6 +87,12 @@ pub enum Command {
     /// Run what stdin says; `run` starts these for several manifests
     #[command(hide = true, name = "__worker")]
     Worker,
+    /// Do one command for the tenant that stdin names
+    #[command(hide = true, name = "__confined")]
+    Confined {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 /// A manifest and its parameters.
@@ -192,8 +198,8 @@ pub struct Plan {
     pub demands: PluginDemands,
     #[arg(long, value_enum, default_value_t = Format::Md)]
     pub format: Format,
-    /// Also write the plan here, for review and `run --plan`
-    #[arg(long, value_name = "FILE")]
+    /// Also write the plan here, for review and `run --plan`; not for a tenant's
+    #[arg(long, value_name = "FILE", conflicts_with = "policy")]
     pub out: Option<PathBuf>,
 }
 

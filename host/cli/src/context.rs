@@ -12,10 +12,10 @@ use dpone_run::cancel::Cancel;
 use dpone_run::finder::Finder;
 use dpone_run::signature::TrustedKey;
 use dpone_run::tenancy::{PolicyFile, Tenancy};
-use dpone_run::{Host, Request};
-use dpone_workers::Program;
+use dpone_run::{Host, LocalStarter, Request};
+use dpone_workers::{Confined, Launch, Program};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The hidden argument that makes this program compile a component.
 const COMPILE: &str = "__compile";
@@ -29,7 +29,7 @@ pub fn host(common: &Common) -> Result<Host, Report> {
             plugin_path: common.plugin_path.clone(),
             workdir: workdir.clone(),
         },
-        local: Arc::new(OnDemand::new(&workdir, &workdir, common)),
+        local: Arc::new(OnDemand::new(&workdir, common)),
         compiler: vec![exe()?.display().to_string(), COMPILE.to_owned()],
         events: progress::choose(common.quiet).into(),
         cancel: Cancel::default(),
@@ -45,25 +45,58 @@ pub fn demanding_host(common: &Common, demanded: &PluginDemands) -> Result<Host,
     Ok(Host { demands: demands(demanded)?, ..host(common)? })
 }
 
-/// Host and request for a manifest: those of its tenant where there is a policy.
+/// What this process is confined to, where it does a command for a tenant.
+static CONFINED: OnceLock<Confined> = OnceLock::new();
+
+/// Confines this process to the tenant that standard input names.
+pub fn confine() -> Result<(), Report> {
+    let confined = dpone_workers::confined(&program()?)?;
+    // It is done once, before anything else.
+    let _ = CONFINED.set(confined);
+    Ok(())
+}
+
+pub fn confined() -> Option<&'static Confined> {
+    CONFINED.get()
+}
+
+/// Host and request for a manifest: those of its tenant where this process is confined to one.
 pub fn of_manifest(
     common: &Common,
     demanded: &PluginDemands,
     manifest: &ManifestArgs,
     window: &WindowArgs,
 ) -> Result<(Host, Request), Report> {
-    let host = demanding_host(common, demanded)?;
     let request = request(common, manifest, window);
-    let Some(policy) = &manifest.policy.policy else { return Ok((host, request)) };
-    let policy = PolicyFile::read(&host.workdir, policy)?;
-    let tenant = policy.tenant_of(&host.workdir, &manifest.manifest)?;
-    let tenancy = tenancy(&policy, tenant, &host.workdir, common)?;
-    let home = tenancy.home(&host.workdir)?;
-    let manifest = host.workdir.join(&request.manifest);
-    let finder = Finder { workdir: home.clone(), plugin_path: plugin_path(common, &host.workdir), ..host.finder };
-    let local = Arc::new(OnDemand::new(&host.workdir, &home, common));
-    let host = Host { workdir: home, finder, local, tenancy: Some(Arc::new(tenancy)), ..host };
-    Ok((host, Request { manifest, ..request }))
+    match confined() {
+        Some(confined) => {
+            let request = Request { manifest: confined.manifest.clone(), profile: confined.profile.clone(), ..request };
+            Ok((confined.host(progress::choose(common.quiet).into()), request))
+        }
+        None => Ok((demanding_host(common, demanded)?, request)),
+    }
+}
+
+/// What starts the services of a profile that extends `local`.
+pub fn local_services(common: &Common, workdir: &Path) -> Result<Option<Arc<dyn LocalStarter>>, Report> {
+    let env = |name: &str| std::env::var(name).ok();
+    let profile = Profile::load(workdir, common.profile.as_deref(), &env)?;
+    let starter = || Arc::new(OnDemand::new(workdir, common)) as Arc<dyn LocalStarter>;
+    Ok(profile.extends_local().then(starter))
+}
+
+/// What all processes that this one starts have in common.
+pub fn launch(common: &Common, workdir: &Path, demanded: &PluginDemands) -> Result<Launch, Report> {
+    let Demands { locked, signers } = demands(demanded)?;
+    Ok(Launch {
+        program: exe()?,
+        profile: common.profile.clone(),
+        plugin_path: common.plugin_path.iter().map(|folder| workdir.join(folder)).collect(),
+        locked,
+        signers,
+        quiet: common.quiet,
+        log: common.log.clone(),
+    })
 }
 
 /// What a tenant has of the chosen profile and of this process's environment.
@@ -76,11 +109,6 @@ pub fn tenancy(policy: &PolicyFile, tenant: &Tenant, workdir: &Path, common: &Co
 pub fn demands(demanded: &PluginDemands) -> Result<Demands, Report> {
     let keys = demanded.require_signed.iter().map(|path| TrustedKey::read(path)).collect::<Result<Vec<_>, _>>()?;
     Ok(Demands { locked: demanded.locked, signers: (!keys.is_empty()).then_some(keys) })
-}
-
-/// The plugin path for a process that works in another folder.
-pub fn plugin_path(common: &Common, workdir: &Path) -> Vec<PathBuf> {
-    common.plugin_path.iter().map(|folder| workdir.join(folder)).collect()
 }
 
 /// What a worker brings along.

@@ -21,15 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Starts the services on first use and keeps them until the process ends.
 pub struct OnDemand {
     dir: PathBuf,
-    sqlite_path: PathBuf,
     demo: DemoOptions,
 }
 
 impl OnDemand {
-    /// The services are those of `workdir`; state is kept below `home`, which is a tenant's own where
-    /// there is a policy.
-    pub fn new(workdir: &Path, home: &Path, common: &Common) -> Self {
-        Self { dir: dir(workdir), sqlite_path: dir(home).join("state.db"), demo: demo(common) }
+    pub fn new(workdir: &Path, common: &Common) -> Self {
+        Self { dir: dir(workdir), demo: demo(common) }
     }
 }
 
@@ -47,7 +44,7 @@ impl LocalStarter for OnDemand {
         Ok(LocalServices {
             base_url: find(Services::base_url).unwrap_or_default(),
             bootstrap_servers: find(Services::bootstrap_servers).unwrap_or_default(),
-            sqlite_path: self.sqlite_path.clone(),
+            sqlite_path: self.dir.join("state.db"),
         })
     }
 }

@@ -15,19 +15,25 @@ use dpone_model::{Exit, Report};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
     if matches!(cli.command, Command::CompileComponent) {
         return dpone_sandbox::compile_child_main();
     }
     start_logging(&cli.common.log);
-    if matches!(cli.command, Command::Worker) {
-        return match context::program() {
-            Ok(program) => dpone_workers::worker_main(program),
-            Err(report) => {
-                eprintln!("{report}");
-                ExitCode::from(report.exit() as u8)
-            }
-        };
+    let confined = match &cli.command {
+        Command::Worker => match context::program() {
+            Ok(program) => return dpone_workers::worker_main(&program),
+            Err(report) => Err(report),
+        },
+        Command::Confined { arguments } => {
+            let arguments = std::iter::once("dpone".to_owned()).chain(arguments.clone());
+            context::confine().map(|()| cli = Cli::parse_from(arguments))
+        }
+        _ => Ok(()),
+    };
+    if let Err(report) = confined {
+        eprintln!("{report}");
+        return ExitCode::from(report.exit() as u8);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -84,11 +84,11 @@ pub(crate) fn secret_of(field: &str) -> Option<&str> {
 
 /// Whether a field holds the path of a file that is read.
 pub(crate) fn is_path(field: &str) -> bool {
-    field.ends_with("_location")
+    field.ends_with("_location") && secret_of(field).is_none()
 }
 
 /// `DPONE_CONN_<ID>_`: the id in upper case, everything but letters and digits as `_`.
-pub(crate) fn env_prefix(id: &str) -> String {
+pub fn env_prefix(id: &str) -> String {
     let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("DPONE_CONN_{}_", id.chars().map(upper).collect::<String>())
 }

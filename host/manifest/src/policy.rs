@@ -297,9 +297,11 @@ fn variables(value: &Value<'_>) -> Vec<(String, String)> {
 fn hosts(value: &Value<'_>) -> Vec<HostRule> {
     let mut rules = Vec::new();
     for (text, item) in value.texts() {
-        let below = text.strip_prefix('*').filter(|suffix| suffix.starts_with('.') && suffix.len() > 1);
-        let rule = match below {
-            Some(suffix) => origin_of(suffix.trim_start_matches('.')).map(|_| HostRule::Below(suffix.to_owned())),
+        let rule = match text.strip_prefix("*.") {
+            // Only a host: over https and at its port.
+            Some(host) => origin_of(host)
+                .filter(|origin| *origin == format!("https://{}", host.to_ascii_lowercase()))
+                .map(|_| HostRule::Below(format!(".{}", host.to_ascii_lowercase()))),
             None if text.contains('*') => None,
             None => origin_of(&text).map(HostRule::Origin),
         };

@@ -102,7 +102,8 @@ pub async fn admit(host: &Host, sandbox: &Sandbox, local: &mut Local) -> Result<
 pub async fn lock(host: &Host, request: &Request) -> Result<Locked, Report> {
     let mut local = crate::resolve::check(host, request, None).await?;
     let sandbox = plugins::sandbox(host)?;
-    let found = std::mem::take(&mut local.plugins);
+    let mut found = std::mem::take(&mut local.plugins);
+    verify(host, &mut found, &local)?;
     let mut loaded = plugins::load(&sandbox, found, &local.manifest).await?;
     plugins::check_options(&sandbox, &local, &mut loaded).await?;
     let facts: Vec<_> = loaded.iter().map(Plugin::facts).collect();
@@ -229,7 +230,9 @@ fn read(path: &Path) -> Result<Option<String>, Report> {
 /// Written beside its name and renamed, so that nobody reads half of a lock.
 fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("lock.partial");
-    let written = std::fs::File::create(&beside).and_then(|mut file| {
+    // A link in the place of the file would have another one written.
+    let _ = std::fs::remove_file(&beside);
+    let written = std::fs::File::create_new(&beside).and_then(|mut file| {
         file.write_all(text)?;
         file.sync_data()
     });

@@ -162,7 +162,11 @@ async fn walk(
 pub fn client(opened: &Opened) -> Result<Arc<Client>, Report> {
     let (source, resolved) = (&opened.resolved.local.manifest.source, &opened.resolved);
     let config = client_config(source, &resolved.http, resolved.is_local, USER_AGENT)?;
-    Ok(Arc::new(Client::new(ClientConfig { meter: opened.meter.clone(), ..config })?))
+    // Where the connection has no address, a tenant's manifest chose the origin: it is a name that the policy
+    // allows, and whoever answers for the name must not lead into the operator's network.
+    let is_chosen = opened.tenant.is_some() && resolved.http.base_url.is_none() && !resolved.http.substituted;
+    let own_is_guarded = is_chosen && config.own_origin.domain().is_some();
+    Ok(Arc::new(Client::new(ClientConfig { meter: opened.meter.clone(), own_is_guarded, ..config })?))
 }
 
 /// The walk goes on after this page of the journal.

@@ -99,7 +99,7 @@ impl Finder {
         if uses.starts_with(OCI_SCHEME) {
             return self.pull(uses).await;
         }
-        if uses.contains('/') || uses.ends_with(".wasm") {
+        if is_path(uses) {
             return read(&base.join(uses));
         }
         let candidates: Vec<PathBuf> = self.plugin_path.iter().map(|dir| dir.join(format!("{uses}.wasm"))).collect();
@@ -121,6 +121,11 @@ impl Finder {
         let oci::Pulled { bytes, signature } = oci::pull(&reference, &cache).await?;
         Ok(Component { bytes, from: uses.to_owned(), signature: SignatureAt::Carried(signature) })
     }
+}
+
+/// Whether a plugin is named by its file.
+pub(crate) fn is_path(uses: &str) -> bool {
+    !uses.starts_with("builtin:") && !uses.starts_with(OCI_SCHEME) && (uses.contains('/') || uses.ends_with(".wasm"))
 }
 
 /// A component's file.

@@ -108,10 +108,11 @@ pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Res
         interval: request.from.clone().zip(request.to.clone()),
     };
     let mut manifest = dpone_manifest::load(&text, &shown, &variables)?;
+    let manifest_dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
     if let Some(tenancy) = &host.tenancy {
         tenancy.rules().hold(&mut manifest)?;
+        tenancy.own_files(&manifest, &manifest_dir)?;
     }
-    let manifest_dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let plugins = host.finder.find_all(&manifest, &manifest_dir).await?;
     Ok(Local { manifest, text, manifest_dir, lock_path: lock_path(&path), manifest_path: path, plugins })
 }

@@ -6,11 +6,11 @@
 //! of them is compiled, and the source's origin before the first request.
 
 use crate::artifact::io_report;
-use crate::finder::Found;
+use crate::finder::{self, Found};
 use crate::resolve::Resolved;
 use crate::signature::{self, SignatureAt, TrustedKey};
-use dpone_connections::{Loan, LoanOnWire, Profile};
-use dpone_manifest::{Fence, Policy, Tenant};
+use dpone_connections::{Loan, LoanOnWire, Profile, fields::env_prefix};
+use dpone_manifest::{Fence, Manifest, Policy, Tenant};
 use dpone_model::{Allowance, Meter, Report, codes};
 use dpone_plan::Rules;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,14 @@ const MAX_POLICY_BYTES: u64 = 1 << 20;
 pub struct PolicyFile {
     pub policy: Policy,
     folder: PathBuf,
+}
+
+/// A manifest and whose it is.
+#[derive(Debug)]
+pub struct Owned<'a> {
+    pub tenant: &'a Tenant,
+    /// The manifest's own path, without links: what is judged is what is opened.
+    pub manifest: PathBuf,
 }
 
 /// What one tenant has.
@@ -66,7 +74,7 @@ impl PolicyFile {
     /// Reads a policy. `path` is relative to `workdir`.
     ///
     /// # Errors
-    /// DP1001 where it cannot be read; otherwise every problem of the file.
+    /// DP1101 where it cannot be read; otherwise every problem of the file.
     pub fn read(workdir: &Path, path: &Path) -> Result<Self, Report> {
         let shown = path.display().to_string();
         let unreadable = |cause: String| {
@@ -81,14 +89,46 @@ impl PolicyFile {
         let text = std::fs::read(&full).map_err(|cause| unreadable(cause.to_string()))?;
         let policy = dpone_manifest::load_policy(&text, &shown)?;
         let folder = full.parent().map(Path::to_path_buf).unwrap_or_default();
-        Ok(Self { policy, folder })
+        let file = Self { policy, folder };
+        file.keep_apart(workdir, &full)?;
+        Ok(file)
+    }
+
+    /// Folders as they really lie: none holds another tenant's, nor what is the operator's alone.
+    fn keep_apart(&self, workdir: &Path, policy: &Path) -> Result<(), Report> {
+        let keys = self.policy.tenants.iter().flat_map(|tenant| &tenant.plugins.signers);
+        let operators = [policy.to_path_buf(), workdir.join(".dpone")].into_iter();
+        let operators: Vec<PathBuf> = operators
+            .chain(keys.map(|key| self.folder.join(key)))
+            .filter_map(|path| path.canonicalize().ok())
+            .collect();
+        let mut problems = Vec::new();
+        for tenant in &self.policy.tenants {
+            let others = self.policy.tenants.iter().filter(|other| other.name != tenant.name);
+            let others = others.flat_map(|other| self.folders(other));
+            let guarded: Vec<PathBuf> = others.chain(operators.iter().cloned()).collect();
+            for folder in self.folders(tenant) {
+                for inner in guarded.iter().filter(|inner| inner.starts_with(&folder)) {
+                    let message = format!(
+                        "the folder {} of the tenant `{}` holds {}, which is not the tenant's",
+                        folder.display(),
+                        tenant.name,
+                        inner.display()
+                    );
+                    let place = self.policy.origin.place(&format!("tenants.{}.manifests", tenant.name));
+                    problems.push(Report::new(&codes::policy::OVERLAP, message).at(place));
+                }
+            }
+        }
+        let hint = "give each tenant a folder that holds its manifests and plugins alone";
+        Report::all(problems).map_or(Ok(()), |report| Err(report.hint(hint)))
     }
 
     /// The tenant whose manifest it is, by the folder that it really lies in.
     ///
     /// # Errors
-    /// DP1003.
-    pub fn tenant_of(&self, workdir: &Path, manifest: &Path) -> Result<&Tenant, Report> {
+    /// DP1103.
+    pub fn owner(&self, workdir: &Path, manifest: &Path) -> Result<Owned<'_>, Report> {
         let path = workdir.join(manifest);
         let path = path
             .canonicalize()
@@ -111,15 +151,13 @@ impl PolicyFile {
             ))
         };
         let owner = owners.next().ok_or_else(none)?;
-        match owners.next() {
-            // Links can make one folder of two that the policy tells apart.
-            Some(other) => {
-                let message =
-                    format!("{} lies in folders of `{}` and of `{}`", manifest.display(), owner.name, other.name);
-                Err(Report::new(&codes::policy::OVERLAP, message).hint("give each tenant a folder of its own"))
-            }
-            None => Ok(owner),
+        // Where a link leads to another tenant's manifest, neither of the two has asked for this run.
+        let named = workdir.join(manifest).parent().and_then(|folder| folder.canonicalize().ok()).unwrap_or_default();
+        if !self.folders(owner).iter().any(|folder| named.starts_with(folder)) {
+            let message = format!("{} leads to a manifest of the tenant `{}`", manifest.display(), owner.name);
+            return Err(Report::new(&codes::policy::NO_TENANT, message).hint("name the manifest where it lies"));
         }
+        Ok(Owned { tenant: owner, manifest: path })
     }
 
     /// What a tenant has, taken from the operator's profile and environment.
@@ -134,12 +172,13 @@ impl PolicyFile {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Tenancy, Report> {
         let others = self.policy.tenants.iter().filter(|other| other.name != tenant.name);
-        let elsewhere: BTreeSet<&str> =
-            others.flat_map(|other| other.connections.iter().map(|lent| lent.from.as_str())).collect();
+        // In the environment two spellings may be one connection.
+        let elsewhere: BTreeSet<String> =
+            others.flat_map(|other| other.connections.iter().map(|lent| env_prefix(&lent.from))).collect();
         let loan = Loan::of(profile, &tenant.connections, workdir, env);
         // What `local` stands in for is each tenant's own.
         let is_own = |id: &str| loan.profile.extends_local() && !loan.profile.defines(id);
-        let contested = tenant.connections.iter().filter(|lent| elsewhere.contains(lent.from.as_str()));
+        let contested = tenant.connections.iter().filter(|lent| elsewhere.contains(&env_prefix(&lent.from)));
         let contested = contested.filter(|lent| !is_own(&lent.id)).map(|lent| lent.id.clone()).collect();
         let signers = tenant.plugins.signers.iter().map(|path| TrustedKey::read(&self.folder.join(path)));
         Ok(Tenancy {
@@ -179,6 +218,15 @@ impl Tenancy {
         home.canonicalize().map_err(|cause| io_report(&home, &cause))
     }
 
+    /// After a worker died, whose use nobody knows: the next one has half of what that one had, so that
+    /// dying does not make an allowance new.
+    pub fn halve_allowance(&mut self) {
+        let limits = &mut self.tenant.limits;
+        limits.requests /= 2;
+        limits.bytes /= 2;
+        limits.cpu /= 2;
+    }
+
     pub fn rules(&self) -> Rules<'_> {
         Rules { tenant: &self.tenant, contested: &self.contested, policy: &self.policy }
     }
@@ -197,6 +245,35 @@ impl Tenancy {
     /// Names and values of the variables that the policy gives.
     pub fn own_variables(&self) -> &BTreeMap<String, String> {
         &self.variables
+    }
+
+    /// Whether every file and folder that a manifest names is the tenant's own, links resolved. The worker
+    /// is held to that by its fences; this is for the operator's process, which checks and plans.
+    ///
+    /// # Errors
+    /// DP1104 for each that is not.
+    pub(crate) fn own_files(&self, manifest: &Manifest, manifest_dir: &Path) -> Result<(), Report> {
+        let mut problems = Vec::new();
+        for plugin in manifest.plugins() {
+            let file = finder::is_path(&plugin.uses).then_some((&plugin.uses, "uses"));
+            let folder = plugin.grants.files.as_ref().map(|folder| (folder, "grants.files"));
+            for (path, key) in file.into_iter().chain(folder) {
+                let place = manifest.origin.place(&format!("{}.{key}", plugin.key));
+                problems.extend(self.owns(&manifest_dir.join(path)).err().map(|report| report.at(place)));
+            }
+        }
+        Report::all(problems).map_or(Ok(()), Err)
+    }
+
+    fn owns(&self, path: &Path) -> Result<(), Report> {
+        // What is not there is told by whoever opens it.
+        let Ok(real) = path.canonicalize() else { return Ok(()) };
+        if self.folders.iter().any(|folder| real.starts_with(folder)) {
+            return Ok(());
+        }
+        let message = format!("{} is not in a folder of the tenant `{}`", path.display(), self.tenant.name);
+        Err(Report::new(&codes::policy::REFUSED, message)
+            .hint("put it beside the manifest; a link does not make it the tenant's"))
     }
 
     /// Why a component may not be used, where it may not: it is none of ours, its digest is not in the

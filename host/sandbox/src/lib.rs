@@ -72,6 +72,13 @@
 //! A call that runs into a limit is stopped; the instance is dropped and the run ends with the
 //! limit's name (DP0310 to DP0314). Other plugins and other runs of the process go on.
 //!
+//! A policy (`--policy`) can cap each of a tenant's plugins (`limits.plugin`) and bounds the tenant's
+//! process as a whole: memory, CPU time, requests, bytes. `host/workers` has that side.
+//!
+//! What hostile guests try is a table with a test a row: `tests/e2e/tests/containment.rs` through a
+//! manifest, all at once in one process, with what stops each, how long it took and what the user reads;
+//! `host/sandbox/tests/sandbox` for what needs hand-made modules. In both, plugins beside them go on.
+//!
 //! # What makes runs repeatable
 //! Random numbers are seeded and clocks stand still, NaNs are canonical and relaxed SIMD is
 //! deterministic. An instance may be dropped between any two calls; what has to last is in the state
@@ -85,7 +92,7 @@
 //! # What is not claimed
 //! - Nothing is promised about timing: plugins on shared cores can measure each other and the host.
 //! - WebAssembly separates a plugin from the host; it does not separate tenants. Those are separated
-//!   by processes.
+//!   by confined processes, where a policy names them; without one, all runs are the operator's.
 //! - A mistake in the compiler or the engine can break the sandbox. Compiling is bounded and done by a
 //!   child; running is done in this process.
 //! - A transform sees and may change every record of its step, and an extractor chooses which records

@@ -5,31 +5,35 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 /// What is longer is cut.
 const MAX_LINE_BYTES: u64 = 8 << 10;
+/// What one worker may say in all; its plugins' logs are bounded by themselves.
+const MAX_BYTES: usize = 16 << 20;
 
 /// Passes lines on with a name before each, and returns the last one.
 pub(crate) async fn pass_on(from: impl AsyncRead + Unpin, named: String) -> String {
     let mut reader = BufReader::new(from);
     let mut last = String::new();
+    let mut said = 0;
     loop {
         let mut line = Vec::new();
         match (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return last,
             Ok(_) => {}
         }
-        let text = printable(&line);
-        if text.is_empty() {
+        let text = printable(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+        if text.is_empty() || said > MAX_BYTES {
             continue;
         }
+        said += line.len();
+        let text = if said > MAX_BYTES { "it says no more: too many lines".to_owned() } else { text };
         // A closed stderr must not end the runs.
         let _ = writeln!(std::io::stderr(), "{named} | {text}");
         last = text;
     }
 }
 
-/// Control characters would let a worker write over what others have said.
-fn printable(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line);
-    let shown = |c: char| if c == '\t' || !c.is_control() { c } else { ' ' };
+/// Control characters would let a worker write over what others have said on a terminal. Lines stay.
+pub fn printable(text: &str) -> String {
+    let shown = |c: char| if matches!(c, '\t' | '\n') || !c.is_control() { c } else { ' ' };
     let text: String = text.chars().map(shown).collect();
     text.trim_end().to_owned()
 }

@@ -4,14 +4,17 @@
 //! The supervisor speaks first, with a [`Setup`]; it goes on with orders once the worker has said that
 //! it is ready. A closed stream ends the worker.
 
+use dpone_connections::LocalServices;
 use dpone_run::LocalNeeds;
 use dpone_run::tenancy::TenancyOnWire;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A line longer than this is no word of ours.
-pub(crate) const MAX_LINE_BYTES: u64 = 64 << 20;
+/// A setup longer than this is none of ours.
+pub(crate) const MAX_SETUP_BYTES: u64 = 16 << 20;
+/// A worker's word is mostly a run's report, which has an entry for each slice.
+pub(crate) const MAX_WORD_BYTES: u64 = 4 << 20;
 
 /// What a worker is, for as long as it lives. It may hold a tenant's secrets.
 #[derive(Serialize, Deserialize)]
@@ -30,6 +33,19 @@ pub(crate) struct Setup {
     pub nice: i32,
     /// The control group that the worker is in, as the bill shows it.
     pub cgroup: Option<String>,
+    /// What a process that is there for one command has beside that.
+    pub command: Option<CommandSetup>,
+}
+
+/// Of a process that does one command for a tenant, such as `plan`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CommandSetup {
+    /// The manifest that the command names, without links.
+    pub manifest: PathBuf,
+    /// The services that stand in for others, where the profile is a local one.
+    pub local: Option<Local>,
+    /// Whether it may write beside the manifest.
+    pub writes_manifests: bool,
 }
 
 /// One run.
@@ -58,16 +74,27 @@ pub(crate) enum Order {
     Stop,
 }
 
+/// Services of the profile `local` that run beside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Local {
+pub struct Local {
     pub base_url: String,
     pub bootstrap_servers: String,
+}
+
+impl From<LocalServices> for Local {
+    fn from(services: LocalServices) -> Self {
+        Self { base_url: services.base_url, bootstrap_servers: services.bootstrap_servers }
+    }
 }
 
 /// From worker to supervisor.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Word {
     Ready,
+    /// A run is under way: from now on it may leave something behind.
+    Begun {
+        number: usize,
+    },
     /// The worker cannot be what the setup says; it ends.
     Refused {
         error: String,

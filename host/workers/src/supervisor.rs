@@ -1,55 +1,44 @@
-//! The supervisor's end: workers, their order, and what becomes of the runs of one that dies.
+//! The supervisor's end: workers, whose run is next, and what becomes of the runs of one that dies.
+//!
+//! A worker may have been taken over by what it runs. So nothing here waits for one without an end, keeps
+//! more than a bounded part of what it says, or takes its word for another's runs.
 
-use crate::confine::group::Group as ControlGroup;
+use crate::launch::{self, Group, Launch, Process};
 use crate::lines;
-use crate::protocol::{Ended, Job, Local, MAX_LINE_BYTES, Order, Setup, Word};
+use crate::protocol::{Ended, Job, Local, MAX_WORD_BYTES, Order, Word};
 use crate::queue::{self, Lane};
-use dpone_model::{Report, codes};
+use dpone_model::Report;
 use dpone_run::cancel::Cancel;
-use dpone_run::signature::TrustedKey;
-use dpone_run::tenancy::Tenancy;
 use dpone_run::{LocalNeeds, LocalStarter};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::{BTreeMap, VecDeque};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-/// How long workers without a run may take to end.
+/// How long a worker may take to end once it has nothing to do, and its streams once it has ended.
 const LINGER: Duration = Duration::from_secs(10);
+/// How long runs may take to end where they can go on later.
+const STOP_WITHIN: Duration = Duration::from_secs(70);
+/// Orders that a worker has not yet read. One that reads none of them is ended.
+const MAX_ORDERS: usize = 64;
+/// Words of all workers that were not yet heard.
+const MAX_WORDS: usize = 16;
 
-/// What all workers have in common.
+/// What is done with several manifests.
 pub struct Supervisor {
-    /// This program, and what makes it a worker.
-    pub program: PathBuf,
-    pub arguments: Vec<String>,
+    pub launch: Launch,
     /// Runs at a time, over all workers.
     pub at_once: usize,
-    pub local: Arc<dyn LocalStarter>,
+    /// Starts the services of a profile that extends `local`; none for another profile.
+    pub local: Option<Arc<dyn LocalStarter>>,
     /// Ends every run where it can go on later.
     pub cancel: Cancel,
-    pub profile: Option<String>,
-    /// Absolute.
-    pub plugin_path: Vec<PathBuf>,
-    pub locked: bool,
-    pub signers: Option<Vec<TrustedKey>>,
-    pub quiet: bool,
-}
-
-/// The runs of one worker.
-pub struct Group {
-    /// How its lines are named.
-    pub name: String,
-    /// Working folder of its runs; of a tenant, its own.
-    pub workdir: PathBuf,
-    /// Whose they are; without a tenant the worker is as free as this process.
-    pub tenancy: Option<Tenancy>,
-    /// Each with its number among all.
-    pub jobs: Vec<(usize, Job)>,
 }
 
 /// Runs everything, and gives how each ended, by its number. `on_end` hears of each as it ends.
@@ -62,7 +51,7 @@ pub async fn supervise(
         let jobs = std::mem::take(&mut group.jobs);
         Lane::new(jobs, group.at_once(), group.share())
     };
-    let (heard, mut happenings) = mpsc::unbounded_channel();
+    let (heard, mut happenings) = mpsc::channel(MAX_WORDS);
     let mut shift = Shift {
         lanes: groups.iter_mut().map(lane).collect(),
         workers: groups.iter().map(|_| None).collect(),
@@ -76,12 +65,15 @@ pub async fn supervise(
     };
     let mut stopped = supervisor.cancel.check().err();
     let mut stopping = stopped.is_some();
+    let mut patience = Box::pin(sleep(STOP_WITHIN));
     loop {
         if let Some(reason) = stopped.take() {
-            shift.stop(&reason).await;
+            shift.stop(&reason);
+            patience = Box::pin(sleep(STOP_WITHIN));
         }
         shift.begin().await;
         if shift.is_over() {
+            drop(happenings);
             return shift.close().await;
         }
         tokio::select! {
@@ -89,6 +81,7 @@ pub async fn supervise(
             reason = supervisor.cancel.guard(std::future::pending::<Result<(), Report>>()), if !stopping => {
                 (stopping, stopped) = (true, reason.err());
             }
+            () = &mut patience, if stopping => shift.workers.iter().flatten().for_each(Worker::kill),
         }
     }
 }
@@ -97,7 +90,7 @@ pub async fn supervise(
 struct Shift<'a, F> {
     supervisor: &'a Supervisor,
     groups: Vec<Group>,
-    /// One a group, as the two that follow.
+    /// One a group, as the workers.
     lanes: Vec<Lane<(usize, Job)>>,
     workers: Vec<Option<Worker>>,
     largest_share: u32,
@@ -112,23 +105,42 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
     /// Begins every run that may begin now, and starts the workers for them.
     async fn begin(&mut self) {
         while let Some((number, (job_number, job))) = queue::next(&mut self.lanes, self.supervisor.at_once) {
-            let Some((group, slot)) = self.groups.get(number).zip(self.workers.get_mut(number)) else { continue };
-            if slot.is_none() {
-                let heard = self.heard.clone();
-                let mut worker = Worker::new();
-                match worker.start(self.supervisor, group, self.largest_share).await {
-                    Ok((child, control)) => {
-                        self.listeners.spawn(listen(child, group.name.clone(), number, heard, control));
-                    }
-                    Err(report) => {
-                        worker.failed = Some(report);
-                        let _ = heard.send((number, Happened::Closed { status: None, last: String::new() }));
-                    }
+            if self.workers.get(number).is_some_and(Option::is_none) {
+                let worker = self.start(number).await;
+                if let Some(slot) = self.workers.get_mut(number) {
+                    *slot = Some(worker);
                 }
-                *slot = Some(worker);
             }
-            if let Some(worker) = slot {
-                worker.run(job_number, job).await;
+            if let Some(Some(worker)) = self.workers.get_mut(number) {
+                worker.run(job_number, job);
+            }
+        }
+    }
+
+    /// Starts the worker of a group and hears it from now on.
+    async fn start(&mut self, number: usize) -> Worker {
+        let heard = self.heard.clone();
+        let Some(group) = self.groups.get(number) else { return Worker::failed(None) };
+        let launch = &self.supervisor.launch;
+        let spawned = launch::spawn(launch, group, &["__worker".to_owned()], Stdio::piped, self.largest_share);
+        let told = match spawned {
+            Ok(mut process) => {
+                let told = launch::tell(launch, group, &mut process, None, self.largest_share).await;
+                told.map(|stdin| (stdin, process))
+            }
+            Err(report) => Err(report),
+        };
+        match told {
+            Ok((stdin, process)) => {
+                let worker = Worker::new(stdin, &process);
+                self.listeners.spawn(listen(process, group.name.clone(), number, heard));
+                worker
+            }
+            Err(report) => {
+                self.listeners.spawn(async move {
+                    let _ = heard.send((number, Happened::Closed { status: None, last: String::new() })).await;
+                });
+                Worker::failed(Some(report))
             }
         }
     }
@@ -138,48 +150,59 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
     }
 
     /// What waits does not begin; what runs ends where it can go on later.
-    async fn stop(&mut self, reason: &Report) {
+    fn stop(&mut self, reason: &Report) {
         let waiting = |lane: &mut Lane<(usize, Job)>| lane.waiting.drain(..).collect::<Vec<_>>();
         for (number, _) in self.lanes.iter_mut().flat_map(waiting).collect::<Vec<_>>() {
             self.finish(number, Ended::without_run(reason));
         }
-        for worker in self.workers.iter_mut().flatten() {
-            worker.send(&Order::Stop).await;
-        }
+        self.workers.iter_mut().flatten().for_each(|worker| worker.send(&Order::Stop));
     }
 
     async fn take(&mut self, number: usize, happened: Happened) {
-        let Some(slot) = self.workers.get_mut(number) else { return };
         match happened {
-            Happened::Word(Word::Ready) => {
-                if let Some(worker) = slot {
-                    worker.ready().await;
-                }
-            }
-            Happened::Word(Word::Local(needs)) => {
+            Happened::Word(word) => self.hear(number, word).await,
+            Happened::Closed { status, last } => self.closed(number, status, &last),
+        }
+    }
+
+    async fn hear(&mut self, number: usize, word: Word) {
+        let Some(Some(worker)) = self.workers.get_mut(number) else { return };
+        match word {
+            Word::Ready => worker.ready(),
+            Word::Begun { number: job } => worker.begun(job),
+            Word::Local(needs) => {
                 let answer = local(self.supervisor, needs).await;
-                if let Some(worker) = slot {
-                    worker.send(&Order::Local(answer)).await;
-                }
+                worker.send(&Order::Local(answer));
             }
-            Happened::Word(Word::Ended { number: job, ended }) => {
-                // A worker speaks of its own runs alone.
-                if slot.as_mut().is_some_and(|worker| worker.running.remove(&job)) {
+            // A worker speaks of its own runs alone.
+            Word::Ended { number: job, mut ended } => {
+                if worker.running.remove(&job).is_some() {
+                    ended.error = ended.error.map(|error| lines::printable(&error));
                     self.ended(number, job, ended);
                 }
             }
-            Happened::Word(Word::Refused { error, exit }) => {
-                if let Some(worker) = slot {
-                    worker.refused = Some((error, exit));
+            Word::Refused { error, exit } => worker.refused = Some((lines::printable(&error), exit)),
+        }
+    }
+
+    /// A worker is gone. Its runs have ended with it, but for those that it had not begun.
+    fn closed(&mut self, number: usize, status: Option<ExitStatus>, last: &str) {
+        let slot = self.workers.get_mut(number).and_then(Option::take);
+        let Some((worker, group)) = slot.zip(self.groups.get_mut(number)) else { return };
+        let stopped = self.supervisor.cancel.check().err();
+        let died = worker.died(group, stopped.clone(), status, last);
+        if let Some(tenancy) = &mut group.tenancy {
+            tenancy.halve_allowance();
+        }
+        let has_begun = worker.running.values().any(|(begun, _)| *begun) || worker.refused.is_some();
+        for (job_number, (begun, job)) in worker.running.into_iter().rev() {
+            let goes_again = has_begun && !begun && worker.refused.is_none() && stopped.is_none();
+            match (goes_again, self.lanes.get_mut(number)) {
+                (true, Some(lane)) => {
+                    lane.running -= 1;
+                    lane.waiting.push_front((job_number, job));
                 }
-            }
-            Happened::Closed { status, last } => {
-                let Some((worker, group)) = slot.take().zip(self.groups.get(number)) else { return };
-                let stopped = self.supervisor.cancel.check().err();
-                let died = worker.died(group, stopped, status, &last);
-                for job in worker.running {
-                    self.ended(number, job, died.clone());
-                }
+                _ => self.ended(number, job_number, died.clone()),
             }
         }
     }
@@ -199,7 +222,7 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
     async fn close(mut self) -> BTreeMap<usize, Ended> {
         self.workers.clear();
         let all = async { while self.listeners.join_next().await.is_some() {} };
-        if tokio::time::timeout(LINGER, all).await.is_err() {
+        if timeout(LINGER, all).await.is_err() {
             tracing::warn!("a worker does not end, and is ended");
         }
         self.done
@@ -212,18 +235,8 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
 }
 
 async fn local(supervisor: &Supervisor, needs: LocalNeeds) -> Result<Local, String> {
-    let services = supervisor.local.start(needs).await.map_err(|report| report.message().to_owned())?;
-    Ok(Local { base_url: services.base_url, bootstrap_servers: services.bootstrap_servers })
-}
-
-impl Group {
-    fn share(&self) -> u32 {
-        self.tenancy.as_ref().map_or(1, |tenancy| tenancy.tenant.share)
-    }
-
-    fn at_once(&self) -> usize {
-        self.tenancy.as_ref().map_or(usize::MAX, |tenancy| tenancy.tenant.limits.runs as usize)
-    }
+    let starter = supervisor.local.as_ref().ok_or("the profile does not extend `local`")?;
+    starter.start(needs).await.map(Local::from).map_err(|report| report.message().to_owned())
 }
 
 /// What comes from a worker.
@@ -236,101 +249,83 @@ enum Happened {
     },
 }
 
-type Heard = mpsc::UnboundedSender<(usize, Happened)>;
+type Heard = mpsc::Sender<(usize, Happened)>;
 
 /// One worker, as long as it lives. Dropping it closes its orders, on which it ends.
 struct Worker {
-    orders: Option<ChildStdin>,
-    /// Runs that it was given and has not ended.
-    running: BTreeSet<usize>,
+    orders: Option<mpsc::Sender<Vec<u8>>>,
     /// Orders for a worker that is not yet ready.
-    held: Option<Vec<Order>>,
-    group: Option<Arc<ControlGroup>>,
+    held: Option<VecDeque<Order>>,
+    /// Runs that it was given and has not ended, and whether it has begun them.
+    running: BTreeMap<usize, (bool, Job)>,
+    pid: Option<Pid>,
+    control: Option<Arc<crate::confine::group::Group>>,
     refused: Option<(String, u8)>,
     /// Why it never started.
     failed: Option<Report>,
 }
 
 impl Worker {
-    fn new() -> Self {
-        let (running, held) = (BTreeSet::new(), Some(Vec::new()));
-        Self { orders: None, running, held, group: None, refused: None, failed: None }
+    fn new(stdin: ChildStdin, process: &Process) -> Self {
+        let (orders, lines) = mpsc::channel(MAX_ORDERS);
+        tokio::spawn(write(stdin, lines));
+        let pid = process.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        Self {
+            orders: Some(orders),
+            held: Some(VecDeque::new()),
+            running: BTreeMap::new(),
+            pid,
+            control: process.control.clone(),
+            refused: None,
+            failed: None,
+        }
     }
 
-    /// Starts the process and tells it what it is.
-    async fn start(
-        &mut self,
-        supervisor: &Supervisor,
-        group: &Group,
-        largest_share: u32,
-    ) -> Result<(Child, Option<Arc<ControlGroup>>), Report> {
-        let broken = |cause: &dyn std::fmt::Display| {
-            Report::new(&codes::policy::WORKER, format!("the worker of `{}` cannot be started: {cause}", group.name))
-        };
-        let control = control_group(group).map(Arc::new);
-        let mut child = command(supervisor, group).spawn().map_err(|cause| broken(&cause))?;
-        let pid = child.id().unwrap_or_default();
-        let joined = |control: &Arc<ControlGroup>| {
-            control.add(pid).inspect_err(|cause| tracing::info!("no control group for `{}`: {cause}", group.name))
-        };
-        let control = control.filter(|control| joined(control).is_ok());
-        let nice = if control.is_some() { 0 } else { nice(group.share(), largest_share) };
-        let setup = Setup {
-            workdir: group.workdir.clone(),
-            profile: supervisor.profile.clone(),
-            plugin_path: supervisor.plugin_path.clone(),
-            locked: supervisor.locked,
-            signers: supervisor
-                .signers
-                .as_ref()
-                .map(|keys| keys.iter().map(|key| (key.text(), key.named().to_owned())).collect()),
-            quiet: supervisor.quiet,
-            tenancy: group.tenancy.as_ref().map(Tenancy::to_wire),
-            nice,
-            cgroup: control.as_ref().map(|control| control.named()),
-        };
-        self.group = control.clone();
-        self.orders = child.stdin.take();
-        let text = serde_json::to_vec(&setup).map_err(|cause| broken(&cause))?;
-        self.write(&text).await;
-        Ok((child, control))
+    fn failed(report: Option<Report>) -> Self {
+        let (held, running) = (Some(VecDeque::new()), BTreeMap::new());
+        Self { orders: None, held, running, pid: None, control: None, refused: None, failed: report }
     }
 
-    async fn run(&mut self, number: usize, job: Job) {
-        self.running.insert(number);
+    fn run(&mut self, number: usize, job: Job) {
+        self.running.insert(number, (false, job.clone()));
         let order = Order::Run { number, job };
         match &mut self.held {
-            Some(held) => held.push(order),
-            None => self.send(&order).await,
+            Some(held) => held.push_back(order),
+            None => self.send(&order),
         }
     }
 
-    async fn ready(&mut self) {
+    fn ready(&mut self) {
         for order in self.held.take().unwrap_or_default() {
-            self.send(&order).await;
+            self.send(&order);
         }
     }
 
-    async fn send(&mut self, order: &Order) {
-        if let Some(held) = &mut self.held {
-            // An order to stop is for runs; those that wait here have not begun.
-            held.retain(|held| !matches!((order, held), (Order::Stop, Order::Run { .. })));
+    fn begun(&mut self, job: usize) {
+        if let Some((begun, _)) = self.running.get_mut(&job) {
+            *begun = true;
+        }
+    }
+
+    fn send(&mut self, order: &Order) {
+        if self.held.is_some() {
+            // Of a worker that is not ready no run has begun: it ends with its orders.
             if matches!(order, Order::Stop) {
                 self.orders = None;
             }
             return;
         }
-        if let Ok(text) = serde_json::to_vec(order) {
-            self.write(&text).await;
+        let Some((orders, text)) = self.orders.as_ref().zip(serde_json::to_vec(order).ok()) else { return };
+        if orders.try_send(text).is_err() {
+            self.kill();
         }
     }
 
-    /// A worker that is gone shows on its own stream.
-    async fn write(&mut self, text: &[u8]) {
-        if let Some(orders) = &mut self.orders {
-            let _ = orders.write_all(text).await;
-            let _ = orders.write_all(b"\n").await;
-            let _ = orders.flush().await;
+    /// Ends it and whatever it has started.
+    fn kill(&self) {
+        if let Some(pid) = self.pid {
+            // It may have ended by itself.
+            let _ = kill_process_group(pid, Signal::KILL);
         }
     }
 
@@ -340,114 +335,67 @@ impl Worker {
             let report = serde_json::Value::Null;
             return Ended { report, error: Some(error.clone()), exit: *exit, artifact: None, resumable: false };
         }
-        let report = self.failed.clone().or(stopped).unwrap_or_else(|| self.cause(group, status, last));
-        Ended::without_run(&report)
+        let cause = || launch::cause_of_death(group, self.control.as_deref(), status, last);
+        Ended::without_run(&self.failed.clone().or(stopped).unwrap_or_else(cause))
     }
+}
 
-    fn cause(&self, group: &Group, status: Option<ExitStatus>, last: &str) -> Report {
-        use std::os::unix::process::ExitStatusExt;
-        let whose = match &group.tenancy {
-            Some(tenancy) => format!("the worker of the tenant `{}`", tenancy.tenant.name),
-            None => format!("the worker of {}", group.name),
-        };
-        let last = if last.is_empty() { String::new() } else { format!("; it said last: {last}") };
-        let signal = status.and_then(|status| status.signal());
-        let limits = group.tenancy.as_ref().map(|tenancy| &tenancy.tenant.limits);
-        if let (Some(limits), Some(signal)) = (limits, signal)
-            && signal == rustix::process::Signal::XCPU.as_raw()
-        {
-            let message = format!("{whose} has used up its CPU time: {} s", limits.cpu.as_secs());
-            return Report::new(&codes::policy::CPU, message);
-        }
-        let memory = limits.filter(|_| self.group.as_ref().is_some_and(|group| group.ran_out_of_memory()));
-        let how = match (memory, signal, status.and_then(|status| status.code())) {
-            (Some(limits), ..) => format!("was ended for want of memory: it has {} bytes", limits.memory),
-            (None, Some(signal), _) => format!("was ended by signal {signal}"),
-            (None, None, Some(code)) => format!("ended with code {code}"),
-            (None, None, None) => "is gone".to_owned(),
-        };
-        let report = Report::new(&codes::policy::WORKER, format!("{whose} {how}{last}"));
-        match limits {
-            Some(limits) if last.contains("memory") => {
-                report.hint(format!("it may have {} bytes of memory (`limits.memory`)", limits.memory))
-            }
-            _ => report,
+/// Writes orders as the worker reads them.
+async fn write(mut stdin: ChildStdin, mut orders: mpsc::Receiver<Vec<u8>>) {
+    while let Some(mut order) = orders.recv().await {
+        order.push(b'\n');
+        // A worker that is gone shows on its own stream.
+        if stdin.write_all(&order).await.is_err() || stdin.flush().await.is_err() {
+            return;
         }
     }
-}
-
-/// The worker's own control group; none for a worker without limits, or where there can be none.
-fn control_group(group: &Group) -> Option<ControlGroup> {
-    let tenant = &group.tenancy.as_ref()?.tenant;
-    let name = format!("dpone-{}-{}", std::process::id(), tenant.name);
-    ControlGroup::make(&name, tenant.limits.memory, tenant.share)
-        .inspect_err(|cause| tracing::info!("no control group for `{}`: {cause}", tenant.name))
-        .ok()
-}
-
-fn command(supervisor: &Supervisor, group: &Group) -> Command {
-    let mut command = Command::new(&supervisor.program);
-    command
-        .args(&supervisor.arguments)
-        .current_dir(&group.workdir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A terminal's Ctrl-C goes to this process, which passes it on as an order.
-        .process_group(0)
-        .kill_on_drop(true);
-    if let Some(tenancy) = &group.tenancy {
-        command.env_clear().envs(inherited()).envs(tenancy.own_variables()).env("TMPDIR", &group.workdir);
-    }
-    command
-}
-
-/// What of the environment says how a program runs and nothing of the operator.
-fn inherited() -> impl Iterator<Item = (String, String)> {
-    let names = ["PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE"];
-    // Fault tests end a worker at a point of its run.
-    let names = names.into_iter().chain(cfg!(debug_assertions).then_some("DPONE_FAILPOINT"));
-    names.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
-}
-
-/// Each step of priority is worth a quarter (sched(7)): the largest share keeps the usual one.
-fn nice(share: u32, largest: u32) -> i32 {
-    let ratio = f64::from(largest.max(1)) / f64::from(share.max(1));
-    (ratio.ln() / 1.25_f64.ln()).round().clamp(0.0, 19.0) as i32
 }
 
 /// Hears a worker out until it has ended.
-async fn listen(mut child: Child, named: String, number: usize, heard: Heard, control: Option<Arc<ControlGroup>>) {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let said = async {
-        match stderr {
-            Some(stderr) => lines::pass_on(stderr, named).await,
-            None => String::new(),
-        }
-    };
-    let words = async {
-        if let Some(stdout) = stdout {
-            words(stdout, number, &heard).await;
-        }
-    };
-    let (last, ()) = tokio::join!(said, words);
+async fn listen(process: Process, named: String, number: usize, heard: Heard) {
+    let Process { mut child, control } = process;
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let said = child.stderr.take().map(|stderr| tokio::spawn(lines::pass_on(stderr, named)));
+    let heard_words = heard.clone();
+    let words = child.stdout.take().map(|stdout| tokio::spawn(words(stdout, number, heard_words, group)));
     let status = child.wait().await.ok();
-    let _ = heard.send((number, Happened::Closed { status, last }));
-    // Until here its end could be told from the group.
+    // What it has started goes with it, also what still holds its streams.
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    if let Some(words) = words {
+        let _ = timeout(LINGER, words).await;
+    }
+    let last = match said {
+        Some(said) => timeout(LINGER, said).await.ok().and_then(Result::ok).unwrap_or_default(),
+        None => String::new(),
+    };
     drop(control);
+    let _ = heard.send((number, Happened::Closed { status, last })).await;
 }
 
-async fn words(stdout: ChildStdout, number: usize, heard: &Heard) {
+/// Hears words until the stream ends. One that no worker of this program says ends the worker.
+async fn words(stdout: ChildStdout, number: usize, heard: Heard, group: Option<Pid>) {
     let mut reader = BufReader::new(stdout);
     loop {
         let mut line = Vec::new();
-        match (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await {
+        match (&mut reader).take(MAX_WORD_BYTES).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
         match serde_json::from_slice(&line) {
-            Ok(word) => drop(heard.send((number, Happened::Word(word)))),
-            Err(error) => tracing::warn!(%error, "a worker's word is not understood"),
+            Ok(word) => {
+                if heard.send((number, Happened::Word(word))).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a worker's word is not understood; it is ended");
+                if let Some(group) = group {
+                    let _ = kill_process_group(group, Signal::KILL);
+                }
+                return;
+            }
         }
     }
 }
@@ -455,9 +403,16 @@ async fn words(stdout: ChildStdout, number: usize, heard: &Heard) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn a_quarter_of_the_share_is_about_six_steps_of_priority() {
-        assert_eq!((nice(1, 1), nice(1, 4), nice(4, 4), nice(1, 1000)), (0, 6, 0, 19));
+    fn a_worker_that_is_not_ready_holds_its_runs_back() {
+        let mut worker = Worker::failed(None);
+        worker.run(3, Job::default());
+        assert_eq!(worker.held.as_ref().map(VecDeque::len), Some(1));
+        worker.begun(3);
+        worker.begun(4);
+        let begun: BTreeSet<usize> = worker.running.iter().filter(|(_, (begun, _))| *begun).map(|(n, _)| *n).collect();
+        assert_eq!(begun, BTreeSet::from([3]));
     }
 }

@@ -1,45 +1,33 @@
 //! The worker's end: it confines itself to its tenant, and then runs what it is told to.
 
-use crate::confine::{self, Terms};
-use crate::protocol::{Ended, Job, Local, MAX_LINE_BYTES, Order, Setup, Word};
+use crate::confined::{Confined, Program, confined, sqlite_path};
+use crate::protocol::{Ended, Job, Local, Order, Word};
 use async_trait::async_trait;
 use dpone_connections::LocalServices;
 use dpone_model::{Exit, Report, RunId, codes};
-use dpone_run::authority::Demands;
 use dpone_run::cancel::Cancel;
 use dpone_run::events::{Events, Silent};
-use dpone_run::finder::Finder;
-use dpone_run::signature::TrustedKey;
-use dpone_run::tenancy::Tenancy;
-use dpone_run::{Host, LocalNeeds, LocalStarter, Request};
+use dpone_run::{LocalNeeds, LocalStarter, Request};
 use std::collections::VecDeque;
-use std::io::{BufRead, Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-/// What the program that is started again brings with it.
-#[derive(Clone)]
-pub struct Program {
-    /// The shipped components by name.
-    pub builtins: fn(&str) -> Option<&'static [u8]>,
-    /// Its own path.
-    pub path: PathBuf,
-    /// The hidden argument that makes it compile a component.
-    pub compile: &'static str,
-    /// What shows a run's progress on standard error; the name says which run's.
-    pub progress: fn(&str) -> Box<dyn Events>,
-}
+/// How long runs may take to end where they can go on later. What then still runs is stuck in a system
+/// call, and ends with the process.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
 
-/// What a worker does from its start to its end. The process must have one thread, so that what confines
-/// it holds for all that come.
-pub fn worker_main(program: Program) -> ExitCode {
+/// What a worker does from its start to its end. The process must have one thread.
+pub fn worker_main(program: &Program) -> ExitCode {
     let served = confined(program).and_then(|base| {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|cause| bug(&format!("the async runtime cannot start: {cause}")))?;
-        runtime.block_on(serve(base));
+        runtime.block_on(serve(Worker::of(base)));
         runtime.shutdown_background();
         Ok(())
     });
@@ -55,128 +43,97 @@ pub fn worker_main(program: Program) -> ExitCode {
 
 /// What all runs of the worker share.
 #[derive(Clone)]
-struct Base {
-    program: Program,
-    setup: Arc<Setup>,
-    tenancy: Option<Arc<Tenancy>>,
-    demands: Demands,
+struct Worker {
+    base: Confined,
     local: Arc<Asking>,
 }
 
-/// Reads the setup and builds the fences; nothing of a tenant's is opened before they stand.
-fn confined(program: Program) -> Result<Base, Report> {
-    let mut setup = read_setup()?;
-    let keys = setup
-        .signers
-        .take()
-        .map(|keys| keys.iter().map(|(text, named)| TrustedKey::parse(text, named)).collect::<Result<Vec<_>, _>>());
-    let demands = Demands { locked: setup.locked, signers: keys.transpose()? };
-    let tenancy = setup.tenancy.take().map(Tenancy::from_wire).transpose()?;
-    let tenancy = tenancy.map(|tenancy| fence(&program, &setup, tenancy)).transpose()?.map(Arc::new);
-    let local = Arc::new(Asking { sqlite_path: setup.workdir.join(".dpone/local/state.db"), asked: Mutex::default() });
-    Ok(Base { program, setup: Arc::new(setup), tenancy, demands, local })
-}
-
-fn fence(program: &Program, setup: &Setup, mut tenancy: Tenancy) -> Result<Tenancy, Report> {
-    let read = tenancy.folders.iter().chain(&setup.plugin_path).cloned().chain(tenancy.loan.files()).collect();
-    let fences = confine::confine(&Terms {
-        limits: &tenancy.tenant.limits,
-        require: &tenancy.require,
-        read,
-        home: setup.workdir.clone(),
-        program: program.path.clone(),
-        nice: setup.nice,
-        cgroup: setup.cgroup.clone(),
-    })?;
-    for missing in &fences.missing {
-        tracing::warn!("this worker is not confined by {missing}");
-    }
-    tenancy.confined_by = fences.names;
-    Ok(tenancy)
-}
-
-fn read_setup() -> Result<Setup, Report> {
-    let mut line = Vec::new();
-    // The supervisor sends nothing more before the worker is ready, so that no order is read here.
-    std::io::stdin()
-        .lock()
-        .take(MAX_LINE_BYTES)
-        .read_until(b'\n', &mut line)
-        .map_err(|cause| bug(&format!("a worker cannot read its setup: {cause}")))?;
-    serde_json::from_slice(&line).map_err(|cause| bug(&format!("a worker is started by `dpone run` alone: {cause}")))
-}
-
 /// Takes orders until the supervisor closes the stream, and lets what runs end where it can go on later.
-async fn serve(base: Base) {
+async fn serve(worker: Worker) {
     let (ended, mut endings) = mpsc::unbounded_channel();
-    let mut cancels: Vec<(usize, Cancel)> = Vec::new();
+    let mut running: Vec<(usize, Cancel)> = Vec::new();
     let mut orders = tokio::io::BufReader::new(tokio::io::stdin()).lines();
+    // An operator may end one tenant's worker by a signal.
+    let mut terminations = signal(SignalKind::terminate()).ok();
+    let mut patience = Box::pin(tokio::time::sleep(STOP_WITHIN));
+    let (mut open, mut stopping) = (true, false);
     say(&Word::Ready);
-    let mut open = true;
-    while open || !cancels.is_empty() {
-        tokio::select! {
-            order = orders.next_line(), if open => match order {
-                Ok(Some(line)) => match serde_json::from_str(&line) {
-                    Ok(Order::Run { number, job }) => {
-                        let cancel = Cancel::default();
-                        cancels.push((number, cancel.clone()));
-                        begin(base.clone(), number, job, cancel, ended.clone());
-                    }
-                    Ok(Order::Local(answer)) => base.local.answer(answer),
-                    Ok(Order::Stop) => interrupt(&cancels),
-                    Err(error) => tracing::warn!(%error, "an order is not understood"),
-                },
-                Ok(None) | Err(_) => {
+    while open || !running.is_empty() {
+        let stop = tokio::select! {
+            order = orders.next_line(), if open => match order.ok().flatten() {
+                Some(line) => obey(&worker, &line, &mut running, &ended),
+                None => {
                     open = false;
-                    interrupt(&cancels);
+                    true
                 }
             },
             Some((number, ended)) = endings.recv() => {
-                cancels.retain(|(running, _)| *running != number);
+                running.retain(|(other, _)| *other != number);
                 say(&Word::Ended { number, ended });
+                false
             }
-            () = terminated() => interrupt(&cancels),
+            () = termination(&mut terminations) => true,
+            () = &mut patience, if stopping => return,
+        };
+        if stop && !stopping {
+            stopping = true;
+            patience = Box::pin(tokio::time::sleep(STOP_WITHIN));
+            running.iter().for_each(|(_, cancel)| cancel.interrupt());
         }
     }
 }
 
-fn interrupt(cancels: &[(usize, Cancel)]) {
-    cancels.iter().for_each(|(_, cancel)| cancel.interrupt());
+/// Does what an order says; whether it says to stop.
+fn obey(worker: &Worker, line: &str, running: &mut Vec<(usize, Cancel)>, ended: &Endings) -> bool {
+    match serde_json::from_str(line) {
+        Ok(Order::Run { number, job }) => {
+            let cancel = Cancel::default();
+            running.push((number, cancel.clone()));
+            say(&Word::Begun { number });
+            begin(worker.clone(), number, job, cancel, ended.clone());
+        }
+        Ok(Order::Local(answer)) => worker.local.answer(answer),
+        Ok(Order::Stop) => return true,
+        Err(error) => tracing::warn!(%error, "an order is not understood"),
+    }
+    false
 }
 
-/// A signal to the worker alone: an operator who ends one tenant.
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => drop(terminate.recv().await),
-        Err(_) => std::future::pending().await,
+async fn termination(signals: &mut Option<Signal>) {
+    match signals {
+        Some(signals) => drop(signals.recv().await),
+        None => std::future::pending().await,
     }
 }
 
+type Endings = mpsc::UnboundedSender<(usize, Ended)>;
+
 /// Starts a run on a thread of its own: a run that computes does not hold up the others.
-fn begin(base: Base, number: usize, job: Job, cancel: Cancel, ended: mpsc::UnboundedSender<(usize, Ended)>) {
+fn begin(worker: Worker, number: usize, job: Job, cancel: Cancel, ended: Endings) {
     let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let outcome = runtime.block_on(run(&base, job, cancel));
+    let run = tokio::task::spawn_blocking(move || runtime.block_on(run(&worker, job, cancel)));
+    tokio::spawn(async move {
+        let outcome = run.await.unwrap_or_else(|cause| Ended::without_run(&bug(&format!("a run panicked: {cause}"))));
         // Nobody listens any more only where the worker ends.
         let _ = ended.send((number, outcome));
     });
 }
 
-async fn run(base: &Base, job: Job, cancel: Cancel) -> Ended {
-    let named = job
-        .resume
-        .clone()
-        .unwrap_or_else(|| job.manifest.file_stem().unwrap_or_default().to_string_lossy().into_owned());
-    let host = host(base, &named, cancel);
+async fn run(worker: &Worker, job: Job, cancel: Cancel) -> Ended {
+    let base = &worker.base;
+    let stem = || job.manifest.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let named = job.resume.clone().unwrap_or_else(stem);
+    let events: Arc<dyn Events> = match base.quiet {
+        true => Arc::new(Silent),
+        false => Arc::from((base.program.progress)(&named)),
+    };
+    let host = base.host_with(worker.local.clone(), events, cancel);
     let finished = match &job.resume {
         Some(run) => match RunId::parse(run) {
-            Some(run) => dpone_run::resume(&host, &run, base.setup.profile.as_deref()).await,
+            Some(run) => dpone_run::resume(&host, &run, base.profile.as_deref()).await,
             None => {
-                return Ended::without_run(&Report::new(
-                    &codes::usage::UNKNOWN_RUN,
-                    format!("`{run}` is not a run id"),
-                ));
+                let message = format!("`{run}` is not a run id");
+                return Ended::without_run(&Report::new(&codes::usage::UNKNOWN_RUN, message));
             }
         },
         None => dpone_run::run(&host, &request(base, job)).await,
@@ -190,34 +147,10 @@ async fn run(base: &Base, job: Job, cancel: Cancel) -> Ended {
     }
 }
 
-fn host(base: &Base, named: &str, cancel: Cancel) -> Host {
-    let setup = &base.setup;
-    let program = &base.program;
-    let events: Arc<dyn Events> = match setup.quiet {
-        true => Arc::new(Silent),
-        false => Arc::from((program.progress)(named)),
-    };
-    Host {
-        finder: Finder {
-            builtins: program.builtins,
-            plugin_path: setup.plugin_path.clone(),
-            workdir: setup.workdir.clone(),
-        },
-        local: base.local.clone(),
-        compiler: vec![program.path.display().to_string(), program.compile.to_owned()],
-        events,
-        cancel,
-        demands: base.demands.clone(),
-        tenancy: base.tenancy.clone(),
-        native_extractor: None,
-        workdir: setup.workdir.clone(),
-    }
-}
-
-fn request(base: &Base, job: Job) -> Request {
+fn request(base: &Confined, job: Job) -> Request {
     Request {
         manifest: job.manifest,
-        profile: base.setup.profile.clone(),
+        profile: base.profile.clone(),
         params: job.params,
         from: job.from,
         to: job.to,
@@ -237,6 +170,13 @@ impl Ended {
             artifact: None,
             resumable: false,
         }
+    }
+}
+
+impl Worker {
+    fn of(base: Confined) -> Self {
+        let local = Arc::new(Asking { sqlite_path: sqlite_path(&base.workdir), asked: Mutex::default() });
+        Self { base, local }
     }
 }
 

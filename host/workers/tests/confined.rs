@@ -75,7 +75,7 @@ fn confined_process() {
         limits: &limits,
         require: REQUIRED,
         read: vec![folder.join("manifests")],
-        home: folder.join("own"),
+        write: vec![folder.join("own")],
         program: std::env::current_exe().unwrap(),
         nice: 0,
         cgroup: None,
@@ -144,6 +144,27 @@ fn attempt(what: &str, folder: &Path, parent: i32) -> io::Result<()> {
         "bpf" => call(libc::SYS_bpf, 0, 0),
         "a ring" => call(libc::SYS_io_uring_setup, 1, 0),
         "keys" => call(libc::SYS_keyctl, 0, 0),
+        "a mode of another's file" => {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(folder.join("other/state.db"), fs::Permissions::from_mode(0o666))
+        }
+        "a limit of the operator's" => {
+            let pid = rustix::process::Pid::from_raw(parent);
+            let limit = rustix::process::Rlimit { current: Some(1), maximum: Some(1) };
+            rustix::process::prlimit(pid, rustix::process::Resource::Cpu, limit).map(drop).map_err(io::Error::from)
+        }
+        "the operator's priority" => {
+            let pid = rustix::process::Pid::from_raw(parent);
+            rustix::process::setpriority_process(pid, 19).map_err(io::Error::from)
+        }
+        "shared memory" => call(libc::SYS_shmget, 0, 4096),
+        "a pair of datagram sockets" => std::os::unix::net::UnixDatagram::pair().map(drop),
+        "a pair of stream sockets" => UnixStream::pair().map(drop),
+        "a program in memory" => call(libc::SYS_execveat, 0, 0),
+        "a capability" => match rustix::thread::capabilities(None)?.permitted {
+            own if own.contains(rustix::thread::CapabilitySet::SYS_ADMIN) => Ok(()),
+            _ => Err(io::ErrorKind::PermissionDenied.into()),
+        },
         "another user" => call(libc::SYS_setuid, 0, 0),
         "a thread" => std::thread::spawn(|| ()).join().map_err(|_| io::Error::other("it panicked")),
         "much memory" => {
@@ -172,7 +193,16 @@ fn attempt(what: &str, folder: &Path, parent: i32) -> io::Result<()> {
 #[test]
 fn a_worker_does_what_it_is_there_for() {
     let house = House::new();
-    for what in ["read own", "write own", "replace own", "read manifest", "run itself", "connect", "a thread"] {
+    for what in [
+        "read own",
+        "write own",
+        "replace own",
+        "read manifest",
+        "run itself",
+        "connect",
+        "a thread",
+        "a pair of stream sockets",
+    ] {
         house.expect(what, "done");
     }
 }
@@ -213,6 +243,9 @@ fn a_worker_reaches_no_other_process() {
         "run a shell",
         "run a written program",
         "connect to a socket file",
+        "a limit of the operator's",
+        "the operator's priority",
+        "a mode of another's file",
     ] {
         house.expect(what, "denied");
     }
@@ -231,6 +264,10 @@ fn a_worker_gets_nothing_of_the_kernel_that_leads_out() {
         "a ring",
         "keys",
         "another user",
+        "shared memory",
+        "a pair of datagram sockets",
+        "a program in memory",
+        "a capability",
     ] {
         house.expect(what, "denied");
     }

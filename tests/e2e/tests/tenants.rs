@@ -1,7 +1,7 @@
 //! Several manifests in one `dpone run`, and tenants that share a host: what a policy gives, what it
 //! refuses, and what one tenant's trouble is to another.
 
-use dpone_harness::{Answer, GUIDE, Ran, ScriptedServer, Stand, Workspace, components, dpone_binary};
+use dpone_harness::{Answer, GUIDE, Ran, ScriptedServer, Stand, Workspace, components};
 use dpone_local::{Fault, FaultKind};
 use serde_json::Value;
 use sha2::Digest;
@@ -27,7 +27,7 @@ fn house(stand: &Stand, sales: &str, ops: &str) -> Workspace {
     workspace.write("teams/ops/orders.yaml", manifest("orders", "ops.orders"));
     workspace.write("tenants.yaml", policy(sales, ops));
     for tenant in ["sales", "ops"] {
-        warm_cache(&workspace, tenant);
+        workspace.warm_tenant_cache(tenant);
     }
     workspace
 }
@@ -41,17 +41,6 @@ fn policy(sales: &str, ops: &str) -> String {
         )
     };
     format!("tenants:\n{}{}", tenant("sales", sales), tenant("ops", ops))
-}
-
-/// Components that other tests compiled need not be compiled again: a tenant's own cache starts with them.
-fn warm_cache(workspace: &Workspace, tenant: &str) {
-    let cache = workspace.path().join(format!(".dpone/tenants/{tenant}/.dpone/cache"));
-    fs::create_dir_all(&cache).unwrap();
-    let shared = fs::read_dir(dpone_binary().with_file_name("dpone-test-cache")).into_iter().flatten().flatten();
-    for entry in shared.filter(|entry| entry.path().is_file()) {
-        // Another test may have replaced an entry; it is compiled then.
-        let _ = fs::copy(entry.path(), cache.join(entry.file_name()));
-    }
 }
 
 fn run(workspace: &Workspace, further: &[&str]) -> Ran {
@@ -195,7 +184,7 @@ fn a_manifest_that_asks_for_more_than_its_tenant_has_is_refused_before_anything_
         for command in ["check", "plan", "run"] {
             let ran =
                 workspace.dpone(&[command, "teams/sales/case.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
-            ran.expect_exit(13).expect_error(&["DP1004", "tenants.yaml says"]).expect_error(says);
+            ran.expect_exit(13).expect_error(&["DP1104", "tenants.yaml says"]).expect_error(says);
             assert!(ran.stderr.contains("case.yaml:"), "{name}: the place is told: {}", ran.stderr);
         }
         fs::remove_file(file).unwrap();
@@ -222,13 +211,45 @@ fn a_manifest_is_its_folders_and_a_link_changes_nothing() {
     for file in ["elsewhere/orders.yaml", "teams/sales/linked.yaml", "teams/sales/../../elsewhere/orders.yaml"] {
         let ran =
             workspace.dpone(&["run", file, "teams/ops/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
-        ran.expect_exit(13).expect_error(&["DP1003", "lies in no folder of a tenant"]);
+        ran.expect_exit(13).expect_error(&["DP1103", "lies in no folder of a tenant"]);
         assert!(ran.stdout.contains("teams/ops/orders.yaml (ops): succeeded"), "the other runs: {}", ran.stdout);
+    }
+    // Whoever links to another's manifest does not start it.
+    std::os::unix::fs::symlink("../ops/orders.yaml", workspace.path().join("teams/sales/theirs.yaml")).unwrap();
+    for command in ["check", "run"] {
+        let ran =
+            workspace.dpone(&[command, "teams/sales/theirs.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+        ran.expect_exit(13).expect_error(&["DP1103", "leads to a manifest of the tenant `ops`"]);
+    }
+    // Nor does a folder around another's, or around what is the operator's.
+    workspace.write("wide.yaml", "tenants: { a: { manifests: [teams] }, b: { manifests: [.] } }");
+    let wide = workspace.dpone(&["check", "teams/ops/orders.yaml", "--policy", "wide.yaml"]);
+    wide.expect_exit(13).expect_error(&["DP1102", "lie in each other"]);
+    workspace.write("wide.yaml", "tenants: { b: { manifests: [.] } }");
+    let wide = workspace.dpone(&["check", "teams/ops/orders.yaml", "--policy", "wide.yaml"]);
+    wide.expect_exit(13).expect_error(&["DP1102", "which is not the tenant's", ".dpone"]);
+    // A link to another's component, or to a folder that is nobody's, makes neither the tenant's.
+    fs::copy(components::path("lookup").unwrap(), workspace.path().join("teams/ops/lookup.wasm")).unwrap();
+    workspace.write("elsewhere/cities.csv", "a,b\n");
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, workspace.path().join(name)).unwrap();
+    link("../ops/lookup.wasm", "teams/sales/lookup.wasm");
+    link("../../elsewhere", "teams/sales/tables");
+    let digest = hex::encode(sha2::Sha256::digest(fs::read(components::path("lookup").unwrap()).unwrap()));
+    let plugins = format!("    plugins: {{ sha256: [\"{digest}\"], grants: [files] }}\n");
+    workspace.write("tenants.yaml", policy(&plugins, ""));
+    let lookup =
+        "{ uses: ./lookup.wasm, with: { file: /cities.csv, field: status, to: x }, grants: { files: tables } }";
+    let transforms = format!("\ntransforms: [{lookup}]\n");
+    workspace.write("teams/sales/orders.yaml", manifest("orders", "sales.orders") + &transforms);
+    for command in ["check", "plan", "run"] {
+        let ran =
+            workspace.dpone(&[command, "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+        ran.expect_exit(13).expect_error(&["lookup.wasm is not in a folder", "tables is not in a folder"]);
     }
     workspace
         .write("bad.yaml", "tenants: { a: { manifests: [x], topics: [o] }, b: { manifests: [x/y], topics: [o.p] } }");
     workspace.dpone(&["check", "teams/ops/orders.yaml", "--policy", "bad.yaml"]).expect_exit(13).expect_error(&[
-        "DP1002",
+        "DP1102",
         "bad.yaml:1:",
         "lie in each other",
         "begin alike",
@@ -236,7 +257,7 @@ fn a_manifest_is_its_folders_and_a_link_changes_nothing() {
     workspace
         .dpone(&["check", "teams/ops/orders.yaml", "--policy", "no.yaml"])
         .expect_exit(13)
-        .expect_error(&["DP1001"]);
+        .expect_error(&["DP1101"]);
 }
 
 #[test]
@@ -312,7 +333,7 @@ fn a_worker_that_dies_takes_no_other_with_it_and_its_run_can_go_on() {
     );
     workspace.set("DPONE_FAILPOINT", "D:3");
     let ran = run(&workspace, &["teams/sales/more.yaml"]);
-    ran.expect_exit(13).expect_error(&["DP1007", "the worker of the tenant `sales` was ended by signal 6"]);
+    ran.expect_exit(13).expect_error(&["DP1107", "the worker of the tenant `sales` was ended by signal 6"]);
     for says in ["teams/ops/orders.yaml (ops): succeeded", "teams/sales/more.yaml (sales): succeeded", "2 of 3"] {
         assert!(ran.stdout.contains(says), "the others go on: {}\n{}", ran.stdout, ran.stderr);
     }
@@ -333,7 +354,7 @@ fn requests_and_bytes_are_bounded_over_all_runs_of_a_tenant() {
     workspace.write("teams/sales/second.yaml", manifest("second", "sales.second"));
     let ran = run(&workspace, &["teams/sales/second.yaml"]);
     ran.expect_exit(13).expect_error(&[
-        "DP1005",
+        "DP1105",
         "the tenant `sales` has used up its requests: 4",
         "the tenant `ops` has used up its bytes: 2000",
     ]);
@@ -367,7 +388,7 @@ fn components_come_in_by_their_digest_or_by_who_signed_them() {
         let signature = minisign::sign(None, &pair.sk, std::io::Cursor::new(&component), Some("released"), None);
         workspace.write("teams/sales/mask.wasm.minisig", signature.unwrap().to_string());
     };
-    check("").expect_exit(13).expect_error(&["DP1004", &digest]);
+    check("").expect_exit(13).expect_error(&["DP1104", &digest]);
     check(&format!("    plugins: {{ sha256: [{digest}] }}\n")).expect_exit(0);
     check(&format!("    plugins: {{ sha256: [{}] }}\n", "0".repeat(64))).expect_exit(13);
     let signers = "    plugins: { signers: [keys/sales.pub] }\n";
@@ -409,7 +430,7 @@ fn a_tenant_that_takes_too_much_memory_fails_alone() {
     assert_ne!(entries[0]["exit_code"], 0, "{}", entries[0]);
     assert_eq!(entries[1]["exit_code"], 0, "{}", entries[1]);
     let error = entries[0]["error"].as_str().unwrap();
-    assert!(error.contains("DP0312") || error.contains("DP1007"), "{error}");
+    assert!(error.contains("DP0312") || error.contains("DP1107"), "{error}");
     assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
 }
 
@@ -426,7 +447,7 @@ fn a_tenant_that_computes_too_long_loses_its_worker_alone() {
     workspace.write("teams/sales/orders.yaml", manifest("orders", "sales.orders") + looping);
     let started = Instant::now();
     let ran = run(&workspace, &[]);
-    ran.expect_exit(13).expect_error(&["DP1006", "the tenant `sales` has used up its CPU time: 1 s"]);
+    ran.expect_exit(13).expect_error(&["DP1106", "the tenant `sales` has used up its CPU time: 1 s"]);
     assert!(ran.stdout.contains("(ops): succeeded"), "{}", ran.stdout);
     assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
@@ -492,7 +513,7 @@ fn state_that_two_tenants_could_share_is_refused() {
         ".dpone/profiles/test.yaml",
         format!("{defined}  postgres_state: {{ type: postgres, host: 127.0.0.1, database: etl, username: etl }}\n"),
     );
-    lent(&policy).expect_exit(13).expect_error(&["DP1004", "lent to other tenants, too", "state.connection_id"]);
+    lent(&policy).expect_exit(13).expect_error(&["DP1104", "lent to other tenants, too", "state.connection_id"]);
     let own = policy.replacen(
         "connections: [example_api, kafka_cluster, postgres_state]",
         "connections: { example_api: {}, kafka_cluster: {}, postgres_state: { from: sales_state } }",

@@ -62,9 +62,20 @@ impl Workspace {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(dpone_binary());
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        command.env("DPONE_CACHE_DIR", dpone_binary().with_file_name("dpone-test-cache"));
+        command.env("DPONE_CACHE_DIR", test_cache());
         command.env_remove("DPONE_PROFILE").envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Components that other tests compiled need not be compiled again: a tenant's own cache starts with them.
+    pub fn warm_tenant_cache(&self, tenant: &str) {
+        let cache = self.path().join(format!(".dpone/tenants/{tenant}/.dpone/cache"));
+        std::fs::create_dir_all(&cache).expect("a folder");
+        let shared = std::fs::read_dir(test_cache()).into_iter().flatten().flatten();
+        for entry in shared.filter(|entry| entry.path().is_file()) {
+            // Another test may have replaced an entry; it is compiled then.
+            let _ = std::fs::copy(entry.path(), cache.join(entry.file_name()));
+        }
     }
 
     /// Runs `dpone` to its end.
@@ -112,6 +123,11 @@ impl Ran {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", self.stdout, self.stderr))
     }
+}
+
+/// Where tests keep what they compiled.
+fn test_cache() -> PathBuf {
+    dpone_binary().with_file_name("dpone-test-cache")
 }
 
 /// The binary under test: `DPONE_BIN`, else the one that this build made.

@@ -5,14 +5,13 @@ use crate::Outcome;
 use crate::args::{Common, Format, PluginDemands, Resume, Run};
 use crate::commands::run::summary;
 use crate::context;
-use crate::local::OnDemand;
+use dpone_manifest::Tenant;
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::cancel::Cancel;
-use dpone_run::tenancy::{PolicyFile, home_of};
-use dpone_workers::{Ended, Group, Job, Supervisor, supervise};
+use dpone_run::tenancy::{Owned, PolicyFile, home_of};
+use dpone_workers::{Ended, Group, Job, Supervisor, printable, supervise};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// A run as the command line names it, and whose it is.
 struct Named {
@@ -52,11 +51,16 @@ pub async fn resume(common: &Common, run_id: &RunId, args: Resume) -> Outcome {
     let workdir = context::workdir()?;
     let policy = args.policy.policy.unwrap_or_default();
     let policy = PolicyFile::read(&workdir, &policy)?;
-    let owner = policy.policy.tenants.iter().find(|tenant| has_journal(&home_of(&workdir, &tenant.name), run_id));
-    let owner = owner.ok_or_else(|| {
-        Report::new(&codes::usage::UNKNOWN_RUN, format!("no tenant has a journal of {run_id}"))
-            .hint("`dpone journal list` in a tenant's folder, .dpone/tenants/NAME, shows what can be resumed")
-    })?;
+    let is_owner = |tenant: &&Tenant| has_journal(&home_of(&workdir, &tenant.name), run_id);
+    let owners: Vec<_> = policy.policy.tenants.iter().filter(is_owner).collect();
+    let [owner] = owners.as_slice() else {
+        // A tenant writes in its own folder what it likes, another's run id included.
+        let whose = owners.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>().join(", ");
+        let whose =
+            if whose.is_empty() { "no tenant has".to_owned() } else { format!("several tenants have ({whose})") };
+        let report = Report::new(&codes::usage::UNKNOWN_RUN, format!("{whose} a journal of {run_id}"));
+        return Err(report.hint("`dpone journal list` in a tenant's folder, .dpone/tenants/NAME, shows its own"));
+    };
     let tenancy = context::tenancy(&policy, owner, &workdir, common)?;
     let job = Job { resume: Some(run_id.to_string()), ..Job::default() };
     let work = Work {
@@ -92,11 +96,11 @@ fn tenants(common: &Common, workdir: &Path, policy: &Path, jobs: Vec<Job>) -> Re
     let mut work = Work { named: Vec::new(), groups: Vec::new(), refused: BTreeMap::new() };
     for (number, mut job) in jobs.into_iter().enumerate() {
         let name = job.manifest.display().to_string();
-        let owner = policy.tenant_of(workdir, &job.manifest);
-        let tenant = owner.as_ref().ok().map(|tenant| tenant.name.clone());
-        // A worker works in its tenant's folder.
-        job.manifest = workdir.join(&job.manifest);
-        let placed = owner.and_then(|tenant| {
+        let owner = policy.owner(workdir, &job.manifest);
+        let tenant = owner.as_ref().ok().map(|owned| owned.tenant.name.clone());
+        let placed = owner.and_then(|Owned { tenant, manifest }| {
+            // A worker works in its tenant's folder.
+            job.manifest = manifest;
             if let Some(group) = work.groups.iter_mut().find(|group| group.name == tenant.name) {
                 group.jobs.push((number, job));
                 return Ok(());
@@ -122,21 +126,11 @@ async fn go(
     work: Work,
     format: Format,
 ) -> Outcome {
-    let demands = context::demands(demands)?;
     let cancel = Cancel::default();
     context::stop_on_signal(&cancel);
-    let supervisor = Supervisor {
-        program: context::exe()?,
-        arguments: vec!["__worker".to_owned(), "--log".to_owned(), common.log.clone()],
-        at_once,
-        local: Arc::new(OnDemand::new(workdir, workdir, common)),
-        cancel,
-        profile: common.profile.clone(),
-        plugin_path: context::plugin_path(common, workdir),
-        locked: demands.locked,
-        signers: demands.signers,
-        quiet: common.quiet,
-    };
+    let launch = context::launch(common, workdir, demands)?;
+    let local = context::local_services(common, workdir)?;
+    let supervisor = Supervisor { launch, at_once, local, cancel };
     let Work { named, groups, mut refused } = work;
     let tell = |number: usize, ended: &Ended| {
         if format != Format::Json
@@ -158,14 +152,17 @@ async fn go(
     Ok(failed.map_or(Exit::Ok, |code| Exit::of_code(code).unwrap_or(Exit::Internal)))
 }
 
+/// What a worker says stands behind its manifest's name, and further lines of it are indented: no tenant
+/// can speak for another.
 fn print_ended(named: &Named, ended: &Ended) {
     let whose = named.tenant.as_ref().map(|tenant| format!(" ({tenant})")).unwrap_or_default();
-    println!("{}{whose}: {}", named.name, if ended.exit == 0 { "succeeded" } else { "failed" });
-    if let Some(summary) = summary(&ended.report, ended.artifact.as_deref(), ended.resumable) {
-        summary.lines().for_each(|line| println!("  {line}"));
+    let name = printable(&named.name).replace('\n', " ");
+    println!("{name}{whose}: {}", if ended.exit == 0 { "succeeded" } else { "failed" });
+    if let Some(summary) = summary(&ended.report, ended.artifact.as_deref(), ended.resumable, named.tenant.is_some()) {
+        printable(&summary).lines().for_each(|line| println!("  {line}"));
     }
     if let Some(error) = &ended.error {
-        eprintln!("{}{whose}: {error}", named.name);
+        eprintln!("{name}{whose}: {}", error.replace('\n', "\n  "));
     }
 }
 

@@ -12,6 +12,7 @@ mod plugin;
 mod record;
 mod run;
 mod state;
+mod tenant;
 mod topic;
 
 use crate::Outcome;
@@ -19,9 +20,12 @@ use crate::args::{Cli, Command, Local};
 use clap::CommandFactory;
 use dpone_model::Exit;
 
-/// Calls the command that was asked for.
+/// Calls the command that was asked for. What is done for a tenant is done in a process of its own.
 pub async fn dispatch(cli: Cli) -> Outcome {
     let common = cli.common;
+    if let Some(tenants) = tenant::of(&cli.command) {
+        return tenant::delegate(&common, tenants).await;
+    }
     match cli.command {
         Command::Run(args) => run::run(&common, args).await,
         Command::Resume(args) => run::resume(&common, args).await,
@@ -44,7 +48,7 @@ pub async fn dispatch(cli: Cli) -> Outcome {
             clap_complete::generate(shell, &mut Cli::command(), "dpone", &mut std::io::stdout());
             Ok(Exit::Ok)
         }
-        // Both are done before there is a runtime.
-        Command::CompileComponent | Command::Worker => Ok(Exit::Usage),
+        // These are done before there is a runtime.
+        Command::CompileComponent | Command::Worker | Command::Confined { .. } => Ok(Exit::Usage),
     }
 }

@@ -54,7 +54,7 @@ fn render(finished: Finished, format: Format) -> Outcome {
         Format::Json => println!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
         Format::Text | Format::Md => {
             let report = serde_json::to_value(report).unwrap_or_default();
-            if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.resumable) {
+            if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.resumable, false) {
                 println!("{summary}");
             }
         }
@@ -66,7 +66,12 @@ fn render(finished: Finished, format: Format) -> Outcome {
 }
 
 /// A run's report in a few lines. A run that never got an id has nothing to sum up but its error.
-pub fn summary(report: &serde_json::Value, artifact: Option<&Path>, resumable: bool) -> Option<String> {
+pub fn summary(
+    report: &serde_json::Value,
+    artifact: Option<&Path>,
+    resumable: bool,
+    is_tenants: bool,
+) -> Option<String> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let run_id = text(&report["run_id"]);
     if run_id.is_empty() {
@@ -94,7 +99,8 @@ pub fn summary(report: &serde_json::Value, artifact: Option<&Path>, resumable: b
         lines.push(format!("artifact: {}", folder.display()));
     }
     if resumable {
-        lines.push(format!("resume with: dpone resume {run_id}"));
+        let policy = if is_tenants { " --policy FILE" } else { "" };
+        lines.push(format!("resume with: dpone resume {run_id}{policy}"));
     }
     Some(lines.join("\n"))
 }

@@ -75,7 +75,53 @@ const REFUSED: &[c_long] = &[
     SYS_setfsgid,
     SYS_setgroups,
     SYS_capset,
+    // Owners, modes and times of files by their paths, which Landlock knows nothing of. What is open may
+    // be changed by its handle.
+    SYS_fchmodat,
+    FCHMODAT2,
+    SYS_fchownat,
+    SYS_setxattr,
+    SYS_lsetxattr,
+    SYS_removexattr,
+    SYS_lremovexattr,
+    SYS_utimensat,
+    // What all processes of this user share.
+    SYS_shmget,
+    SYS_shmat,
+    SYS_semget,
+    SYS_msgget,
+    SYS_mq_open,
+    SYS_setpriority,
+    SYS_ioprio_set,
+    // Programs that lie in no file.
+    SYS_execveat,
 ];
+
+/// Newer than the library's list; one number on every architecture.
+const FCHMODAT2: c_long = 452;
+
+/// Calls that the x86-64 alone has beside their newer forms.
+#[cfg(target_arch = "x86_64")]
+const OLDER: &[c_long] = &[SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat, SYS_mknod];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER: &[c_long] = &[];
+
+/// Calls that take a process as their first argument; they are for this one alone, by 0.
+const OWN_ALONE: &[c_long] = &[
+    SYS_prlimit64,
+    SYS_sched_setaffinity,
+    SYS_sched_setscheduler,
+    SYS_sched_setparam,
+    SYS_sched_setattr,
+    SYS_migrate_pages,
+    SYS_move_pages,
+];
+
+/// The part of a socket's type that is no flag.
+const SOCKET_TYPE: u64 = 0xf;
+
+/// A second set of numbers for the same calls, which x86-64 kernels may have (x32).
+const X32: c_long = 0x4000_0000;
 
 /// New namespaces by way of a new process.
 const NAMESPACES: u64 =
@@ -99,17 +145,30 @@ pub(super) fn filter() -> Result<String, String> {
 }
 
 fn rules() -> Result<BTreeMap<c_long, Vec<SeccompRule>>, String> {
-    let mut rules: BTreeMap<c_long, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    let refused = REFUSED.iter().chain(OLDER);
+    let mut rules: BTreeMap<c_long, Vec<SeccompRule>> = refused.map(|call| (*call, Vec::new())).collect();
+    for call in OWN_ALONE {
+        rules.insert(*call, vec![rule(vec![condition(0, SeccompCmpOp::Ne, 0)?])?]);
+    }
     // Sockets: IP, and the kernel's own for addresses. A socket of the file system leads to services of
     // this machine that take their caller for the operator.
     let families = [AF_INET, AF_INET6, AF_NETLINK];
     let not = |family: &i32| condition(0, SeccompCmpOp::Ne, *family as u64);
-    rules.insert(SYS_socket, vec![rule(families.iter().map(not).collect::<Result<_, _>>()?)?]);
+    let other = rule(families.iter().map(not).collect::<Result<_, _>>()?)?;
+    let netlink = condition(0, SeccompCmpOp::Eq, AF_NETLINK as u64)?;
+    let not_routes = rule(vec![netlink, condition(2, SeccompCmpOp::Ne, NETLINK_ROUTE as u64)?])?;
+    rules.insert(SYS_socket, vec![other, not_routes]);
+    // One of a pair of datagram sockets can send to any path.
+    let datagrams = condition(1, SeccompCmpOp::MaskedEq(SOCKET_TYPE), SOCK_DGRAM as u64)?;
+    rules.insert(SYS_socketpair, vec![rule(vec![datagrams])?]);
     let mut cloning = Vec::new();
     for flag in (0..u64::BITS).map(|bit| 1 << bit).filter(|flag| NAMESPACES & flag != 0) {
         cloning.push(rule(vec![condition(0, SeccompCmpOp::MaskedEq(flag), flag)?])?);
     }
     rules.insert(SYS_clone, cloning);
+    let again = rules.keys().filter(|_| cfg!(target_arch = "x86_64")).map(|call| (call | X32, Vec::new()));
+    let again: Vec<_> = again.collect();
+    rules.extend(again);
     Ok(rules)
 }
 

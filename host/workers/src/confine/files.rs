@@ -7,8 +7,8 @@ use landlock::{
 };
 use std::path::PathBuf;
 
-/// What is used of the kernel's, where it has it; this is the newest that the library knows.
-const WANTED: ABI = ABI::V7;
+/// The version that has files, truncation, ports, and signals (Linux 6.12).
+const WANTED: ABI = ABI::V6;
 
 /// What any program needs of the system to look names up, to verify certificates and to know the time.
 const SYSTEM: &[&str] = &[
@@ -20,7 +20,9 @@ const SYSTEM: &[&str] = &[
     "/etc/services",
     "/etc/protocols",
     "/etc/localtime",
-    "/etc/ssl",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/openssl.cnf",
     "/etc/pki/tls",
     "/etc/pki/ca-trust",
     "/etc/ca-certificates",
@@ -58,8 +60,10 @@ pub(super) fn restrict(terms: &Terms<'_>) -> Result<String, String> {
     };
     match status.ruleset {
         RulesetStatus::FullyEnforced => Ok(level),
-        // Files are what every version of it has; the rest is newer.
-        RulesetStatus::PartiallyEnforced => Ok(format!("{level}, in part")),
+        // What the kernel has of it holds all the same, but it is not what a policy requires.
+        RulesetStatus::PartiallyEnforced => {
+            Err(format!("the kernel has a part of it ({level}); ports, signals or truncation are open"))
+        }
         RulesetStatus::NotEnforced => Err("the kernel enforces none of it".to_owned()),
     }
 }
@@ -70,7 +74,8 @@ fn enforce(terms: &Terms<'_>) -> Result<landlock::RestrictionStatus, RulesetErro
         ReadFile | ReadDir | WriteFile | Truncate | RemoveFile | RemoveDir | MakeDir | MakeReg | Refer
     });
     let execute = make_bitflags!(AccessFs::{ReadFile | Execute});
-    let system = SYSTEM.iter().map(PathBuf::from);
+    let trusted = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let system = SYSTEM.iter().map(PathBuf::from).chain(trusted);
     let programs = LOADERS.iter().map(PathBuf::from).chain([terms.program.clone()]);
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -82,6 +87,6 @@ fn enforce(terms: &Terms<'_>) -> Result<landlock::RestrictionStatus, RulesetErro
         .add_rules(path_beneath_rules(system.chain(terms.read.iter().cloned()), read))?
         .add_rules(path_beneath_rules(programs, execute))?
         .add_rules(path_beneath_rules(["/dev/null"], make_bitflags!(AccessFs::{ReadFile | WriteFile})))?
-        .add_rules(path_beneath_rules([&terms.home], write))?
+        .add_rules(path_beneath_rules(&terms.write, write))?
         .restrict_self()
 }

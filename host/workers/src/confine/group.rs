@@ -8,6 +8,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Processes and threads of one tenant.
+const MAX_TASKS: u64 = 1024;
+
 /// A worker's own group. It goes when this value does; by then the worker has to have ended.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -21,13 +24,14 @@ impl Group {
     ///
     /// # Errors
     /// Why there is none, for people.
-    pub fn make(name: &str, memory_bytes: u64, share: u32) -> Result<Self, String> {
+    pub fn make(name: &str, memory_bytes: u64, share: u32, largest_share: u32) -> Result<Self, String> {
         let own = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
         let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(|error| error.to_string())?;
-        Self::make_in(&Trees::find(&own, &mounts)?, name, memory_bytes, share)
+        Self::make_in(&Trees::find(&own, &mounts)?, name, memory_bytes, weight(share, largest_share))
     }
 
-    fn make_in(trees: &Trees, name: &str, memory_bytes: u64, share: u32) -> Result<Self, String> {
+    /// `weight` is of 10,000.
+    fn make_in(trees: &Trees, name: &str, memory_bytes: u64, weight: u64) -> Result<Self, String> {
         let told = |folder: &Path| {
             let folder = folder.display().to_string();
             move |error: io::Error| format!("{folder}: {error}")
@@ -37,17 +41,19 @@ impl Group {
                 let root = delegated(own)?;
                 let group = Self { folders: vec![root.join(name)], version: 2 };
                 group.create().map_err(told(&root))?;
-                // 100 is what a group has that nobody weighed.
-                group.set(0, "cpu.weight", u64::from(share) * 100).map_err(told(&root))?;
+                group.set(0, "cpu.weight", weight).map_err(told(&root))?;
                 group.set(0, "memory.max", memory_bytes).map_err(told(&root))?;
                 group.set(0, "memory.oom.group", 1).map_err(told(&root))?;
+                group.set(0, "pids.max", MAX_TASKS).map_err(told(&root))?;
                 Ok(group)
             }
-            Trees::Split { memory, cpu } => {
-                let group = Self { folders: vec![memory.join(name), cpu.join(name)], version: 1 };
+            Trees::Split { memory, cpu, pids } => {
+                let group = Self { folders: vec![memory.join(name), cpu.join(name), pids.join(name)], version: 1 };
                 group.create().map_err(told(memory))?;
                 group.set(0, "memory.limit_in_bytes", memory_bytes).map_err(told(memory))?;
-                group.set(1, "cpu.shares", u64::from(share) * 1024).map_err(told(cpu))?;
+                // 2 is the least; 1024 what a group has that nobody weighed.
+                group.set(1, "cpu.shares", (weight * 1024 / 100).max(2)).map_err(told(cpu))?;
+                group.set(2, "pids.max", MAX_TASKS).map_err(told(pids))?;
                 Ok(group)
             }
         }
@@ -82,7 +88,8 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         for folder in &self.folders {
-            // A process that still ends keeps the folder; it is empty then and costs nothing.
+            // Version 2 can end what is left in one go; a process that still ends keeps the folder.
+            let _ = fs::write(folder.join("cgroup.kill"), "1");
             let _ = fs::remove_dir(folder);
         }
     }
@@ -92,7 +99,7 @@ impl Drop for Group {
 #[derive(Debug, PartialEq, Eq)]
 enum Trees {
     Unified(PathBuf),
-    Split { memory: PathBuf, cpu: PathBuf },
+    Split { memory: PathBuf, cpu: PathBuf, pids: PathBuf },
 }
 
 impl Trees {
@@ -106,8 +113,8 @@ impl Trees {
             })?;
             mounted(mounts, "cgroup", Some(controller), path)
         };
-        if let (Some(memory), Some(cpu)) = (split("memory"), split("cpu")) {
-            return Ok(Self::Split { memory, cpu });
+        if let (Some(memory), Some(cpu), Some(pids)) = (split("memory"), split("cpu"), split("pids")) {
+            return Ok(Self::Split { memory, cpu, pids });
         }
         let unified = own.lines().find_map(|line| line.strip_prefix("0::"));
         let unified = unified.and_then(|path| mounted(mounts, "cgroup2", None, path));
@@ -131,11 +138,20 @@ fn mounted(mounts: &str, kind: &str, controller: Option<&str>, path: &str) -> Op
     })
 }
 
-/// The nearest group that may have children with controllers: the own one, or the one around it.
+/// The part of 10,000 that a share is, where the largest has all of it.
+fn weight(share: u32, largest: u32) -> u64 {
+    // Small shares keep the usual weight of 100 each, so that other groups beside them stay comparable.
+    let scale = if largest <= 100 { 100 } else { 10_000 / u64::from(largest.max(1)) };
+    (u64::from(share) * scale.max(1)).clamp(1, 10_000)
+}
+
+/// The nearest group that may have children with controllers: the own one, or the one around it. To root
+/// the one around is open even where nobody delegated it, and leads out of the service's own bounds.
 fn delegated(own: &Path) -> Result<PathBuf, String> {
+    let around = own.parent().filter(|_| !rustix::process::geteuid().is_root() || cfg!(test));
     let mut cause = String::new();
-    for folder in [Some(own), own.parent()].into_iter().flatten() {
-        match fs::write(folder.join("cgroup.subtree_control"), "+cpu +memory") {
+    for folder in [Some(own), around].into_iter().flatten() {
+        match fs::write(folder.join("cgroup.subtree_control"), "+cpu +memory +pids") {
             Ok(()) => return Ok(folder.to_owned()),
             Err(error) => cause = format!("{}: {error}", folder.display()),
         }
@@ -147,10 +163,11 @@ fn delegated(own: &Path) -> Result<PathBuf, String> {
 mod tests {
     use super::*;
 
-    const SPLIT: &str = "12:memory:/jobs/a\n4:cpu,cpuacct:/jobs/a\n0::/jobs/a\n";
+    const SPLIT: &str = "12:memory:/jobs/a\n4:cpu,cpuacct:/jobs/a\n5:pids:/\n0::/jobs/a\n";
     const SPLIT_MOUNTS: &str = "\
 30 25 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
 31 25 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+32 25 0:28 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
 ";
 
     #[test]
@@ -158,6 +175,7 @@ mod tests {
         let split = Trees::Split {
             memory: "/sys/fs/cgroup/memory/jobs/a".into(),
             cpu: "/sys/fs/cgroup/cpu,cpuacct/jobs/a".into(),
+            pids: "/sys/fs/cgroup/pids".into(),
         };
         assert_eq!(Trees::find(SPLIT, SPLIT_MOUNTS), Ok(split));
         let mounts = "29 23 0:25 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
@@ -176,7 +194,7 @@ mod tests {
         fs::create_dir_all(unit.join("main")).unwrap();
         // The own group has processes, so that the kernel refuses; a folder in the file's place does as well.
         fs::create_dir(unit.join("main/cgroup.subtree_control")).unwrap();
-        let group = Group::make_in(&Trees::Unified(unit.join("main")), "sales", 1 << 30, 3).unwrap();
+        let group = Group::make_in(&Trees::Unified(unit.join("main")), "sales", 1 << 30, weight(3, 3)).unwrap();
         let read = |file: &str| fs::read_to_string(unit.join("sales").join(file)).unwrap();
         assert_eq!((read("cpu.weight"), read("memory.max")), ("300".into(), (1u64 << 30).to_string()));
         fs::write(unit.join("sales/memory.events"), "low 0\noom 1\noom_kill 1\n").unwrap();
@@ -184,12 +202,20 @@ mod tests {
     }
 
     #[test]
+    fn shares_keep_their_ratio_within_what_the_kernel_takes() {
+        assert_eq!((weight(3, 3), weight(1, 3)), (300, 100));
+        assert_eq!((weight(1000, 1000), weight(500, 1000), weight(1, 1000)), (10_000, 5_000, 10));
+    }
+
+    #[test]
     fn the_first_version_has_a_folder_for_each_controller() {
         let root = tempfile::tempdir().unwrap();
-        let (memory, cpu) = (root.path().join("memory"), root.path().join("cpu"));
-        fs::create_dir_all(&memory).unwrap();
-        fs::create_dir_all(&cpu).unwrap();
-        let group = Group::make_in(&Trees::Split { memory: memory.clone(), cpu: cpu.clone() }, "ops", 5, 2).unwrap();
+        let [memory, cpu, pids] = ["memory", "cpu", "pids"].map(|name| root.path().join(name));
+        for folder in [&memory, &cpu, &pids] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let trees = Trees::Split { memory: memory.clone(), cpu: cpu.clone(), pids };
+        let group = Group::make_in(&trees, "ops", 5, weight(2, 2)).unwrap();
         group.add(77).unwrap();
         assert_eq!(fs::read_to_string(cpu.join("ops/cpu.shares")).unwrap(), "2048");
         assert_eq!(fs::read_to_string(memory.join("ops/cgroup.procs")).unwrap(), "77");

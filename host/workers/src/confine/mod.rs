@@ -19,8 +19,8 @@ pub struct Terms<'a> {
     pub require: &'a [Fence],
     /// Files and folders to read.
     pub read: Vec<PathBuf>,
-    /// The working folder.
-    pub home: PathBuf,
+    /// Folders to write: the working folder, and the manifest's where a command writes there.
+    pub write: Vec<PathBuf>,
     /// This program.
     pub program: PathBuf,
     /// Steps of priority to give up, 0 to 19.
@@ -39,7 +39,7 @@ pub struct Fences {
 /// Confines this process for good. It must have one thread.
 ///
 /// # Errors
-/// DP1008 where the policy requires what this kernel does not have.
+/// DP1108 where the policy requires what this kernel does not have.
 pub fn confine(terms: &Terms<'_>) -> Result<Fences, Report> {
     let mut fences = Fences::default();
     fences.note(
@@ -53,6 +53,7 @@ pub fn confine(terms: &Terms<'_>) -> Result<Fences, Report> {
     fences.names.push(format!("cpu {} s", terms.limits.cpu.as_secs()));
     #[cfg(target_os = "linux")]
     {
+        capabilities().map_err(|cause| refused(&format!("capabilities cannot be dropped: {cause}")))?;
         rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
             .map_err(|cause| refused(&cause.to_string()))?;
         fences.note(Fence::Landlock, terms.require, files::restrict(terms))?;
@@ -104,7 +105,29 @@ fn resources(limits: &TenantLimits, nice: i32) -> rustix::io::Result<()> {
         setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) })?;
     }
     if nice > 0 {
-        rustix::process::setpriority_process(None, nice)?;
+        let own = rustix::process::getpriority_process(None)?;
+        rustix::process::setpriority_process(None, (own + nice).min(19))?;
     }
     Ok(())
+}
+
+/// A root user's process keeps one of its capabilities, to read folders of teams that have users of their
+/// own; what it may read there Landlock decides. What it starts has none beyond that.
+#[cfg(target_os = "linux")]
+fn capabilities() -> rustix::io::Result<()> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set};
+    let kept = CapabilitySet::DAC_READ_SEARCH;
+    let own = capabilities(None)?;
+    if own.permitted.contains(CapabilitySet::SETPCAP) {
+        for capability in CapabilitySet::all() & !kept {
+            match remove_capability_from_bounding_set(capability) {
+                // The kernel does not know it, and so grants it to nobody.
+                Err(rustix::io::Errno::INVAL) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let sets = |own: CapabilitySet| own & kept;
+    let (effective, permitted) = (sets(own.effective), sets(own.permitted));
+    rustix::thread::set_capabilities(None, CapabilitySets { effective, permitted, inheritable: CapabilitySet::empty() })
 }

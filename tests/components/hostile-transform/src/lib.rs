@@ -14,6 +14,8 @@ pub struct Options {
 enum Behaviour {
     /// Never returns.
     EndlessLoop,
+    /// Calls the host for ever.
+    EndlessHostCalls,
     /// Allocates until it is stopped.
     MemoryBomb,
     /// Calls itself until the stack ends.
@@ -63,6 +65,10 @@ impl Transform for Hostile {
         match self.0 {
             Behaviour::EndlessLoop => loop {
                 black_box(());
+            },
+            Behaviour::EndlessHostCalls => loop {
+                black_box(batch.len());
+                log::info("still here");
             },
             Behaviour::MemoryBomb => memory_bomb(),
             Behaviour::EndlessRecursion => Ok(Outcome::Replaced(vec![recurse(0)])),
