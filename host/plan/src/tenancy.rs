@@ -45,7 +45,7 @@ impl Rules<'_> {
     /// tenant may; all problems at once, each with its place in the manifest.
     ///
     /// # Errors
-    /// DP1104 for each.
+    /// DP1304 for each.
     pub fn hold(&self, manifest: &mut Manifest) -> Result<(), Report> {
         let mut problems = Vec::new();
         for (key, connection) in connections(manifest) {
@@ -70,7 +70,7 @@ impl Rules<'_> {
     /// Whether requests may go to this origin, which is not a connection's own.
     ///
     /// # Errors
-    /// DP1104.
+    /// DP1304.
     pub fn reach(&self, manifest: &Manifest, key: &str, url: &Url) -> Result<(), Report> {
         self.host(url.as_str()).map_or(Ok(()), |(message, hint)| {
             Err(Report::new(&codes::policy::REFUSED, message).at(manifest.origin.place(key)).hint(hint))

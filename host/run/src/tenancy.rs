@@ -74,7 +74,7 @@ impl PolicyFile {
     /// Reads a policy. `path` is relative to `workdir`.
     ///
     /// # Errors
-    /// DP1101 where it cannot be read; otherwise every problem of the file.
+    /// DP1301 where it cannot be read; otherwise every problem of the file.
     pub fn read(workdir: &Path, path: &Path) -> Result<Self, Report> {
         let shown = path.display().to_string();
         let unreadable = |cause: String| {
@@ -127,7 +127,7 @@ impl PolicyFile {
     /// The tenant whose manifest it is, by the folder that it really lies in.
     ///
     /// # Errors
-    /// DP1103.
+    /// DP1303.
     pub fn owner(&self, workdir: &Path, manifest: &Path) -> Result<Owned<'_>, Report> {
         let path = workdir.join(manifest);
         let path = path
@@ -251,7 +251,7 @@ impl Tenancy {
     /// is held to that by its fences; this is for the operator's process, which checks and plans.
     ///
     /// # Errors
-    /// DP1104 for each that is not.
+    /// DP1304 for each that is not.
     pub(crate) fn own_files(&self, manifest: &Manifest, manifest_dir: &Path) -> Result<(), Report> {
         let mut problems = Vec::new();
         for plugin in manifest.plugins() {

@@ -49,7 +49,7 @@ pub struct Confined {
 /// what confines it holds for all that come.
 ///
 /// # Errors
-/// DP1108 where the policy requires a fence that there cannot be.
+/// DP1308 where the policy requires a fence that there cannot be.
 pub fn confined(program: &Program) -> Result<Confined, Report> {
     let mut setup = read_setup()?;
     let keys = setup

@@ -184,7 +184,7 @@ fn a_manifest_that_asks_for_more_than_its_tenant_has_is_refused_before_anything_
         for command in ["check", "plan", "run"] {
             let ran =
                 workspace.dpone(&[command, "teams/sales/case.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
-            ran.expect_exit(13).expect_error(&["DP1104", "tenants.yaml says"]).expect_error(says);
+            ran.expect_exit(13).expect_error(&["DP1304", "tenants.yaml says"]).expect_error(says);
             assert!(ran.stderr.contains("case.yaml:"), "{name}: the place is told: {}", ran.stderr);
         }
         fs::remove_file(file).unwrap();
@@ -211,7 +211,7 @@ fn a_manifest_is_its_folders_and_a_link_changes_nothing() {
     for file in ["elsewhere/orders.yaml", "teams/sales/linked.yaml", "teams/sales/../../elsewhere/orders.yaml"] {
         let ran =
             workspace.dpone(&["run", file, "teams/ops/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
-        ran.expect_exit(13).expect_error(&["DP1103", "lies in no folder of a tenant"]);
+        ran.expect_exit(13).expect_error(&["DP1303", "lies in no folder of a tenant"]);
         assert!(ran.stdout.contains("teams/ops/orders.yaml (ops): succeeded"), "the other runs: {}", ran.stdout);
     }
     // Whoever links to another's manifest does not start it.
@@ -219,15 +219,15 @@ fn a_manifest_is_its_folders_and_a_link_changes_nothing() {
     for command in ["check", "run"] {
         let ran =
             workspace.dpone(&[command, "teams/sales/theirs.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
-        ran.expect_exit(13).expect_error(&["DP1103", "leads to a manifest of the tenant `ops`"]);
+        ran.expect_exit(13).expect_error(&["DP1303", "leads to a manifest of the tenant `ops`"]);
     }
     // Nor does a folder around another's, or around what is the operator's.
     workspace.write("wide.yaml", "tenants: { a: { manifests: [teams] }, b: { manifests: [.] } }");
     let wide = workspace.dpone(&["check", "teams/ops/orders.yaml", "--policy", "wide.yaml"]);
-    wide.expect_exit(13).expect_error(&["DP1102", "lie in each other"]);
+    wide.expect_exit(13).expect_error(&["DP1302", "lie in each other"]);
     workspace.write("wide.yaml", "tenants: { b: { manifests: [.] } }");
     let wide = workspace.dpone(&["check", "teams/ops/orders.yaml", "--policy", "wide.yaml"]);
-    wide.expect_exit(13).expect_error(&["DP1102", "which is not the tenant's", ".dpone"]);
+    wide.expect_exit(13).expect_error(&["DP1302", "which is not the tenant's", ".dpone"]);
     // A link to another's component, or to a folder that is nobody's, makes neither the tenant's.
     fs::copy(components::path("lookup").unwrap(), workspace.path().join("teams/ops/lookup.wasm")).unwrap();
     workspace.write("elsewhere/cities.csv", "a,b\n");
@@ -249,7 +249,7 @@ fn a_manifest_is_its_folders_and_a_link_changes_nothing() {
     workspace
         .write("bad.yaml", "tenants: { a: { manifests: [x], topics: [o] }, b: { manifests: [x/y], topics: [o.p] } }");
     workspace.dpone(&["check", "teams/ops/orders.yaml", "--policy", "bad.yaml"]).expect_exit(13).expect_error(&[
-        "DP1102",
+        "DP1302",
         "bad.yaml:1:",
         "lie in each other",
         "begin alike",
@@ -257,7 +257,7 @@ fn a_manifest_is_its_folders_and_a_link_changes_nothing() {
     workspace
         .dpone(&["check", "teams/ops/orders.yaml", "--policy", "no.yaml"])
         .expect_exit(13)
-        .expect_error(&["DP1101"]);
+        .expect_error(&["DP1301"]);
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn a_worker_that_dies_takes_no_other_with_it_and_its_run_can_go_on() {
     );
     workspace.set("DPONE_FAILPOINT", "D:3");
     let ran = run(&workspace, &["teams/sales/more.yaml"]);
-    ran.expect_exit(13).expect_error(&["DP1107", "the worker of the tenant `sales` was ended by signal 6"]);
+    ran.expect_exit(13).expect_error(&["DP1307", "the worker of the tenant `sales` was ended by signal 6"]);
     for says in ["teams/ops/orders.yaml (ops): succeeded", "teams/sales/more.yaml (sales): succeeded", "2 of 3"] {
         assert!(ran.stdout.contains(says), "the others go on: {}\n{}", ran.stdout, ran.stderr);
     }
@@ -354,7 +354,7 @@ fn requests_and_bytes_are_bounded_over_all_runs_of_a_tenant() {
     workspace.write("teams/sales/second.yaml", manifest("second", "sales.second"));
     let ran = run(&workspace, &["teams/sales/second.yaml"]);
     ran.expect_exit(13).expect_error(&[
-        "DP1105",
+        "DP1305",
         "the tenant `sales` has used up its requests: 4",
         "the tenant `ops` has used up its bytes: 2000",
     ]);
@@ -388,7 +388,7 @@ fn components_come_in_by_their_digest_or_by_who_signed_them() {
         let signature = minisign::sign(None, &pair.sk, std::io::Cursor::new(&component), Some("released"), None);
         workspace.write("teams/sales/mask.wasm.minisig", signature.unwrap().to_string());
     };
-    check("").expect_exit(13).expect_error(&["DP1104", &digest]);
+    check("").expect_exit(13).expect_error(&["DP1304", &digest]);
     check(&format!("    plugins: {{ sha256: [{digest}] }}\n")).expect_exit(0);
     check(&format!("    plugins: {{ sha256: [{}] }}\n", "0".repeat(64))).expect_exit(13);
     let signers = "    plugins: { signers: [keys/sales.pub] }\n";
@@ -430,7 +430,7 @@ fn a_tenant_that_takes_too_much_memory_fails_alone() {
     assert_ne!(entries[0]["exit_code"], 0, "{}", entries[0]);
     assert_eq!(entries[1]["exit_code"], 0, "{}", entries[1]);
     let error = entries[0]["error"].as_str().unwrap();
-    assert!(error.contains("DP0312") || error.contains("DP1107"), "{error}");
+    assert!(error.contains("DP0312") || error.contains("DP1307"), "{error}");
     assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
 }
 
@@ -447,7 +447,7 @@ fn a_tenant_that_computes_too_long_loses_its_worker_alone() {
     workspace.write("teams/sales/orders.yaml", manifest("orders", "sales.orders") + looping);
     let started = Instant::now();
     let ran = run(&workspace, &[]);
-    ran.expect_exit(13).expect_error(&["DP1106", "the tenant `sales` has used up its CPU time: 1 s"]);
+    ran.expect_exit(13).expect_error(&["DP1306", "the tenant `sales` has used up its CPU time: 1 s"]);
     assert!(ran.stdout.contains("(ops): succeeded"), "{}", ran.stdout);
     assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
@@ -513,7 +513,7 @@ fn state_that_two_tenants_could_share_is_refused() {
         ".dpone/profiles/test.yaml",
         format!("{defined}  postgres_state: {{ type: postgres, host: 127.0.0.1, database: etl, username: etl }}\n"),
     );
-    lent(&policy).expect_exit(13).expect_error(&["DP1104", "lent to other tenants, too", "state.connection_id"]);
+    lent(&policy).expect_exit(13).expect_error(&["DP1304", "lent to other tenants, too", "state.connection_id"]);
     let own = policy.replacen(
         "connections: [example_api, kafka_cluster, postgres_state]",
         "connections: { example_api: {}, kafka_cluster: {}, postgres_state: { from: sales_state } }",

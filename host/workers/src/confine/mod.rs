@@ -39,7 +39,7 @@ pub struct Fences {
 /// Confines this process for good. It must have one thread.
 ///
 /// # Errors
-/// DP1108 where the policy requires what this kernel does not have.
+/// DP1308 where the policy requires what this kernel does not have.
 pub fn confine(terms: &Terms<'_>) -> Result<Fences, Report> {
     let mut fences = Fences::default();
     fences.note(
