@@ -73,6 +73,7 @@ mod native {
 
     /// The records of a host in the same process: benchmarks run a plugin's code against it, to see
     /// what the sandbox adds.
+    #[allow(clippy::len_without_is_empty, reason = "the contract's `batch` has `len` alone")]
     pub trait NativeBatch {
         /// Number of the page, from 1.
         fn page(&self) -> u64;
