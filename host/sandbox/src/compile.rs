@@ -30,6 +30,8 @@ const CPU_VARIABLE: &str = "DPONE_COMPILE_CPU_SECONDS";
 const MEMORY_VARIABLE: &str = "DPONE_COMPILE_MEMORY_BYTES";
 /// Set where the code is to count fuel.
 const FUEL_VARIABLE: &str = "DPONE_COMPILE_FUEL";
+/// Set where no deadline is to stop the code, for benchmarks. A run's engine does not take it.
+const NO_EPOCHS_VARIABLE: &str = "DPONE_COMPILE_NO_EPOCHS";
 
 /// The program that compiles: this executable with an argument that leads to
 /// [`compile_child_main`].
@@ -95,7 +97,7 @@ async fn run(
         .env_clear()
         .env(CPU_VARIABLE, limits.cpu.as_secs().max(1).to_string())
         .env(MEMORY_VARIABLE, limits.memory.to_string())
-        .envs((counting == Counting::Fuel).then_some((FUEL_VARIABLE, "1")))
+        .envs(counting_variable(counting).map(|variable| (variable, "1")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -193,7 +195,8 @@ fn compile_child() -> Result<(), (u8, String)> {
             .map_err(|error| (1, format!("a resource limit cannot be set: {error}")))?;
     }
     start_threads().map_err(|error| (STARVED, error))?;
-    let counting = if std::env::var_os(FUEL_VARIABLE).is_some() { Counting::Fuel } else { Counting::Nothing };
+    let counting = [Counting::Fuel, Counting::NoEpochs].into_iter().find(|counting| is_asked_for(*counting));
+    let counting = counting.unwrap_or(Counting::Nothing);
     let mut component = Vec::new();
     std::io::stdin().lock().read_to_end(&mut component).map_err(|error| (1, error.to_string()))?;
     let engine = wasmtime::Engine::new(&engine::config(counting)).map_err(|error| (1, format!("{error:#}")))?;
@@ -215,6 +218,19 @@ fn reason(component: &[u8], error: &wasmtime::Error) -> (u8, String) {
         Err(malformed) => (MALFORMED, malformed.to_string()),
         Ok(_) => (REJECTED, format!("{error:#}")),
     }
+}
+
+/// How the child is told what the code is to count.
+fn counting_variable(counting: Counting) -> Option<&'static str> {
+    match counting {
+        Counting::Nothing => None,
+        Counting::Fuel => Some(FUEL_VARIABLE),
+        Counting::NoEpochs => Some(NO_EPOCHS_VARIABLE),
+    }
+}
+
+fn is_asked_for(counting: Counting) -> bool {
+    counting_variable(counting).is_some_and(|variable| std::env::var_os(variable).is_some())
 }
 
 fn variable(name: &str) -> Option<u64> {

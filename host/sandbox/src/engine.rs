@@ -1,5 +1,5 @@
 //! The engines of a process, their settings, and the thread that makes their epochs pass. Runs use
-//! the plain one; trials of a plugin use one that counts fuel.
+//! the plain one; trials of a plugin use one that counts fuel, and benchmarks one without epochs.
 
 use crate::error::Error;
 use std::hash::{Hash, Hasher};
@@ -23,6 +23,9 @@ pub(crate) enum Counting {
     /// wasmtime's fuel: about one unit an instruction, and so the same on every machine. It slows
     /// guests down, which is why no run counts it.
     Fuel,
+    /// Not even time: no deadline stops such code. For measuring what the epochs cost, and for that
+    /// alone.
+    NoEpochs,
 }
 
 /// Engine settings. The compile child uses the same; the digest of both must agree.
@@ -30,7 +33,7 @@ pub(crate) fn config(counting: Counting) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        .epoch_interruption(true)
+        .epoch_interruption(counting != Counting::NoEpochs)
         .consume_fuel(counting == Counting::Fuel)
         // A replay gives the same bytes on every machine.
         .cranelift_nan_canonicalization(true)
@@ -48,9 +51,11 @@ pub(crate) fn config(counting: Counting) -> Config {
 pub(crate) fn engine(counting: Counting) -> Result<&'static Engine, Error> {
     static PLAIN: OnceLock<Result<Engine, String>> = OnceLock::new();
     static FUEL: OnceLock<Result<Engine, String>> = OnceLock::new();
+    static NO_EPOCHS: OnceLock<Result<Engine, String>> = OnceLock::new();
     let engine = match counting {
         Counting::Nothing => &PLAIN,
         Counting::Fuel => &FUEL,
+        Counting::NoEpochs => &NO_EPOCHS,
     };
     let made = engine.get_or_init(|| {
         let engine = Engine::new(&config(counting)).map_err(|error| format!("{error:#}"))?;
@@ -74,4 +79,17 @@ pub(crate) fn compatibility(engine: &Engine) -> String {
     let mut hasher = Xxh3::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_no_deadline_stops_fits_no_other_engine() {
+        let fits = |counting| compatibility(engine(counting).unwrap());
+        let without = fits(Counting::NoEpochs);
+        assert_ne!(without, fits(Counting::Nothing));
+        assert_ne!(without, fits(Counting::Fuel));
+    }
 }

@@ -65,6 +65,8 @@ pub struct Loaded {
     pub(crate) inspection: Arc<Inspection>,
     pub(crate) pre: InstancePre<Host>,
     pub(crate) counting: Counting,
+    /// Whether its plugins live for one call; else for the run.
+    pub(crate) instance_per_call: bool,
 }
 
 impl Loaded {

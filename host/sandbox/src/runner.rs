@@ -67,6 +67,8 @@ pub(crate) struct Terms {
     pub identity: Identity,
     /// As the component's code was compiled.
     pub counting: Counting,
+    /// Whether an instance is dropped after its first call, in benchmarks.
+    pub instance_per_call: bool,
     pub limits: Limits,
     pub real_clock: bool,
     pub real_random: bool,
@@ -136,7 +138,7 @@ impl<W: World> Runner<W> {
             None => self.create().await?.0,
         };
         let answer = self.guarded(name, &mut live, work).await?;
-        self.live = Some(live);
+        self.live = (!self.terms.instance_per_call).then_some(live);
         Ok(answer)
     }
 

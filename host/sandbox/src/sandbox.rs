@@ -39,6 +39,7 @@ pub struct Sandbox {
     limits: CompileLimits,
     child: ChildCommand,
     counting: Counting,
+    instance_per_call: bool,
 }
 
 /// What a plugin is given besides its code.
@@ -70,7 +71,7 @@ impl Sandbox {
     /// None today; the signature leaves room for checking the folder.
     pub fn new(cache: Dir, compile: CompileLimits, child: ChildCommand) -> Result<Self, Error> {
         let cache = Arc::new(Cache::new(cache, compile.code));
-        Ok(Self { cache, limits: compile, child, counting: Counting::Nothing })
+        Ok(Self { cache, limits: compile, child, counting: Counting::Nothing, instance_per_call: false })
     }
 
     /// The same, with code that counts fuel: `Usage::fuel` tells what calls have cost. It is slower,
@@ -78,6 +79,23 @@ impl Sandbox {
     #[must_use]
     pub fn counting_fuel(mut self) -> Self {
         self.counting = Counting::Fuel;
+        self
+    }
+
+    /// The same, with code that no deadline stops: for measuring what the epochs cost. No run may use
+    /// it, and its code fits no other engine.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_epochs(mut self) -> Self {
+        self.counting = Counting::NoEpochs;
+        self
+    }
+
+    /// The same, with a new instance for each call: for measuring what keeping one for the run saves.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn instance_per_call(mut self) -> Self {
+        self.instance_per_call = true;
         self
     }
 
@@ -163,7 +181,8 @@ impl Sandbox {
         let Compiled { component, compile_ms, cached } = self.component(&bytes, &sha256, named).await?;
         let loaded = let_in(component, named, sha256, self.counting).await?;
         let inspection = Inspection { size, compile_ms, cached, ..loaded.inspection().clone() };
-        Ok(Loaded { inspection: Arc::new(inspection), ..loaded })
+        let instance_per_call = self.instance_per_call;
+        Ok(Loaded { inspection: Arc::new(inspection), instance_per_call, ..loaded })
     }
 
     /// Refuses what cannot be a component, before a process is started for it.
@@ -258,7 +277,7 @@ pub(crate) async fn let_in(
     let Passed { kind, wit_version, imports } = passed;
     let (size, compile_ms, cached) = (0, 0, false);
     let inspection = Inspection { identity, kind, wit_version, imports, options_schema, size, compile_ms, cached };
-    Ok(Loaded { inspection: Arc::new(inspection), pre, counting })
+    Ok(Loaded { inspection: Arc::new(inspection), pre, counting, instance_per_call: false })
 }
 
 async fn describe(
@@ -310,6 +329,7 @@ fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<S
         log: PluginLog::new(identity.name.clone(), setup.log, setup.limits.log),
         identity,
         counting: loaded.counting,
+        instance_per_call: loaded.instance_per_call,
         limits: setup.limits,
         real_clock: setup.grants.real_clock,
         real_random: setup.grants.real_random,
@@ -338,6 +358,7 @@ async fn described<W: World>(
         log: PluginLog::new(unnamed.name.clone(), tracing_log(), limits.log),
         identity: unnamed.clone(),
         counting,
+        instance_per_call: false,
         limits,
         real_clock: false,
         real_random: false,
@@ -383,10 +404,12 @@ fn link(component: &Component, named: &str, version: &str, counting: Counting) -
 fn base_linker(counting: Counting) -> Result<&'static Linker<Host>, Error> {
     static PLAIN: OnceLock<Result<Linker<Host>, String>> = OnceLock::new();
     static FUEL: OnceLock<Result<Linker<Host>, String>> = OnceLock::new();
+    static NO_EPOCHS: OnceLock<Result<Linker<Host>, String>> = OnceLock::new();
     let engine = engine(counting)?;
     let linker = match counting {
         Counting::Nothing => &PLAIN,
         Counting::Fuel => &FUEL,
+        Counting::NoEpochs => &NO_EPOCHS,
     };
     let linker = linker.get_or_init(|| {
         let mut linker = Linker::new(engine);

@@ -35,7 +35,10 @@ pub struct Batch<'a> {
 #[cfg(target_arch = "wasm32")]
 pub(crate) type Host<'a> = &'a crate::bindings::imports::dpone::plugin::batches::Batch;
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use for_test::Host;
+pub(crate) use native::Host;
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use native::NativeBatch;
 
 impl Batch<'_> {
     /// How many records there are.
@@ -62,34 +65,72 @@ impl Batch<'_> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-mod for_test {
+mod native {
     use super::Batch;
     use crate::Column;
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
-    use std::marker::PhantomData;
 
-    /// Stands in for the host in native tests.
-    pub(crate) struct Host<'a> {
-        ndjson: String,
-        records: Vec<BTreeMap<String, Box<RawValue>>>,
-        pub(crate) page: u64,
-        lifetime: PhantomData<&'a ()>,
+    /// The records of a host in the same process: benchmarks run a plugin's code against it, to see
+    /// what the sandbox adds.
+    #[allow(clippy::len_without_is_empty, reason = "the contract's `batch` has `len` alone")]
+    pub trait NativeBatch {
+        /// Number of the page, from 1.
+        fn page(&self) -> u64;
+        fn len(&self) -> u32;
+        fn column(&self, field: &str) -> Column;
+        fn bytes(&self) -> Vec<u8>;
     }
 
-    impl Host<'_> {
-        pub(crate) fn len(&self) -> u32 {
+    /// Who answers natively.
+    pub(crate) enum Host<'a> {
+        Test(TestBatch),
+        Native(&'a dyn NativeBatch),
+    }
+
+    /// Stands in for the host in native tests.
+    pub(crate) struct TestBatch {
+        ndjson: String,
+        records: Vec<BTreeMap<String, Box<RawValue>>>,
+        page: u64,
+    }
+
+    impl<'a> std::ops::Deref for Host<'a> {
+        type Target = dyn NativeBatch + 'a;
+
+        fn deref(&self) -> &Self::Target {
+            match self {
+                Self::Test(batch) => batch,
+                Self::Native(batch) => *batch,
+            }
+        }
+    }
+
+    impl NativeBatch for TestBatch {
+        fn page(&self) -> u64 {
+            self.page
+        }
+
+        fn len(&self) -> u32 {
             self.records.len() as u32
         }
 
-        pub(crate) fn column(&self, field: &str) -> Column {
+        fn column(&self, field: &str) -> Column {
             let mut column = Column::default();
             self.records.iter().for_each(|r| column.push_json(r.get(field).map_or("", |v| v.get())));
             column
         }
 
-        pub(crate) fn bytes(&self) -> Vec<u8> {
+        fn bytes(&self) -> Vec<u8> {
             self.ndjson.clone().into_bytes()
+        }
+    }
+
+    impl<'a> Batch<'a> {
+        /// The batch of a host in the same process.
+        #[doc(hidden)]
+        pub fn native(batch: &'a dyn NativeBatch) -> Self {
+            Self { host: Host::Native(batch) }
         }
     }
 
@@ -97,13 +138,15 @@ mod for_test {
         /// A batch of these records, one JSON object a line. A line that is none is left out.
         pub fn for_test(ndjson: &str) -> Self {
             let records = ndjson.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-            Self { host: Host { ndjson: ndjson.to_owned(), records, page: 1, lifetime: PhantomData } }
+            Self { host: Host::Test(TestBatch { ndjson: ndjson.to_owned(), records, page: 1 }) }
         }
 
         /// The same as another page of the walk (they count from 1).
         #[must_use]
         pub fn at_page(mut self, page: u64) -> Self {
-            self.host.page = page;
+            if let Host::Test(batch) = &mut self.host {
+                batch.page = page;
+            }
             self
         }
     }

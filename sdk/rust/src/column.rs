@@ -133,15 +133,17 @@ impl Column {
         Self { kinds: Vec::with_capacity(values), offsets, text: String::with_capacity(text_bytes) }
     }
 
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn from_parts(kinds: Vec<u8>, offsets: Vec<u32>, text: Vec<u8>) -> Self {
+    /// A column as the host has it.
+    #[doc(hidden)]
+    pub fn from_parts(kinds: Vec<u8>, offsets: Vec<u32>, text: Vec<u8>) -> Self {
         // The host hands over what its scanner has validated; the loss is there for a host that lies.
         let text = String::from_utf8(text).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
         Self { kinds, offsets, text }
     }
 
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<u32>, Vec<u8>) {
+    /// A column as the host takes it.
+    #[doc(hidden)]
+    pub fn into_parts(self) -> (Vec<u8>, Vec<u32>, Vec<u8>) {
         (self.kinds, self.offsets, self.text.into_bytes())
     }
 

@@ -73,7 +73,7 @@ mod imp {
                 let values: Vec<_> = columns.iter().map(|c| c.get(record)).collect();
                 if values.iter().all(|v| v.is_present()) {
                     let value = values.iter().map(|v| v.json()).collect::<Vec<_>>().join(",");
-                    set.entry(format!("[{value}]")).or_default().push((batch.host.page, record as u32));
+                    set.entry(format!("[{value}]")).or_default().push((batch.host.page(), record as u32));
                 }
             }
         });

@@ -100,7 +100,7 @@ pub fn observe<P: Check>(
     with(instance, |plugin| {
         let mut state = json::state(state)?;
         plugin.observe(&Batch { host: batch }, &mut state)?;
-        Ok(json::to_text(&state)?.into_bytes())
+        json::state_bytes(&state)
     })
 }
 
@@ -172,7 +172,7 @@ fn step<S: Serialize>(step: Step<S>) -> Result<wit_extractor::Step, Error> {
         Records::At(path) => wit_extractor::Records::At(path),
         Records::Bytes(ndjson) => wit_extractor::Records::Bytes(ndjson),
     };
-    let state = json::to_text(&step.state)?.into_bytes();
+    let state = json::state_bytes(&step.state)?;
     Ok(wit_extractor::Step { records, next: step.next.map(Into::into), state })
 }
 
@@ -181,7 +181,7 @@ fn slice_step<S: Serialize>(step: SliceStep<S>) -> Result<wit_slicer::Step, Erro
         let crate::Slice { id, request, lower, upper } = slice;
         wit_slicer::Slice { id, request: request.into(), lower, upper }
     };
-    let state = json::to_text(&step.state)?.into_bytes();
+    let state = json::state_bytes(&step.state)?;
     let slices = step.slices.into_iter().map(slice).collect();
     Ok(wit_slicer::Step { slices, next: step.next.map(Into::into), state })
 }

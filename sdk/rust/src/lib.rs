@@ -76,6 +76,9 @@ mod signer;
 mod slicer;
 mod transform;
 
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use batch::NativeBatch;
 pub use batch::{Batch, Needs};
 pub use check::{Check, Counts, Stage, Verdict};
 pub use column::{Column, Kind, Value};
@@ -86,6 +89,9 @@ pub use number::Number;
 #[cfg(not(target_arch = "wasm32"))]
 pub use options::options_for_test;
 pub use options::{JsonText, OneOrMany};
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use page::NativePage;
 pub use page::Page;
 #[cfg(not(target_arch = "wasm32"))]
 pub use page::TestPage;

@@ -9,9 +9,12 @@ pub struct Page<'a> {
 #[cfg(target_arch = "wasm32")]
 pub(crate) type Host<'a> = &'a crate::bindings::imports::dpone::plugin::pages::Page;
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use for_test::Host;
+pub(crate) use native::Host;
 #[cfg(not(target_arch = "wasm32"))]
-pub use for_test::TestPage;
+#[doc(hidden)]
+pub use native::NativePage;
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::TestPage;
 
 impl Page<'_> {
     /// HTTP status code.
@@ -57,11 +60,10 @@ impl Page<'_> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-mod for_test {
+mod native {
     use super::Page;
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
-    use std::marker::PhantomData;
 
     /// What a page is made of in native tests.
     #[derive(Debug, Clone)]
@@ -85,7 +87,15 @@ mod for_test {
             let page = page.into();
             let headers = page.headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
             let (url, body) = (page.url.to_owned(), page.body.to_owned());
-            Self { host: Host { status: page.status, headers, url, body, lifetime: PhantomData } }
+            Self { host: Host::Test(TestAnswer { status: page.status, headers, url, body }) }
+        }
+    }
+
+    impl<'a> Page<'a> {
+        /// The page of a host in the same process.
+        #[doc(hidden)]
+        pub fn native(page: &'a dyn NativePage) -> Self {
+            Self { host: Host::Native(page) }
         }
     }
 
@@ -95,29 +105,56 @@ mod for_test {
         }
     }
 
+    /// A page of a host in the same process, as [`NativeBatch`](crate::NativeBatch) is a batch of one.
+    pub trait NativePage {
+        fn status(&self) -> u16;
+        fn header(&self, name: &str) -> Vec<String>;
+        fn url(&self) -> String;
+        fn get(&self, path: &str) -> Option<String>;
+        fn count(&self, path: &str) -> Option<u32>;
+        fn last(&self, path: &str) -> Option<String>;
+        fn body(&self) -> Vec<u8>;
+    }
+
+    /// Who answers natively.
+    pub(crate) enum Host<'a> {
+        Test(TestAnswer),
+        Native(&'a dyn NativePage),
+    }
+
+    impl<'a> std::ops::Deref for Host<'a> {
+        type Target = dyn NativePage + 'a;
+
+        fn deref(&self) -> &Self::Target {
+            match self {
+                Self::Test(page) => page,
+                Self::Native(page) => *page,
+            }
+        }
+    }
+
     /// Stands in for the host in native tests.
-    pub(crate) struct Host<'a> {
+    pub(crate) struct TestAnswer {
         status: u16,
         headers: Vec<(String, String)>,
         url: String,
         body: String,
-        lifetime: PhantomData<&'a ()>,
     }
 
-    impl Host<'_> {
-        pub(crate) fn status(&self) -> u16 {
+    impl NativePage for TestAnswer {
+        fn status(&self) -> u16 {
             self.status
         }
 
-        pub(crate) fn header(&self, name: &str) -> Vec<String> {
+        fn header(&self, name: &str) -> Vec<String> {
             self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone()).collect()
         }
 
-        pub(crate) fn url(&self) -> String {
+        fn url(&self) -> String {
             self.url.clone()
         }
 
-        pub(crate) fn get(&self, path: &str) -> Option<String> {
+        fn get(&self, path: &str) -> Option<String> {
             let mut value: Box<RawValue> = serde_json::from_str(&self.body).ok()?;
             for segment in segments(path) {
                 value = match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(value.get()) {
@@ -132,7 +169,7 @@ mod for_test {
             Some(value.get().to_owned())
         }
 
-        pub(crate) fn count(&self, path: &str) -> Option<u32> {
+        fn count(&self, path: &str) -> Option<u32> {
             let value = self.get(path)?;
             match serde_json::from_str::<Vec<&RawValue>>(&value) {
                 Ok(elements) => Some(elements.len() as u32),
@@ -140,12 +177,12 @@ mod for_test {
             }
         }
 
-        pub(crate) fn last(&self, path: &str) -> Option<String> {
+        fn last(&self, path: &str) -> Option<String> {
             let value = self.get(path)?;
             serde_json::from_str::<Vec<&RawValue>>(&value).ok()?.last().map(|v| v.get().to_owned())
         }
 
-        pub(crate) fn body(&self) -> Vec<u8> {
+        fn body(&self) -> Vec<u8> {
             self.body.clone().into_bytes()
         }
     }

@@ -1,7 +1,9 @@
-//! Wall time, CPU time and peak memory of one command, by the operating system's own accounting.
+//! Wall time, CPU time and peak memory of one command, and the CPU time of one thread, by the
+//! operating system's own accounting.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use nix::time::{ClockId, clock_gettime};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -42,6 +44,12 @@ pub fn run_measured(command: &[String]) -> Result<(), Box<dyn std::error::Error>
     }
     println!("{wall_s} {cpu_s} {}", usage.max_rss() as f64 / 1024.0);
     Ok(())
+}
+
+/// CPU time of the thread that calls this, in nanoseconds.
+pub fn thread_cpu_ns() -> Result<u64, Box<dyn std::error::Error>> {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+    Ok(u64::try_from(time.num_nanoseconds())?)
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

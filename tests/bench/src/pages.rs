@@ -29,8 +29,8 @@ fn record(id: u64, out: &mut String) {
     );
 }
 
-/// The whole HTTP answer for page `number`, from 0.
-fn render(number: u64, rows: u64) -> Vec<u8> {
+/// The JSON of page `number`, from 0.
+pub fn body(number: u64, rows: u64) -> String {
     let mut body = String::with_capacity(300 * PAGE_SIZE as usize);
     body.push_str("{\"data\":{\"items\":[");
     let end = (number * PAGE_SIZE + PAGE_SIZE).min(rows);
@@ -42,6 +42,12 @@ fn render(number: u64, rows: u64) -> Vec<u8> {
     }
     let next = if end < rows { format!("\"{}\"", number + 1) } else { "null".to_owned() };
     body.push_str(&format!("],\"next_cursor\":{next}}}}}"));
+    body
+}
+
+/// The whole HTTP answer for page `number`, from 0.
+fn render(number: u64, rows: u64) -> Vec<u8> {
+    let body = body(number, rows);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body.as_bytes()].concat()
 }
