@@ -12,6 +12,8 @@
 //! - `dpone-bench sandbox [--records N] [--rounds N]`: what the sandbox costs a call: each kind of
 //!   plugin native and as a component, with the epochs off, and with an instance for each batch; one
 //!   transform in Rust, Python and JavaScript, which `dpone plugin build` builds on the first time.
+//! - `dpone-bench tenants [--rows N] [--runs N] [--broker HOST:PORT]`: what a tenant that misbehaves takes
+//!   from two that do not.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -23,6 +25,7 @@ mod native;
 mod pages;
 mod sandbox;
 mod site;
+mod tenants;
 
 use std::path::Path;
 
@@ -38,6 +41,7 @@ fn main() -> Outcome {
         ["native", manifest] => native::run(Path::new(manifest)),
         ["measure", ..] => measure::run_measured(arguments.get(1..).unwrap_or_default()),
         ["job", options @ ..] => job::run(&site::Options::parse(options)?),
+        ["tenants", options @ ..] => tenants::run(&site::Options::parse(options)?),
         ["sandbox", options @ ..] => sandbox::run(options),
         options => compare::run(&site::Options::parse(options)?),
     }

@@ -9,7 +9,7 @@
 
 mod double;
 mod feed;
-mod projects;
+pub mod projects;
 mod report;
 mod subject;
 

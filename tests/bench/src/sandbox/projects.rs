@@ -48,6 +48,14 @@ pub const REDACT: Source = Source {
     dependencies: "serde_json = { version = \"1\", features = [\"raw_value\"] }\n",
 };
 
+pub const SPIN: Source = Source {
+    name: "spin",
+    language: "rust",
+    file: "src/lib.rs",
+    text: include_str!("../../plugins/spin.rs"),
+    dependencies: "",
+};
+
 impl Source {
     /// The component's bytes, built where those of an earlier time are not of this source and this
     /// `dpone`. An error is what the language's tools said last.
