@@ -31,7 +31,7 @@ export async function buildPlugin({ project: folder, wit, out, disableFeatures =
     await writeFile(join(stage, BUNDLE), bundled.code);
     await writeFile(join(stage, 'package.json'), '{"type":"module"}');
     const kind = await kindOf(project, stage, bundled.map);
-    await writeFile(join(stage, 'component.js'), entryOf(kind, project, bundled.map));
+    await writeFile(join(stage, 'component.js'), entryOf(kind, project, bundled));
     const component = await componentOf({ kind, stage, wit, disableFeatures, map: bundled.map });
     await mkdir(dirname(resolve(out)), { recursive: true });
     await writeFile(out, component);
@@ -61,14 +61,17 @@ async function kindOf({ module }, stage, map) {
 }
 
 /** The component's module: it holds all imports of the host, so that the bundle also runs without one. */
-function entryOf(kind, { name, version }, map) {
+function entryOf(kind, { name, version }, { code, map }) {
   const distinct = kind === 'check';
+  // A plugin that sends no requests should not ask for them.
+  const http = code.includes('dpone:plugin/http');
   return [
     `import * as host from 'dpone:plugin/host@0.1.0';`,
     distinct ? `import * as distinct from 'dpone:plugin/distinct@0.1.0';` : 'const distinct = undefined;',
+    http ? `import * as http from 'dpone:plugin/http@0.1.0';` : 'const http = undefined;',
     `import { plugin, component } from './${BUNDLE}';`,
     `const map = ${JSON.stringify(map)};`,
-    `const of = { name: ${JSON.stringify(name)}, version: ${JSON.stringify(version)}, host, distinct, map };`,
+    `const of = { name: ${JSON.stringify(name)}, version: ${JSON.stringify(version)}, host, distinct, http, map };`,
     `export const ${kind} = component(plugin, of);`,
     '',
   ].join('\n');

@@ -19,11 +19,11 @@ import { verdictToWire } from './verdict.js';
 /**
  * The functions that the component exports.
  * @param {import('./define.js').Plugin} plugin
- * @param {{ name: string, version: string, host: object, distinct?: object, map: object }} of
+ * @param {{ name: string, version: string, host: object, distinct?: object, http?: object, map: object }} of
  */
-export function component({ kind, definition }, { name, version, host, distinct, map }) {
+export function component({ kind, definition }, { name, version, host, distinct, http, map }) {
   const placeOf = placesOf(map);
-  connect({ log: host.log, distinctAdd: distinct?.add, distinctRepeats: distinct?.repeats });
+  connect({ log: host.log, distinctAdd: distinct?.add, distinctRepeats: distinct?.repeats, httpSend: http?.send });
   adaptGlobals(host);
 
   const guarded = (call) => (...args) => {

@@ -5,6 +5,7 @@ const native = {
   log: () => {},
   distinctAdd: undefined,
   distinctRepeats: undefined,
+  httpSend: undefined,
 };
 
 export const host = { ...native };

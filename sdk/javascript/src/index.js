@@ -6,6 +6,7 @@ export { Plugin, check, extractor, signer, slicer, transform } from './define.js
 export { distinct } from './distinct.js';
 export { Edits, replaced, unchanged } from './edits.js';
 export { PluginError } from './error.js';
+export { Response, http } from './http.js';
 export { log } from './log.js';
 export { compareNumbers } from './numbers.js';
 export { boolean, decimal, integer, json, list, number, object, oneOrMany, record, string } from './options.js';

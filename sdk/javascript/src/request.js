@@ -17,7 +17,7 @@ export function secret(name) {
 }
 
 /** A parameter's value as text. Whole numbers are exact; another number has several spellings. */
-function parameter(name, value) {
+export function parameter(name, value) {
   if (typeof value === 'string' || value instanceof Secret) return value;
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value);
   throw new TypeError(`${name} is ${named(value)}; give a string, a whole number or secret(name)`);
@@ -93,7 +93,7 @@ export class Request {
   }
 }
 
-function wireFields(fields) {
+export function wireFields(fields) {
   return fields.map(([name, value]) => ({
     name,
     value: value instanceof Secret ? { tag: 'secret', val: value.name } : { tag: 'text', val: value },

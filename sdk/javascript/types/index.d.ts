@@ -270,6 +270,34 @@ export class PluginError extends Error {
   readonly record: number | undefined;
   readonly field: string | undefined;
 }
+/** What came back, whatever its status. */
+export class Response {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Decoded from its content encoding, at most `limits.output` bytes. */
+  readonly body: Uint8Array;
+  /** The first value of a header, by name without regard to case. */
+  header(name: string): string | undefined;
+  text(): string;
+  /** The body's value; numbers are rounded to what JavaScript has. */
+  json(): any;
+}
+export interface OwnRequest {
+  /** Absolute, of a host that the manifest grants under `grants.http`. */
+  url: string;
+  /** GET unless set. */
+  method?: string;
+  headers?: Readonly<Record<string, RequestValue>>;
+  body?: string | Uint8Array;
+}
+/**
+ * Requests of the plugin's own. The host sends them; the time counts towards the call's wall clock. Where
+ * there was no answer, `PluginError` with the code `http` is thrown.
+ */
+export const http: {
+  send(request: OwnRequest): Response;
+  get(url: string, headers?: Readonly<Record<string, RequestValue>>): Response;
+};
 export const log: Record<'debug' | 'info' | 'warn' | 'error', (message: string) => void>;
 
 // ---- the five kinds ----

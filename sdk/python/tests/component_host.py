@@ -90,6 +90,10 @@ class Host:
         instance.add_func("[method]batch.column", column)
         instance.add_func("[method]batch.bytes", lambda _, batch: self._of(batch).bytes())
 
+    def _add_http(self, instance: LinkerInstance) -> None:
+        """Nothing is granted here."""
+        instance.add_func("send", lambda *_: None)
+
     def _add_distinct(self, instance: LinkerInstance) -> None:
         instance.add_func("add", lambda *_: None)
         instance.add_func("repeats", lambda *_: self._lowered({"rows": 0, "examples": []}))

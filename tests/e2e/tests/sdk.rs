@@ -1,7 +1,7 @@
 //! What `sdk/README.md` promises to somebody who writes a plugin, by its own commands and for each
 //! language; then a project's life with the real binary: new, build, test, record.
 
-use dpone_harness::{Ran, Workspace, components};
+use dpone_harness::{GUIDE, PageServer, Ran, Stand, Workspace, components};
 use libtest_mimic::{Arguments, Trial};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -26,6 +26,13 @@ fn main() -> ExitCode {
             Ok(())
         });
         trials.push(five.with_ignored_flag(missing.is_some()));
+        if let Some((file, source)) = asking(language) {
+            let asks = Trial::test(format!("a_granted_host_is_asked_in_{language}"), move || {
+                asks_a_host(language, file, source);
+                Ok(())
+            });
+            trials.push(asks.with_ignored_flag(missing.is_some()));
+        }
     }
     let cases: [(&str, fn()); 9] = [
         ("every_kind_passes_differs_exceeds_and_fails_as_expected", every_kind),
@@ -109,6 +116,71 @@ fn five_commands(language: &str) {
     assert!(ran[3].stdout.contains("kind         extractor"), "{}", ran[3].stdout);
     assert!(ran[4].stdout.contains("300 acknowledged"), "{}", ran[4].stdout);
     assert_eq!(workspace.topic("dwh.orders", "local").len(), 300);
+}
+
+/// A transform that asks a service for a value, in a scripting language; Rust's is `tests/components/geo`.
+fn asking(language: &str) -> Option<(&'static str, &'static str)> {
+    const PYTHON: &str = r#"from dpone_sdk import Batch, Column, Edits, Needs, Secret, Transform, export, http, option, options
+
+
+@options
+class Options:
+    url: str = option(description="What to ask.")
+
+
+class Geo(Transform[Options]):
+    def needs(self) -> Needs:
+        return Needs(fields=["order_id"])
+
+    def apply(self, batch: Batch) -> Edits:
+        answer = http.get(self.options.url, {"X-Key": Secret("geo_key")})
+        return Edits(set={"region": Column.of([answer.body.decode()] * len(batch))})
+
+
+export(Geo)
+"#;
+    const JAVASCRIPT: &str = r#"import { Column, Edits, http, secret, string, transform } from '@dpone/sdk';
+
+export default transform({
+  options: { url: string({ description: 'What to ask.' }) },
+  needs: () => ({ fields: ['order_id'] }),
+  apply(batch, { options }) {
+    const answer = http.get(options.url, { 'X-Key': secret('geo_key') });
+    const region = new Column();
+    for (let record = 0; record < batch.column('order_id').length; record += 1) region.pushText(answer.text());
+    return new Edits().set('region', region);
+  },
+});
+"#;
+    match language {
+        "python" => Some(("plugin.py", PYTHON)),
+        "javascript" => Some(("plugin.js", JAVASCRIPT)),
+        _ => None,
+    }
+}
+
+fn asks_a_host(language: &str, file: &str, source: &str) {
+    let service = PageServer::start(|_| b"north".to_vec());
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    workspace.dpone(&["plugin", "new", "geo", "--kind", "transform", "--lang", language]).expect_exit(0);
+    workspace.write(&format!("geo/{file}"), source);
+    workspace.dpone(&["plugin", "build", "geo"]).expect_exit(0);
+    let connection = format!("{{ type: http, base_url: \"{}\", secrets: {{ geo_key: k3y }} }}", stand.base_url());
+    let kafka = format!("{{ type: kafka, bootstrap_servers: \"{}\" }}", stand.bootstrap());
+    workspace.profile("test", &[("example_api", connection), ("kafka_cluster", kafka)]);
+    let origin = service.base_url();
+    let transform = |grants: &str| {
+        let with = format!("with: {{ url: \"{origin}/region\" }}, grants: {{ {grants} }}, limits: {{ deadline: 9s }}");
+        workspace.write("guide.yaml", format!("{GUIDE}\ntransforms: [{{ uses: ./geo/geo.wasm, {with} }}]\n"));
+        workspace.dpone(&["run", "guide.yaml", "--profile", "test"])
+    };
+    transform("secrets: [geo_key]").expect_exit(12).expect_error(&["DP0307", &origin]);
+    transform(&format!("http: [\"{origin}\"], secrets: [geo_key]")).expect_exit(0);
+    assert!(service.heads()[0].to_lowercase().contains("x-key: k3y"), "{:?}", service.heads());
+    for message in workspace.topic("dwh.orders", "test") {
+        assert!(message["value"].to_string().contains("north"), "{message}");
+    }
 }
 
 /// A folder with a built Rust project of each kind, made once; each test works on a copy.

@@ -26,7 +26,7 @@ The same code runs natively, where ``Page.for_test`` and ``Batch.for_test`` stan
 a plugin's tests are ordinary pytest.
 """
 
-from . import distinct, log
+from . import distinct, http, log
 from .batch import Batch, Needs
 from .check import Check, Counts, Stage, Verdict
 from .column import MISSING, Column, Kind, Value
@@ -81,6 +81,7 @@ __all__ = [
     "distinct",
     "dumps",
     "export",
+    "http",
     "loads",
     "log",
     "option",

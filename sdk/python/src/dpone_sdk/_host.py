@@ -11,5 +11,9 @@ from typing import Any
 log: Callable[[str, str], None] | None = None
 """Takes a level (``debug``, ``info``, ``warn``, ``error``) and a message."""
 
+http: Callable[..., Any] | None = None
+"""Takes a method, a URL, headers as pairs and a body, and gives a ``Response``; where the plugin's kind may
+ask for one."""
+
 distinct: Any = None
 """The module ``distinct`` of the generated bindings, in a check."""

@@ -18,6 +18,7 @@ from componentize_py_types import Err
 from wit_world.imports import host, types
 
 from .. import _host
+from . import requests  # noqa: F401  (it connects the plugin's own requests)
 from ..errors import PluginError
 from ..faults import fault_text
 from ..plugin import Plugin, exported

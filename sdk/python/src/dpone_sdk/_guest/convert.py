@@ -13,9 +13,9 @@ from ..request import Request, Secret, json_pairs, text_pairs
 def request(given: Request) -> types.Request:
     return types.Request(
         given.url,
-        _fields(text_pairs("query", given.query)),
-        _fields(json_pairs("body", given.body)),
-        _fields(text_pairs("headers", given.headers)),
+        fields(text_pairs("query", given.query)),
+        fields(json_pairs("body", given.body)),
+        fields(text_pairs("headers", given.headers)),
         given.method,
         given.path,
     )
@@ -29,7 +29,7 @@ def needs(given: Needs) -> types.Needs:
     return types.Needs(list(given.fields), given.bytes)
 
 
-def _fields(pairs: Sequence[tuple[str, str | Secret]]) -> list[types.Field]:
+def fields(pairs: Sequence[tuple[str, str | Secret]]) -> list[types.Field]:
     return [types.Field(name, _value(value)) for name, value in pairs]
 
 
