@@ -1,6 +1,8 @@
 //! The command line.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dpone_model::plugin::PluginKind;
 use std::path::PathBuf;
 
 /// Loads REST APIs into Kafka from one YAML manifest, with sandboxed WebAssembly plugins.
@@ -356,7 +358,7 @@ pub struct Record {
 pub struct PluginNew {
     /// Lower case words joined by `-`, such as `big-orders`
     pub name: String,
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = kinds())]
     pub kind: PluginKind,
     #[arg(long, value_enum)]
     pub lang: PluginLanguage,
@@ -381,20 +383,19 @@ pub struct PluginTest {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PluginKind {
-    Extractor,
-    Transform,
-    Check,
-    Slicer,
-    Signer,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PluginLanguage {
     Rust,
     Python,
     #[value(alias = "js")]
     Javascript,
+}
+
+/// The names of the kinds of plugins.
+fn kinds() -> impl TypedValueParser<Value = PluginKind> {
+    PossibleValuesParser::new(PluginKind::ALL.map(PluginKind::name)).try_map(|name| {
+        let known = PluginKind::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or("there is no such kind")
+    })
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

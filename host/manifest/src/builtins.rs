@@ -6,15 +6,7 @@
 use crate::checked::PluginUse;
 use crate::error::Error;
 use crate::read::{Block, Value, nearest};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Extractor,
-    Transform,
-    Check,
-    Slicer,
-    Signer,
-}
+use dpone_model::plugin::PluginKind;
 
 /// One option of a built-in plugin.
 pub(crate) struct Opt {
@@ -26,7 +18,7 @@ pub(crate) struct Opt {
 }
 
 pub(crate) struct Builtin {
-    pub kind: Kind,
+    pub kind: PluginKind,
     pub name: &'static str,
     pub about: &'static str,
     pub options: &'static [Opt],
@@ -51,7 +43,7 @@ const SCALAR: &[&str] = &["string", "number"];
 
 pub(crate) static BUILTINS: &[Builtin] = &[
     Builtin {
-        kind: Kind::Extractor,
+        kind: PluginKind::Extractor,
         name: "cursor",
         about: "The answer names the next page's cursor.",
         options: &[
@@ -61,7 +53,7 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         ],
     },
     Builtin {
-        kind: Kind::Extractor,
+        kind: PluginKind::Extractor,
         name: "page",
         about: "Pages are numbered.",
         options: &[
@@ -72,7 +64,7 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         ],
     },
     Builtin {
-        kind: Kind::Extractor,
+        kind: PluginKind::Extractor,
         name: "offset",
         about: "Records are counted.",
         options: &[
@@ -83,31 +75,31 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         ],
     },
     Builtin {
-        kind: Kind::Extractor,
+        kind: PluginKind::Extractor,
         name: "next-url",
         about: "The answer holds the next page's URL.",
         options: &[required("next_url_path", TEXT, "Dotted path of the URL in the answer.")],
     },
     Builtin {
-        kind: Kind::Extractor,
+        kind: PluginKind::Extractor,
         name: "link-header",
         about: "The Link header (RFC 8288) holds the next page's URL.",
         options: &[opt("rel", TEXT, "Relation type to follow; default `next`.")],
     },
     Builtin {
-        kind: Kind::Transform,
+        kind: PluginKind::Transform,
         name: "rename",
         about: "Renames fields.",
         options: &[required("fields", OBJECT, "Old name: new name.")],
     },
     Builtin {
-        kind: Kind::Transform,
+        kind: PluginKind::Transform,
         name: "cast",
         about: "Changes the types of fields.",
         options: &[required("fields", OBJECT, "Field: string, integer, decimal or boolean.")],
     },
     Builtin {
-        kind: Kind::Transform,
+        kind: PluginKind::Transform,
         name: "filter",
         about: "Keeps the records that satisfy a condition.",
         options: &[
@@ -118,31 +110,31 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         ],
     },
     Builtin {
-        kind: Kind::Check,
+        kind: PluginKind::Check,
         name: "min-rows",
         about: "At least so many rows passed boundary and transforms.",
         options: &[required("threshold", INTEGER, "The least number of rows.")],
     },
     Builtin {
-        kind: Kind::Check,
+        kind: PluginKind::Check,
         name: "source-target-count",
         about: "The broker acknowledged as many rows as the source gave.",
         options: &[opt("tolerance_pct", NUMBER, "Percent of the source rows; 0.1 is one in a thousand. Default 0.")],
     },
     Builtin {
-        kind: Kind::Check,
+        kind: PluginKind::Check,
         name: "not-null",
         about: "Fields are there and not null.",
         options: &[opt("column", NAMES, "One field."), opt("columns", NAMES, "Several fields.")],
     },
     Builtin {
-        kind: Kind::Check,
+        kind: PluginKind::Check,
         name: "unique",
         about: "No value occurs twice.",
         options: &[opt("column", NAMES, "One field."), opt("columns", NAMES, "Several fields, taken together.")],
     },
     Builtin {
-        kind: Kind::Slicer,
+        kind: PluginKind::Slicer,
         name: "windows",
         about: "Windows of the cursor field, one slice each.",
         options: &[
@@ -151,7 +143,7 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         ],
     },
     Builtin {
-        kind: Kind::Signer,
+        kind: PluginKind::Signer,
         name: "sigv4",
         about: "AWS Signature Version 4, with the secrets `access_key_id` and `secret_access_key`.",
         options: &[
@@ -162,21 +154,21 @@ pub(crate) static BUILTINS: &[Builtin] = &[
 ];
 
 /// Short names that the language has and this release does not.
-const NOT_YET: &[(Kind, &str)] = &[
-    (Kind::Extractor, "header_cursor"),
-    (Kind::Extractor, "keyset"),
-    (Kind::Transform, "flatten"),
-    (Kind::Transform, "mask"),
-    (Kind::Check, "max_rows"),
-    (Kind::Check, "accepted_values"),
-    (Kind::Check, "range"),
-    (Kind::Check, "regex"),
-    (Kind::Check, "freshness"),
-    (Kind::Check, "schema"),
+const NOT_YET: &[(PluginKind, &str)] = &[
+    (PluginKind::Extractor, "header_cursor"),
+    (PluginKind::Extractor, "keyset"),
+    (PluginKind::Transform, "flatten"),
+    (PluginKind::Transform, "mask"),
+    (PluginKind::Check, "max_rows"),
+    (PluginKind::Check, "accepted_values"),
+    (PluginKind::Check, "range"),
+    (PluginKind::Check, "regex"),
+    (PluginKind::Check, "freshness"),
+    (PluginKind::Check, "schema"),
 ];
 
 /// The component's name behind `type: min_rows`.
-pub(crate) fn short_name(value: &Value<'_>, kind: Kind) -> Option<&'static str> {
+pub(crate) fn short_name(value: &Value<'_>, kind: PluginKind) -> Option<&'static str> {
     let text = value.text()?;
     let name = text.replace('_', "-");
     if let Some(builtin) = BUILTINS.iter().find(|builtin| builtin.kind == kind && builtin.name == name) {
@@ -186,14 +178,14 @@ pub(crate) fn short_name(value: &Value<'_>, kind: Kind) -> Option<&'static str> 
         value.not_yet(format!("the type `{text}`"), "use a component of your own with `uses`");
         return None;
     }
-    let none = (kind == Kind::Extractor).then(|| "none".to_owned());
+    let none = (kind == PluginKind::Extractor).then(|| "none".to_owned());
     let names = BUILTINS.iter().filter(|builtin| builtin.kind == kind).map(|builtin| builtin.name.replace('-', "_"));
     let names: Vec<String> = none.into_iter().chain(names).collect();
     value.unknown_choice(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Brings 0.88's spelling into ours and finds misspelt and missing options of a built-in.
-pub(crate) fn normalise(plugin: &mut PluginUse, block: &Block<'_>, kind: Kind) {
+pub(crate) fn normalise(plugin: &mut PluginUse, block: &Block<'_>, kind: PluginKind) {
     let Some(name) = plugin.uses.strip_prefix("builtin:") else { return };
     let Some(builtin) = BUILTINS.iter().find(|builtin| builtin.kind == kind && builtin.name == name) else { return };
     let problem = |option: &str, error| {

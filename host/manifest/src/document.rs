@@ -1,6 +1,5 @@
 //! The whole manifest and its smaller blocks: state, quality, artifacts, journal.
 
-use crate::builtins::Kind;
 use crate::checked::{
     Artifacts, CheckUse, DuplicatePolicy, Journal, Keep, Manifest, Origin, PluginUse, Quality, Staging, StateBlock,
     When,
@@ -10,6 +9,7 @@ use crate::plugin::{is_inside, plugin};
 use crate::read::{Block, Value};
 use crate::source::connection;
 use dpone_model::PipelineName;
+use dpone_model::plugin::PluginKind;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ fn transforms(value: &Value<'_>) -> Vec<PluginUse> {
     let mut transforms = Vec::new();
     for item in value.list().unwrap_or_default() {
         let Some(mut block) = item.block() else { continue };
-        if let Some(transform) = plugin(&mut block, Kind::Transform) {
+        if let Some(transform) = plugin(&mut block, PluginKind::Transform) {
             block.finish();
             transforms.push(transform);
         }
@@ -146,7 +146,7 @@ fn check(mut block: Block<'_>, ids: &mut HashSet<String>) -> Option<CheckUse> {
     let is_error = block.one_of("severity", &[("error", true), ("warning", false)]).unwrap_or(true);
     let stages = [("before_publish", When::BeforePublish), ("after_delivery", When::AfterDelivery)];
     let when = block.one_of("when", &stages);
-    let plugin = plugin(&mut block, Kind::Check)?;
+    let plugin = plugin(&mut block, PluginKind::Check)?;
     let id = match id {
         Some(id) => {
             if !ids.insert(id.clone()) {

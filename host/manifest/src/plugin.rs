@@ -1,17 +1,18 @@
 //! Plugins as blocks of the manifest, in the long form (`uses`, `with`) and the short one
 //! (`type: cursor`, options beside it).
 
-use crate::builtins::{self, Kind};
+use crate::builtins;
 use crate::checked::{Grants, Limits, PluginUse};
 use crate::error::Error;
 use crate::oci::{OCI_SCHEME, OciReference};
 use crate::read::{Block, Value};
+use dpone_model::plugin::PluginKind;
 use serde_json::{Map, Value as Json};
 use url::Url;
 
 /// Reads a plugin's own keys out of a block in which the host's keys were already asked for.
 /// `None` where the block names no plugin, which is then a problem, or none is usable.
-pub(crate) fn plugin(block: &mut Block<'_>, kind: Kind) -> Option<PluginUse> {
+pub(crate) fn plugin(block: &mut Block<'_>, kind: PluginKind) -> Option<PluginUse> {
     let uses = block.get("uses");
     let short = block.get("type");
     let sha256 = block.get("sha256").and_then(|value| sha256(&value));

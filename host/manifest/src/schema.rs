@@ -5,8 +5,8 @@
 
 mod plugins;
 
-use crate::builtins::Kind;
 use crate::sink::MODES;
+use dpone_model::plugin::PluginKind;
 use plugins::plugin;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ pub fn json_schema() -> Value {
         vec![
             ("name", text("Name of the pipeline; its state and its runs go by it.")),
             ("source", source()),
-            ("transforms", list("Applied in order.", plugin(Kind::Transform, &[]))),
+            ("transforms", list("Applied in order.", plugin(PluginKind::Transform, &[]))),
             ("sink", sink()),
             ("state", state()),
             ("quality", quality()),
@@ -185,7 +185,7 @@ fn source() -> Value {
             (
                 "pagination",
                 plugin(
-                    Kind::Extractor,
+                    PluginKind::Extractor,
                     &[
                         ("max_pages", integer("Reaching it is an error unless on_max_pages is stop.", 1)),
                         ("on_max_pages", choice("Default error.", &["error", "fail", "stop"])),
@@ -194,8 +194,8 @@ fn source() -> Value {
                 ),
             ),
             ("incremental", incremental()),
-            ("slices", plugin(Kind::Slicer, &[])),
-            ("signer", plugin(Kind::Signer, &[])),
+            ("slices", plugin(PluginKind::Slicer, &[])),
+            ("signer", plugin(PluginKind::Signer, &[])),
         ],
     );
     let properties = connection(vec![("type", choice("The kind of source.", &["api"])), ("options", options)]);
@@ -378,7 +378,7 @@ fn quality() -> Value {
                 list(
                     "Judged before publication where that is possible.",
                     plugin(
-                        Kind::Check,
+                        PluginKind::Check,
                         &[
                             ("id", text("Name in reports; default the type.")),
                             ("severity", choice("Default error.", &["error", "warning"])),

@@ -1,6 +1,5 @@
 //! `source`: the request, its boundary and its pagination.
 
-use crate::builtins::Kind;
 use crate::checked::{
     Body, ConnectionRef, ConnectionType, CursorFormat, Incremental, Order, Pagination, PluginUse, Retry, Source,
     Staging, Timeouts,
@@ -9,6 +8,7 @@ use crate::error::Error;
 use crate::plugin::plugin;
 use crate::read::{Block, Value};
 use dpone_model::CursorValue;
+use dpone_model::plugin::PluginKind;
 use jiff::SignedDuration;
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -43,8 +43,8 @@ pub(crate) fn options_block(options: &mut Block<'_>, connection: ConnectionRef, 
             options.conflict("incremental", "params", message, "remove it from `params`");
         }
     }
-    let slicer = optional_plugin(options, "slices", Kind::Slicer);
-    let signer = optional_plugin(options, "signer", Kind::Signer);
+    let slicer = optional_plugin(options, "slices", PluginKind::Slicer);
+    let signer = optional_plugin(options, "signer", PluginKind::Signer);
     let pagination = pagination(options);
     Source {
         connection,
@@ -67,7 +67,7 @@ pub(crate) fn options_block(options: &mut Block<'_>, connection: ConnectionRef, 
 }
 
 /// A plugin that need not be there.
-fn optional_plugin(options: &mut Block<'_>, name: &str, kind: Kind) -> Option<PluginUse> {
+fn optional_plugin(options: &mut Block<'_>, name: &str, kind: PluginKind) -> Option<PluginUse> {
     if !options.has(name) {
         return None;
     }
@@ -307,7 +307,7 @@ fn pagination(options: &mut Block<'_>) -> Pagination {
         block.finish();
         None
     } else {
-        let extractor = plugin(&mut block, Kind::Extractor);
+        let extractor = plugin(&mut block, PluginKind::Extractor);
         if extractor.is_some() {
             block.finish();
         }

@@ -4,7 +4,40 @@
 use crate::{Kind, Place, Report};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
+
+/// What a plugin is for: the world that it is built for, and the place in a manifest that takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginKind {
+    Extractor,
+    Transform,
+    Check,
+    Slicer,
+    Signer,
+}
+
+impl PluginKind {
+    pub const ALL: [Self; 5] = [Self::Extractor, Self::Transform, Self::Check, Self::Slicer, Self::Signer];
+
+    /// The name of its interface in the plugin contract, by which people know it, too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Extractor => "extractor",
+            Self::Transform => "transform",
+            Self::Check => "check",
+            Self::Slicer => "slicer",
+            Self::Signer => "signer",
+        }
+    }
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// Who a plugin is: shown with each of its errors, and kept in the run artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,31 +1,8 @@
 //! What each plugin can ask for and what it gets.
 
 use dpone_manifest::{Grants, Limits, PluginUse};
-use dpone_model::plugin::{Identity, Stage};
-use serde::{Deserialize, Serialize};
-
-/// The world that a plugin is used in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PluginKind {
-    Extractor,
-    Transform,
-    Check,
-    Slicer,
-    Signer,
-}
-
-impl PluginKind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Extractor => "extractor",
-            Self::Transform => "transform",
-            Self::Check => "check",
-            Self::Slicer => "slicer",
-            Self::Signer => "signer",
-        }
-    }
-}
+use dpone_model::plugin::{Identity, PluginKind, Stage};
+use serde::Serialize;
 
 /// One plugin as the manifest uses it and as its inspection found it.
 #[derive(Debug, Clone)]
@@ -113,25 +90,25 @@ fn known(import: &str) -> Option<&'static (&'static str, &'static str, &'static 
 }
 
 /// What a kind of plugin may vary of the manifest's request without a grant.
-pub fn requests(kind: &str) -> Option<&'static str> {
+pub fn requests(kind: PluginKind) -> Option<&'static str> {
     makes_requests(kind).then_some(
         "query parameters and body fields of the manifest's request, and URLs that the server gave, under the \
          manifest's own method, origin and path; `grants.headers`, `grants.methods` and `grants.paths` add to that",
     )
 }
 
-fn makes_requests(kind: &str) -> bool {
-    matches!(kind, "extractor" | "slicer")
+fn makes_requests(kind: PluginKind) -> bool {
+    matches!(kind, PluginKind::Extractor | PluginKind::Slicer)
 }
 
 /// Grants that the plugin's imports or kind cannot use, a line each.
 pub fn unused_grants(facts: &PluginFacts) -> Vec<String> {
     let grants = &facts.plugin.grants;
-    let kind = facts.kind.name();
+    let kind = facts.kind;
     let imports = |prefix: &str| facts.imports.iter().any(|import| import.starts_with(prefix));
     let asks_for_http = facts.imports.iter().any(|import| import.contains("/http") || import.starts_with("wasi:http/"));
     let makes = makes_requests(kind);
-    let uses_secrets = makes || kind == "signer";
+    let uses_secrets = makes || kind == PluginKind::Signer;
     let no_requests = format!("a {kind} makes no requests");
     let cases = [
         ("files", grants.files.is_some() && !imports("wasi:filesystem/"), "it imports no wasi:filesystem"),

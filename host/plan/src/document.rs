@@ -1,12 +1,12 @@
 //! The plan as a document: everything that a reviewer has to know before a run.
 
-use crate::authority::{PluginFacts, PluginKind, asks, bounds, gets};
+use crate::authority::{PluginFacts, asks, bounds, gets};
 use crate::boundary::{Boundary, Window};
 use crate::lock::LockFacts;
 use crate::strategy::StrategyFacts;
 use crate::tenancy::TenantPlan;
 use dpone_manifest::{DuplicatePolicy, KeyMode, Manifest, Mode, Staging, When};
-use dpone_model::plugin::{Identity, Stage};
+use dpone_model::plugin::{Identity, PluginKind, Stage};
 use dpone_model::schema::Schema;
 use dpone_model::state::StateRow;
 use dpone_model::target::TopicDescription;

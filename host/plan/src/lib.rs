@@ -20,7 +20,7 @@ mod review;
 mod strategy;
 mod tenancy;
 
-pub use authority::{Family, PluginFacts, PluginKind, bounds, families, gets, requests, unused_grants};
+pub use authority::{Family, PluginFacts, bounds, families, gets, requests, unused_grants};
 pub use boundary::{Boundary, Window, boundary};
 pub use document::{
     BoundaryPlan, CheckPlan, PLAN_FORMAT, Plan, PlanInput, PluginPlan, SourcePlan, StagingPlan, StateFacts, StatePlan,

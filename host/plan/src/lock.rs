@@ -4,10 +4,11 @@
 //! changes nothing for either. Where one component is used several times, each use has to be covered
 //! by one of its entries. Authority may shrink freely and never grows unseen.
 
-use crate::authority::{PluginFacts, PluginKind, ask, duration, size};
+use crate::authority::{PluginFacts, ask, duration, size};
 use crate::error::Error;
 use dpone_manifest::{Grants, Limits, OciReference};
 use dpone_model::Place;
+use dpone_model::plugin::PluginKind;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

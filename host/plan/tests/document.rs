@@ -6,10 +6,8 @@ mod common;
 
 use common::{guide, manifest, topic};
 use dpone_manifest::Manifest;
-use dpone_model::plugin::{Identity, Stage};
-use dpone_plan::{
-    Plan, PlanInput, PluginFacts, PluginKind, StateFacts, TopicFacts, Window, boundary, judge_strategy, plan,
-};
+use dpone_model::plugin::{Identity, PluginKind, Stage};
+use dpone_plan::{Plan, PlanInput, PluginFacts, StateFacts, TopicFacts, Window, boundary, judge_strategy, plan};
 use std::path::Path;
 
 fn plugins(manifest: &Manifest) -> Vec<PluginFacts> {

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
 use dpone_manifest::{Grants, Limits, PluginUse};
-use dpone_model::plugin::Identity;
+use dpone_model::plugin::{Identity, PluginKind};
 use dpone_model::{Failure, Place};
-use dpone_plan::{Lock, PluginFacts, PluginKind};
+use dpone_plan::{Lock, PluginFacts};
 use std::time::Duration;
 
 fn plugin(uses: &str, key: &str) -> PluginFacts {

@@ -5,34 +5,14 @@ use crate::folders::Folders;
 use crate::oci;
 use crate::signature::{SignatureAt, Signed};
 use dpone_manifest::{Manifest, OCI_SCHEME, OciReference, PluginUse};
+use dpone_model::plugin::PluginKind;
 use dpone_model::{Report, codes};
 use std::path::{Path, PathBuf};
 
-/// What a plugin is used as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    Extractor,
-    Transform,
-    Check,
-    Slicer,
-    Signer,
-}
-
-impl Role {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Extractor => "extractor",
-            Self::Transform => "transform",
-            Self::Check => "check",
-            Self::Slicer => "slicer",
-            Self::Signer => "signer",
-        }
-    }
-}
-
 /// A component's bytes and where they were found.
 pub struct Found {
-    pub role: Role,
+    /// What the manifest uses it as.
+    pub kind: PluginKind,
     pub plugin: PluginUse,
     pub bytes: Vec<u8>,
     /// `builtin:cursor`, or the file's path.
@@ -65,16 +45,16 @@ impl Finder {
     /// Every plugin of a manifest, in the order extractor, transforms, checks, slicer, signer. All
     /// problems at once.
     pub async fn find_all(&self, manifest: &Manifest, manifest_dir: &Path) -> Result<Vec<Found>, Report> {
-        let extractor = manifest.source.pagination.extractor.iter().map(|plugin| (Role::Extractor, plugin));
-        let transforms = manifest.transforms.iter().map(|plugin| (Role::Transform, plugin));
-        let checks = manifest.quality.checks.iter().map(|check| (Role::Check, &check.plugin));
+        let extractor = manifest.source.pagination.extractor.iter().map(|plugin| (PluginKind::Extractor, plugin));
+        let transforms = manifest.transforms.iter().map(|plugin| (PluginKind::Transform, plugin));
+        let checks = manifest.quality.checks.iter().map(|check| (PluginKind::Check, &check.plugin));
         let (mut found, mut problems) = (Vec::new(), Vec::new());
-        let slicer = manifest.source.slicer.iter().map(|plugin| (Role::Slicer, plugin));
-        let signer = manifest.source.signer.iter().map(|plugin| (Role::Signer, plugin));
-        for (role, plugin) in extractor.chain(transforms).chain(checks).chain(slicer).chain(signer) {
+        let slicer = manifest.source.slicer.iter().map(|plugin| (PluginKind::Slicer, plugin));
+        let signer = manifest.source.signer.iter().map(|plugin| (PluginKind::Signer, plugin));
+        for (kind, plugin) in extractor.chain(transforms).chain(checks).chain(slicer).chain(signer) {
             match self.find(&plugin.uses, manifest_dir).await {
                 Ok(Component { bytes, from, signature }) => {
-                    found.push(Found { role, plugin: plugin.clone(), bytes, from, signature, signed: None });
+                    found.push(Found { kind, plugin: plugin.clone(), bytes, from, signature, signed: None });
                 }
                 Err(report) => problems.push(report.at(manifest.origin.place(&plugin.key))),
             }

@@ -4,7 +4,6 @@
 use crate::artifact::{CheckpointReport, PluginReport};
 use crate::authority::{self, Admission};
 use crate::extract::Extract;
-use crate::finder::Role;
 use crate::folders::Folders;
 use crate::lease::Held;
 use crate::plugins::{self, Plugin};
@@ -12,7 +11,7 @@ use crate::resolve::{Host, Resolved};
 use crate::resume::Reopened;
 use crate::session::Session;
 use dpone_manifest::StateBlock;
-use dpone_model::plugin::Usage;
+use dpone_model::plugin::{PluginKind, Usage};
 use dpone_model::state::{LeaseRequest, StateRow, StateStore};
 use dpone_model::target::{TargetReader, TopicDescription};
 use dpone_model::{Meter, Report, RunId, StateKey, codes};
@@ -150,17 +149,20 @@ impl Opened {
 
     /// The plugins with what each has cost so far, as the artifact shows them.
     pub fn plugin_reports(&self, extract: &Extract) -> Vec<PluginReport> {
-        let extractors =
-            self.plugins.iter().filter(|plugin| plugin.found.role == Role::Extractor).map(|_| extract.walk.usage());
+        let extractors = self
+            .plugins
+            .iter()
+            .filter(|plugin| plugin.found.kind == PluginKind::Extractor)
+            .map(|_| extract.walk.usage());
         let transforms = extract.work.transforms.iter().map(|transform| transform.usage());
         let checks = extract.work.judge.usage().into_iter().map(|(_, _, usage)| usage);
-        let slicer = self.plugins.iter().filter(|plugin| plugin.found.role == Role::Slicer);
+        let slicer = self.plugins.iter().filter(|plugin| plugin.found.kind == PluginKind::Slicer);
         let slicer = slicer.map(|_| *self.slicing.lock().unwrap_or_else(PoisonError::into_inner));
         let signer = self.signer.iter().map(|signer| signer.usage());
         let usages = extractors.chain(transforms).chain(checks).chain(slicer).chain(signer);
         let report = |(plugin, usage): (&Plugin, Usage)| PluginReport {
             identity: plugin.loaded.inspection().identity.clone(),
-            role: plugin.found.role.name().to_owned(),
+            role: plugin.found.kind.name().to_owned(),
             signed_by: plugin.found.signed.as_ref().map(|signed| signed.key_id.clone()),
             usage,
         };

@@ -1,16 +1,16 @@
 //! The run's plugins: loading them through the one door, and configuring each for its role.
 
 use crate::authority::{self, Admission};
-use crate::finder::{Found, Role};
+use crate::finder::Found;
 use crate::folders::Folders;
 use crate::open::Opened;
 use crate::plugin_http;
 use crate::resolve::{Host, Local, Request, Resolved};
 use crate::signature::Signed;
 use dpone_manifest::{Manifest, PluginUse};
-use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, PluginHttp, Slicer, Stage, Transform};
+use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, PluginHttp, PluginKind, Slicer, Stage, Transform};
 use dpone_model::{Report, codes};
-use dpone_plan::{PluginFacts, PluginKind};
+use dpone_plan::PluginFacts;
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
 use dpone_source::Signing;
 use serde::Serialize;
@@ -92,7 +92,7 @@ pub async fn check(host: &Host, request: &Request) -> Result<Valid, Report> {
     let sandbox = sandbox(host)?;
     let (plugins, admission) = authority::admit(host, &sandbox, &mut local).await?;
     let checked = |plugin: &Plugin| Checked {
-        kind: plugin.found.role.name().to_owned(),
+        kind: plugin.found.kind.name().to_owned(),
         uses: plugin.found.plugin.uses.clone(),
         identity: plugin.loaded.inspection().identity.clone(),
         signed: plugin.found.signed.clone(),
@@ -106,13 +106,7 @@ impl Plugin {
         let inspection = self.loaded.inspection();
         PluginFacts {
             plugin: self.found.plugin.clone(),
-            kind: match self.found.role {
-                Role::Extractor => PluginKind::Extractor,
-                Role::Transform => PluginKind::Transform,
-                Role::Check => PluginKind::Check,
-                Role::Slicer => PluginKind::Slicer,
-                Role::Signer => PluginKind::Signer,
-            },
+            kind: self.found.kind,
             identity: inspection.identity.clone(),
             imports: inspection.imports.clone(),
             stage: self.stage,
@@ -124,7 +118,7 @@ impl Plugin {
 impl Opened {
     /// The extractor that the manifest names; none where it needs no pagination.
     pub async fn extractor(&self) -> Result<Option<Box<dyn Extractor>>, Report> {
-        let Some(plugin) = self.plugins.iter().find(|plugin| plugin.found.role == Role::Extractor) else {
+        let Some(plugin) = self.plugins.iter().find(|plugin| plugin.found.kind == PluginKind::Extractor) else {
             return Ok(None);
         };
         self.sandbox.extractor(&plugin.loaded, self.setup(plugin)?).await.map(Some)
@@ -132,7 +126,7 @@ impl Opened {
 
     pub async fn transforms(&self) -> Result<Vec<Box<dyn Transform>>, Report> {
         let mut transforms = Vec::new();
-        for plugin in self.plugins.iter().filter(|plugin| plugin.found.role == Role::Transform) {
+        for plugin in self.plugins.iter().filter(|plugin| plugin.found.kind == PluginKind::Transform) {
             transforms.push(self.sandbox.transform(&plugin.loaded, self.setup(plugin)?).await?);
         }
         Ok(transforms)
@@ -144,7 +138,7 @@ impl Opened {
         mut sets: impl FnMut() -> Result<Box<dyn DistinctSets>, Report>,
     ) -> Result<Vec<Box<dyn Check>>, Report> {
         let mut checks = Vec::new();
-        for plugin in self.plugins.iter().filter(|plugin| plugin.found.role == Role::Check) {
+        for plugin in self.plugins.iter().filter(|plugin| plugin.found.kind == PluginKind::Check) {
             checks.push(self.sandbox.check(&plugin.loaded, self.setup(plugin)?, sets()?).await?);
         }
         Ok(checks)
@@ -152,7 +146,7 @@ impl Opened {
 
     /// The slicer that the manifest names, with what it is granted.
     pub async fn slicer(&self) -> Result<Option<Box<dyn Slicer>>, Report> {
-        match self.plugins.iter().find(|plugin| plugin.found.role == Role::Slicer) {
+        match self.plugins.iter().find(|plugin| plugin.found.kind == PluginKind::Slicer) {
             Some(plugin) => self.sandbox.slicer(&plugin.loaded, self.setup(plugin)?).await.map(Some),
             None => Ok(None),
         }
@@ -173,7 +167,7 @@ pub async fn signer(
     seed: u64,
     started_at: jiff::Timestamp,
 ) -> Result<Option<Arc<Signing>>, Report> {
-    let Some(plugin) = plugins.iter().find(|plugin| plugin.found.role == Role::Signer) else { return Ok(None) };
+    let Some(plugin) = plugins.iter().find(|plugin| plugin.found.kind == PluginKind::Signer) else { return Ok(None) };
     let local = &resolved.local;
     let setup = setup(&local.manifest, &local.manifest_dir, plugin, seed, started_at, None)?;
     let granted = |name: &String| Some((name.clone(), resolved.http.secrets.get(name)?.clone()));
@@ -203,12 +197,12 @@ pub async fn check_options(sandbox: &Sandbox, local: &Local, plugins: &mut [Plug
 
 async fn configure(sandbox: &Sandbox, plugin: &Plugin, setup: Setup) -> Result<Option<Stage>, Report> {
     let loaded = &plugin.loaded;
-    match plugin.found.role {
-        Role::Extractor => sandbox.extractor(loaded, setup).await.map(|_| None),
-        Role::Transform => sandbox.transform(loaded, setup).await.map(|_| None),
-        Role::Check => sandbox.check(loaded, setup, Box::new(NoSets)).await.map(|check| Some(check.stage())),
-        Role::Slicer => sandbox.slicer(loaded, setup).await.map(|_| None),
-        Role::Signer => sandbox.signer(loaded, setup).await.map(|_| None),
+    match plugin.found.kind {
+        PluginKind::Extractor => sandbox.extractor(loaded, setup).await.map(|_| None),
+        PluginKind::Transform => sandbox.transform(loaded, setup).await.map(|_| None),
+        PluginKind::Check => sandbox.check(loaded, setup, Box::new(NoSets)).await.map(|check| Some(check.stage())),
+        PluginKind::Slicer => sandbox.slicer(loaded, setup).await.map(|_| None),
+        PluginKind::Signer => sandbox.signer(loaded, setup).await.map(|_| None),
     }
 }
 
@@ -260,9 +254,8 @@ async fn load_one(sandbox: &Sandbox, found: &Found) -> Result<Loaded, Report> {
         let message = format!("{} has the sha256 {}, the manifest pins {pin}", found.from, identity.sha256);
         return Err(Report::new(&codes::plugin::DIGEST, message).at(identity.place()));
     }
-    if inspection.kind.interface() != found.role.name() {
-        let message =
-            format!("{} is a {}, but the manifest uses it as a {}", found.from, inspection.kind, found.role.name());
+    if inspection.kind != found.kind {
+        let message = format!("{} is a {}, but the manifest uses it as a {}", found.from, inspection.kind, found.kind);
         return Err(Report::new(&codes::plugin::WRONG_WORLD, message).at(identity.place()));
     }
     Ok(loaded)

@@ -1,9 +1,9 @@
 //! Why a plugin was refused or ended, in the words that a user sees.
 
 use crate::bindings::WIT_VERSION;
-use crate::inspection::Kind;
 use dpone_model::codes::{disk, internal, plugin};
 use dpone_model::plugin::Identity;
+use dpone_model::plugin::PluginKind;
 use dpone_model::{Code, Failure, Place, Report};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub enum Error {
     #[error("`{named}` exports more than one plugin interface: {}", quoted(.found))]
     SeveralWorlds { named: String, found: Vec<String> },
     #[error("`{name}` exports `{found}`, but a plugin that exports `{wanted}` is needed here", name = .who.name)]
-    WrongWorld { who: Box<Identity>, found: Kind, wanted: Kind },
+    WrongWorld { who: Box<Identity>, found: PluginKind, wanted: PluginKind },
     #[error("`{named}` was built against {built} of the plugin contract; this host speaks {WIT_VERSION}")]
     WrongVersion { named: String, built: String },
     #[error(

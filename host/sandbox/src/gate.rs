@@ -2,14 +2,14 @@
 
 use crate::bindings::{SPOKEN, WIT_PACKAGE, WIT_VERSION};
 use crate::error::Error;
-use crate::inspection::Kind;
+use dpone_model::plugin::PluginKind;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// What the gate has read from a component that it lets in.
 #[derive(Debug)]
 pub(crate) struct Passed {
-    pub kind: Kind,
+    pub kind: PluginKind,
     pub wit_version: String,
     pub imports: Vec<String>,
 }
@@ -36,20 +36,20 @@ fn judge_names(imports: Vec<String>, exports: &[String], named: &str) -> Result<
         let built = other.version.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
         return Err(Error::WrongVersion { named: named.to_owned(), built });
     }
-    let kinds: Vec<Kind> = Kind::ALL
+    let kinds: Vec<PluginKind> = PluginKind::ALL
         .into_iter()
         .filter(|kind| {
             exports
                 .iter()
                 .map(|name| Name::parse(name))
-                .any(|name| name.package == WIT_PACKAGE && name.interface == kind.interface())
+                .any(|name| name.package == WIT_PACKAGE && name.interface == kind.name())
         })
         .collect();
     match kinds.as_slice() {
         [kind] => Ok(Passed { kind: *kind, wit_version, imports }),
         [] => Err(Error::NoWorld { named: named.to_owned(), found: listed(exports) }),
         _ => {
-            let found = kinds.iter().map(|kind| kind.interface().to_owned()).collect();
+            let found = kinds.iter().map(|kind| kind.name().to_owned()).collect();
             Err(Error::SeveralWorlds { named: named.to_owned(), found })
         }
     }
@@ -91,14 +91,18 @@ mod tests {
     use dpone_model::Failure;
 
     /// Imports, exports, and the kind or the error's code and a part of its text.
-    type Case = (&'static [&'static str], &'static [&'static str], Result<Kind, (&'static str, &'static str)>);
+    type Case = (&'static [&'static str], &'static [&'static str], Result<PluginKind, (&'static str, &'static str)>);
 
     #[test]
     fn imports_and_exports_decide() {
         const EXTRACTOR: &str = "dpone:plugin/extractor@0.1.0";
         let cases: [Case; 13] = [
-            (&["dpone:plugin/host@0.1.0"], &[EXTRACTOR], Ok(Kind::Extractor)),
-            (&["wasi:cli/environment@0.2.3", "wasi:http/types@0.2.0"], &["dpone:plugin/check@0.1.0"], Ok(Kind::Check)),
+            (&["dpone:plugin/host@0.1.0"], &[EXTRACTOR], Ok(PluginKind::Extractor)),
+            (
+                &["wasi:cli/environment@0.2.3", "wasi:http/types@0.2.0"],
+                &["dpone:plugin/check@0.1.0"],
+                Ok(PluginKind::Check),
+            ),
             (&["env"], &[EXTRACTOR], Err(("DP0304", "`p` imports `env`, which no plugin gets"))),
             (
                 &["wasi:cli/exit@0.2.0", "acme:db/query@1.0.0", "wasimisc:x/y"],

@@ -2,49 +2,17 @@
 
 use crate::engine::Counting;
 use crate::host::Host;
-use dpone_model::plugin::Identity;
+use dpone_model::plugin::{Identity, PluginKind};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 use wasmtime::component::InstancePre;
 
-/// The kind of a plugin, by the interface that it exports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    Extractor,
-    Transform,
-    Check,
-    Slicer,
-    Signer,
-}
-
-impl Kind {
-    pub const ALL: [Self; 5] = [Self::Extractor, Self::Transform, Self::Check, Self::Slicer, Self::Signer];
-
-    /// The name of its interface in the plugin contract.
-    pub fn interface(self) -> &'static str {
-        match self {
-            Self::Extractor => "extractor",
-            Self::Transform => "transform",
-            Self::Check => "check",
-            Self::Slicer => "slicer",
-            Self::Signer => "signer",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.interface())
-    }
-}
-
 /// What `dpone plugin inspect` shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
     pub identity: Identity,
-    pub kind: Kind,
+    pub kind: PluginKind,
     /// Version of `dpone:plugin` that the component was built against.
     pub wit_version: String,
     /// What the component can ask for, in its own order, versions included.

@@ -139,6 +139,6 @@ mod wasi;
 pub use bindings::{WIT_PACKAGE, WIT_VERSION};
 pub use compile::{ChildCommand, CompileLimits, compile_child_main};
 pub use error::{Error, Fault};
-pub use inspection::{Inspection, Kind, Loaded};
+pub use inspection::{Inspection, Loaded};
 pub use log::{LogLevel, LogLine, LogSink, tracing_log};
 pub use sandbox::{Sandbox, Setup};

@@ -14,7 +14,7 @@ use crate::error::{Error, Fault};
 use crate::extractor::SandboxedExtractor;
 use crate::gate::{self, Passed};
 use crate::host::{Host, Sets};
-use crate::inspection::{Inspection, Kind, Loaded};
+use crate::inspection::{Inspection, Loaded};
 use crate::log::{LogSink, PluginLog, tracing_log};
 use crate::runner::{Runner, Settings, Terms, World};
 use crate::signer::SandboxedSigner;
@@ -23,6 +23,7 @@ use crate::transform::{SandboxedTransform, Transforms};
 use crate::{bindings, options, text, trusted, wasi};
 use cap_std::fs::Dir;
 use dpone_manifest::{Grants, Limits};
+use dpone_model::plugin::PluginKind;
 use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, PluginHttp, Signer, Slicer, Transform};
 use dpone_model::{Place, Report};
 use serde_json::{Map, Value};
@@ -111,7 +112,7 @@ impl Sandbox {
     /// # Errors
     /// DP0305 for another kind, DP0113 for each option that does not fit, DP0309 where `configure` refuses, and any fault.
     pub async fn extractor(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Extractor>, Report> {
-        let mut runner = prepare::<ExtractorPlugin>(loaded, Kind::Extractor, setup, None)?;
+        let mut runner = prepare::<ExtractorPlugin>(loaded, PluginKind::Extractor, setup, None)?;
         runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedExtractor(runner)))
     }
@@ -137,7 +138,7 @@ impl Sandbox {
         sets: Box<dyn DistinctSets>,
     ) -> Result<Box<dyn Check>, Report> {
         let sets: Sets = Arc::new(Mutex::new(sets));
-        let mut runner = prepare::<CheckPlugin>(loaded, Kind::Check, setup, Some(sets))?;
+        let mut runner = prepare::<CheckPlugin>(loaded, PluginKind::Check, setup, Some(sets))?;
         let stage = runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedCheck { runner, stage, state: Arc::default() }))
     }
@@ -145,7 +146,7 @@ impl Sandbox {
     /// # Errors
     /// As [`extractor`](Self::extractor).
     pub async fn slicer(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Slicer>, Report> {
-        let mut runner = prepare::<SlicerPlugin>(loaded, Kind::Slicer, setup, None)?;
+        let mut runner = prepare::<SlicerPlugin>(loaded, PluginKind::Slicer, setup, None)?;
         runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedSlicer(runner)))
     }
@@ -154,7 +155,7 @@ impl Sandbox {
     /// As [`extractor`](Self::extractor).
     pub async fn signer(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Signer>, Report> {
         let secrets = setup.grants.secrets.clone();
-        let mut runner = prepare::<SignerPlugin>(loaded, Kind::Signer, setup, None)?;
+        let mut runner = prepare::<SignerPlugin>(loaded, PluginKind::Signer, setup, None)?;
         runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedSigner { runner, secrets }))
     }
@@ -291,11 +292,11 @@ async fn describe(
         return described::<crate::v0_0_9::bound::TransformPlugin>(pre, counting, unnamed).await;
     }
     match passed.kind {
-        Kind::Extractor => described::<ExtractorPlugin>(pre, counting, unnamed).await,
-        Kind::Transform => described::<TransformPlugin>(pre, counting, unnamed).await,
-        Kind::Check => described::<CheckPlugin>(pre, counting, unnamed).await,
-        Kind::Slicer => described::<SlicerPlugin>(pre, counting, unnamed).await,
-        Kind::Signer => described::<SignerPlugin>(pre, counting, unnamed).await,
+        PluginKind::Extractor => described::<ExtractorPlugin>(pre, counting, unnamed).await,
+        PluginKind::Transform => described::<TransformPlugin>(pre, counting, unnamed).await,
+        PluginKind::Check => described::<CheckPlugin>(pre, counting, unnamed).await,
+        PluginKind::Slicer => described::<SlicerPlugin>(pre, counting, unnamed).await,
+        PluginKind::Signer => described::<SignerPlugin>(pre, counting, unnamed).await,
     }
 }
 
@@ -303,12 +304,17 @@ async fn open_transform<W: Transforms>(loaded: &Loaded, setup: Setup) -> Result<
 where
     W::Configured: Send,
 {
-    let mut runner = prepare::<W>(loaded, Kind::Transform, setup, None)?;
+    let mut runner = prepare::<W>(loaded, PluginKind::Transform, setup, None)?;
     runner.open().await.map_err(Error::into_report)?;
     Ok(Box::new(SandboxedTransform(runner)))
 }
 
-fn prepare<W: World>(loaded: &Loaded, wanted: Kind, setup: Setup, sets: Option<Sets>) -> Result<Runner<W>, Report> {
+fn prepare<W: World>(
+    loaded: &Loaded,
+    wanted: PluginKind,
+    setup: Setup,
+    sets: Option<Sets>,
+) -> Result<Runner<W>, Report> {
     let inspection = loaded.inspection();
     let identity = inspection.identity.clone();
     if inspection.kind != wanted {

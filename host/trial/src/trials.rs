@@ -6,9 +6,10 @@ use crate::compare::differences;
 use crate::error::Error;
 use crate::play::{self, Played};
 use cap_std::fs::Dir;
+use dpone_model::plugin::PluginKind;
 use dpone_model::plugin::Usage;
 use dpone_model::{Report, codes};
-use dpone_sandbox::{Kind, Loaded, Sandbox};
+use dpone_sandbox::{Loaded, Sandbox};
 use serde::Serialize;
 use serde_json::json;
 
@@ -69,7 +70,7 @@ impl Trials {
         Self { sandbox, plugin, cases, shown: shown.to_owned() }
     }
 
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> PluginKind {
         self.plugin.inspection().kind
     }
 

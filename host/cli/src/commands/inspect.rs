@@ -20,7 +20,7 @@ fn as_json(inspected: &Inspected) -> Value {
         fields.insert("from".to_owned(), json!(inspected.from));
         fields.insert("signature".to_owned(), json!(inspected.signature));
         fields.insert("asks".to_owned(), json!(dpone_plan::families(&inspection.imports)));
-        fields.insert("requests".to_owned(), json!(dpone_plan::requests(inspection.kind.interface())));
+        fields.insert("requests".to_owned(), json!(dpone_plan::requests(inspection.kind)));
         fields.insert("limits".to_owned(), json!(dpone_plan::bounds(&Limits::default())));
         fields.insert("options".to_owned(), json!(options(&inspection.options_schema)));
     }
@@ -55,7 +55,7 @@ fn as_text(inspected: &Inspected) -> String {
     if inspection.imports.is_empty() {
         lines.push("  nothing".to_owned());
     }
-    if let Some(requests) = dpone_plan::requests(inspection.kind.interface()) {
+    if let Some(requests) = dpone_plan::requests(inspection.kind) {
         lines.push(format!("  requests of the host\n    gets     {requests}"));
     }
     lines.push(String::new());

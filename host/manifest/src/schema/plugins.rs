@@ -2,11 +2,12 @@
 //! what every plugin may be granted and is bounded by.
 
 use super::{block, choice, duration, list, matching, object, size, text};
-use crate::builtins::{BUILTINS, Kind, Opt};
+use crate::builtins::{BUILTINS, Opt};
+use dpone_model::plugin::PluginKind;
 use serde_json::{Value, json};
 
 /// A plugin's block: the long form with `uses`, or a built-in by `type` with its options beside it.
-pub(super) fn plugin(kind: Kind, host: &[(&str, Value)]) -> Value {
+pub(super) fn plugin(kind: PluginKind, host: &[(&str, Value)]) -> Value {
     let shared = || {
         let mut properties: Vec<(&str, Value)> = host.to_vec();
         properties.push(("sha256", matching("Digest that the component must have.", "^[0-9A-Fa-f]{64}$")));
@@ -19,7 +20,7 @@ pub(super) fn plugin(kind: Kind, host: &[(&str, Value)]) -> Value {
     long.push(("uses", text("`builtin:NAME`, a path beside the manifest, `oci://HOST/REPOSITORY@sha256:DIGEST`, or a name along the plugin path.")));
     long.push(("with", json!({ "type": "object", "description": "The plugin's options." })));
     forms.push(object("Any component.", &["uses"], long));
-    if kind == Kind::Extractor {
+    if kind == PluginKind::Extractor {
         let mut none = host.to_vec();
         none.push(("type", json!({ "const": "none" })));
         forms.push(block("One request.", none));

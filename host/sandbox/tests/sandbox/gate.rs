@@ -2,8 +2,9 @@
 
 use crate::guest::Guest;
 use crate::support::{self, child, open, sandbox};
+use dpone_model::plugin::PluginKind;
 use dpone_model::{Place, Report};
-use dpone_sandbox::{CompileLimits, Kind, Sandbox};
+use dpone_sandbox::{CompileLimits, Sandbox};
 use std::time::Duration;
 
 #[track_caller]
@@ -19,7 +20,7 @@ async fn a_component_describes_itself() {
     let loaded = support::load(&Guest::check()).await.unwrap();
     let inspection = loaded.inspection();
     assert_eq!((inspection.identity.name.as_str(), inspection.identity.version.as_str()), ("guest", "1.2.3"));
-    assert_eq!((inspection.kind, inspection.wit_version.as_str()), (Kind::Check, "0.1.0"));
+    assert_eq!((inspection.kind, inspection.wit_version.as_str()), (PluginKind::Check, "0.1.0"));
     assert_eq!(inspection.options_schema, serde_json::json!({ "type": "object" }));
     assert!(inspection.imports.iter().all(|import| import.starts_with("dpone:plugin/")), "{:?}", inspection.imports);
 }

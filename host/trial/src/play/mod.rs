@@ -10,8 +10,9 @@ use crate::case::Case;
 use crate::error::Error;
 use dpone_json::Scanner;
 use dpone_model::Report;
+use dpone_model::plugin::PluginKind;
 use dpone_model::plugin::Usage;
-use dpone_sandbox::{Kind, Loaded, Sandbox, Setup, tracing_log};
+use dpone_sandbox::{Loaded, Sandbox, Setup, tracing_log};
 use dpone_source::SharedScanner;
 use std::sync::{Arc, Mutex};
 
@@ -35,11 +36,11 @@ pub(crate) struct Played {
 pub(crate) async fn play(sandbox: &Sandbox, plugin: &Loaded, case: &Case) -> Played {
     let mut played = Played::default();
     let result = match plugin.inspection().kind {
-        Kind::Extractor => extractor::play(sandbox, plugin, case, &mut played).await,
-        Kind::Transform => batches::transform(sandbox, plugin, case, &mut played).await,
-        Kind::Check => batches::check(sandbox, plugin, case, &mut played).await,
-        Kind::Slicer => slicer::play(sandbox, plugin, case, &mut played).await,
-        Kind::Signer => signer::play(sandbox, plugin, case, &mut played).await,
+        PluginKind::Extractor => extractor::play(sandbox, plugin, case, &mut played).await,
+        PluginKind::Transform => batches::transform(sandbox, plugin, case, &mut played).await,
+        PluginKind::Check => batches::check(sandbox, plugin, case, &mut played).await,
+        PluginKind::Slicer => slicer::play(sandbox, plugin, case, &mut played).await,
+        PluginKind::Signer => signer::play(sandbox, plugin, case, &mut played).await,
     };
     played.ended = result.err();
     played

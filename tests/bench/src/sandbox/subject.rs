@@ -4,8 +4,9 @@ use super::feed::Feed;
 use crate::Outcome;
 use crate::measure::thread_cpu_ns;
 use dpone_model::Report;
+use dpone_model::plugin::PluginKind;
 use dpone_model::plugin::{Check, Column, DistinctSets, Extractor, Repeats, Transform};
-use dpone_sandbox::{Kind, Loaded, Sandbox, Setup};
+use dpone_sandbox::{Loaded, Sandbox, Setup};
 use serde_json::{Map, Value};
 
 /// A configured plugin; of an extractor with the state that its walk began with.
@@ -22,8 +23,8 @@ impl Subject {
         setup.with = options.clone();
         setup.records_path = super::feed::RECORDS_PATH.to_owned();
         match loaded.inspection().kind {
-            Kind::Extractor => Self::started(sandbox.extractor(loaded, setup).await?).await,
-            Kind::Check => Ok(Self::Check(sandbox.check(loaded, setup, Box::new(NoSets)).await?)),
+            PluginKind::Extractor => Self::started(sandbox.extractor(loaded, setup).await?).await,
+            PluginKind::Check => Ok(Self::Check(sandbox.check(loaded, setup, Box::new(NoSets)).await?)),
             _ => Ok(Self::Transform(sandbox.transform(loaded, setup).await?)),
         }
     }

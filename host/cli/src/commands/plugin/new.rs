@@ -1,7 +1,7 @@
 //! `dpone plugin new`: a project that builds, with the SDK of this host and a first recorded case.
 
 use crate::Outcome;
-use crate::args::{PluginKind, PluginLanguage, PluginNew};
+use crate::args::{PluginLanguage, PluginNew};
 use dpone_builtins::project::{self, Language, Names};
 use dpone_model::{Exit, Report, codes};
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ pub fn new(args: &PluginNew) -> Outcome {
         Report::new(&codes::usage::PLUGIN_NAME, format!("`{}` cannot name a plugin", args.name)).hint(why)
     })?;
     let language = language(args.lang);
-    let files = project::files(kind(args.kind), language, &names);
+    let files = project::files(args.kind.name(), language, &names);
     if files.is_empty() {
         let has: Vec<_> = project::languages().map(Language::name).collect();
         let message = format!("there is no template for {}; this build has {}", language.name(), has.join(", "));
@@ -21,22 +21,12 @@ pub fn new(args: &PluginNew) -> Outcome {
     let folder = if args.dir == Path::new(".") { names.name.clone().into() } else { args.dir.join(&names.name) };
     write_whole(&folder, &files)?;
     let shown = folder.display();
-    println!("wrote {shown}: {} {} in {}", kind(args.kind), names.name, language.name());
+    println!("wrote {shown}: {} {} in {}", args.kind.name(), names.name, language.name());
     println!("next:");
     println!("  dpone plugin build {shown}");
     println!("  dpone plugin test {shown}");
     println!("  dpone plugin inspect {}", folder.join(format!("{}.wasm", names.name)).display());
     Ok(Exit::Ok)
-}
-
-fn kind(kind: PluginKind) -> &'static str {
-    match kind {
-        PluginKind::Extractor => "extractor",
-        PluginKind::Transform => "transform",
-        PluginKind::Check => "check",
-        PluginKind::Slicer => "slicer",
-        PluginKind::Signer => "signer",
-    }
 }
 
 fn language(language: PluginLanguage) -> Language {
