@@ -30,6 +30,7 @@
 //! - Topics, hosts, requests, bytes and `runs` are held by the worker's own code. One that was broken out of
 //!   has its tenant's credentials, opens TCP connections to any address, and is held by what those
 //!   credentials may do: give each tenant a login of its own at the broker.
+//! - A worker sees which processes there are, by number.
 //! - Without a control group `limits.memory` holds for each process of a tenant alone, nothing bounds their
 //!   number, and `share` counts only for threads that compete. `limits.cpu` is of each process.
 //! - A tenant whose worker died gets half of its allowance for the next one, since nobody knows what was

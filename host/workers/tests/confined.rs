@@ -133,6 +133,14 @@ fn attempt(what: &str, folder: &Path, parent: i32) -> io::Result<()> {
         "read own" => fs::read(folder.join("own/state.db")).map(drop),
         "write own" => fs::write(folder.join("own/journal"), "page"),
         "replace own" => fs::rename(folder.join("own/state.db"), folder.join("own/kept.db")),
+        "put a whole file in place" => {
+            let own = cap_std::fs::Dir::open_ambient_dir(folder.join("own"), cap_std::ambient_authority())?;
+            let mut file = cap_tempfile::TempFile::new(&own)?;
+            io::Write::write_all(&mut file, b"compiled")?;
+            file.replace("entry")
+        }
+        "follow the operator's links" => fs::read_link(format!("/proc/{parent}/fd/0")).map(drop),
+        "read the operator's command line" => fs::read(format!("/proc/{parent}/cmdline")).map(drop),
         "read manifest" => fs::read(folder.join("manifests/orders.yaml")).map(drop),
         "write manifest" => fs::write(folder.join("manifests/orders.yaml"), "name: other"),
         "read other" => fs::read(folder.join("other/state.db")).map(drop),
@@ -226,6 +234,7 @@ fn a_worker_does_what_it_is_there_for() {
         "read own",
         "write own",
         "replace own",
+        "put a whole file in place",
         "read manifest",
         "run itself",
         "connect",
@@ -265,6 +274,8 @@ fn a_worker_reaches_no_other_process() {
     for what in [
         "read the operator's environment",
         "read the operator's memory",
+        "follow the operator's links",
+        "read the operator's command line",
         "signal the operator",
         "trace the operator",
         "run a shell",

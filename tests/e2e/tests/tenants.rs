@@ -98,8 +98,12 @@ fn the_reports_of_several_manifests_are_one_document() {
 fn each_tenant_has_a_folder_a_state_and_a_bill_of_its_own() {
     let stand = Stand::small();
     let workspace = house(&stand, "", "");
+    let cache = home(&workspace, "ops").join(".dpone/cache");
+    fs::remove_dir_all(&cache).unwrap();
     let ran = run(&workspace, &["--format", "json"]);
     let entries = entries(ran.expect_exit(0));
+    assert!(!ran.stderr.contains("not cached"), "{}", ran.stderr);
+    assert!(fs::read_dir(&cache).unwrap().count() > 3, "what was compiled is kept");
     for (entry, tenant) in entries.iter().zip(["sales", "ops"]) {
         assert_eq!(entry["tenant"], tenant);
         let report = &entry["report"];

@@ -86,6 +86,10 @@ fn enforce(terms: &Terms<'_>) -> Result<landlock::RestrictionStatus, RulesetErro
         .create()?
         .add_rules(path_beneath_rules(system.chain(terms.read.iter().cloned()), read))?
         .add_rules(path_beneath_rules(programs, execute))?
+        // A file without a name gets one by way of /proc/self/fd, and whoever does that looks at /proc first.
+        // Which processes there are, and how many files each has open, may be seen by it; no file of theirs
+        // can be read and no link followed.
+        .add_rules(path_beneath_rules(["/proc"], make_bitflags!(AccessFs::{ReadDir})))?
         .add_rules(path_beneath_rules(["/dev/null"], make_bitflags!(AccessFs::{ReadFile | WriteFile})))?
         .add_rules(path_beneath_rules(&terms.write, write))?
         .restrict_self()
