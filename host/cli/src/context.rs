@@ -78,11 +78,8 @@ pub fn of_manifest(
 }
 
 /// What starts the services of a profile that extends `local`.
-pub fn local_services(common: &Common, workdir: &Path) -> Result<Option<Arc<dyn LocalStarter>>, Report> {
-    let env = |name: &str| std::env::var(name).ok();
-    let profile = Profile::load(workdir, common.profile.as_deref(), &env)?;
-    let starter = || Arc::new(OnDemand::new(workdir, common)) as Arc<dyn LocalStarter>;
-    Ok(profile.extends_local().then(starter))
+pub fn local_services(common: &Common, workdir: &Path, profile: &Profile) -> Option<Arc<dyn LocalStarter>> {
+    profile.extends_local().then(|| Arc::new(OnDemand::new(workdir, common)) as Arc<dyn LocalStarter>)
 }
 
 /// What all processes that this one starts have in common.
@@ -100,10 +97,17 @@ pub fn launch(common: &Common, workdir: &Path, demanded: &PluginDemands) -> Resu
 }
 
 /// What a tenant has of the chosen profile and of this process's environment.
-pub fn tenancy(policy: &PolicyFile, tenant: &Tenant, workdir: &Path, common: &Common) -> Result<Tenancy, Report> {
-    let env = |name: &str| std::env::var(name).ok();
-    let profile = Profile::load(workdir, common.profile.as_deref(), &env)?;
-    policy.tenancy(tenant, workdir, &profile, &env)
+pub fn tenancy(policy: &PolicyFile, tenant: &Tenant, workdir: &Path, profile: &Profile) -> Result<Tenancy, Report> {
+    policy.tenancy(tenant, workdir, profile, &variable)
+}
+
+/// The chosen profile.
+pub fn profile(common: &Common, workdir: &Path) -> Result<Profile, Report> {
+    Ok(Profile::load(workdir, common.profile.as_deref(), &variable)?)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 pub fn demands(demanded: &PluginDemands) -> Result<Demands, Report> {

@@ -83,13 +83,9 @@ impl Meter {
     /// # Errors
     /// It is one more than the allowance has, or its bytes are; it must not be sent.
     pub fn request(&self, bytes: u64) -> Result<(), Exceeded> {
-        let add = |meter: &Self| {
+        self.all(|meter| {
             let requests = meter.requests.fetch_add(1, Ordering::Relaxed) + 1;
             meter.bytes_out.fetch_add(bytes, Ordering::Relaxed);
-            requests
-        };
-        self.all(|meter| {
-            let requests = add(meter);
             meter.judge(requests)
         })
     }

@@ -7,7 +7,6 @@ use dpone_manifest::{
 use dpone_model::{Report, codes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::time::Duration;
 use url::Url;
 
 /// The policy's word on one tenant, as far as manifests are judged by it.
@@ -258,19 +257,15 @@ fn name(kind: GrantKind) -> &'static str {
 
 /// A tenant's bounds, in one line.
 fn bounds(limits: &TenantLimits) -> String {
-    use crate::authority::size;
+    use crate::authority::{duration, size};
     format!(
         "memory {}, cpu {}, requests {}, bytes {}, runs {}, files {}, journal {}",
         size(limits.memory),
-        seconds(limits.cpu),
+        duration(limits.cpu),
         limits.requests,
         size(limits.bytes),
         limits.runs,
         limits.files,
         size(limits.journal)
     )
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{} s", duration.as_secs())
 }

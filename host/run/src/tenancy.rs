@@ -1,9 +1,8 @@
 //! A run on behalf of a tenant: what the policy gives it takes the place of the operator's profile,
 //! environment and working folder.
 //!
-//! The same rules hold in the operator's process, which checks and plans, and in the confined worker,
-//! which runs: both hold a manifest to them before anything of it is loaded, components before anything
-//! of them is compiled, and the source's origin before the first request.
+//! A manifest is held to it before anything of the manifest is loaded, components before anything of them
+//! is compiled, and the source's origin before the first request.
 
 use crate::artifact::io_report;
 use crate::finder::{self, Found};
@@ -27,6 +26,8 @@ const MAX_POLICY_BYTES: u64 = 1 << 20;
 pub struct PolicyFile {
     pub policy: Policy,
     folder: PathBuf,
+    /// Folders of each tenant's manifests that are there, without links.
+    folders: BTreeMap<String, Vec<PathBuf>>,
 }
 
 /// A manifest and whose it is.
@@ -52,7 +53,7 @@ pub struct Tenancy {
     variables: BTreeMap<String, String>,
     signers: Vec<TrustedKey>,
     contested: BTreeSet<String>,
-    /// What confines this process; none in the operator's.
+    /// What confines this process; nothing in the operator's, which hands the tenancy on.
     pub confined_by: Vec<String>,
 }
 
@@ -89,7 +90,11 @@ impl PolicyFile {
         let text = std::fs::read(&full).map_err(|cause| unreadable(cause.to_string()))?;
         let policy = dpone_manifest::load_policy(&text, &shown)?;
         let folder = full.parent().map(Path::to_path_buf).unwrap_or_default();
-        let file = Self { policy, folder };
+        let real = |path: &PathBuf| folder.join(path).canonicalize().ok();
+        let folders = policy.tenants.iter();
+        let folders = folders.map(|tenant| (tenant.name.clone(), tenant.manifests.iter().filter_map(real).collect()));
+        let folders = folders.collect();
+        let file = Self { policy, folder, folders };
         file.keep_apart(workdir, &full)?;
         Ok(file)
     }
@@ -105,10 +110,9 @@ impl PolicyFile {
         let mut problems = Vec::new();
         for tenant in &self.policy.tenants {
             let others = self.policy.tenants.iter().filter(|other| other.name != tenant.name);
-            let others = others.flat_map(|other| self.folders(other));
-            let guarded: Vec<PathBuf> = others.chain(operators.iter().cloned()).collect();
+            let guarded: Vec<_> = others.flat_map(|other| self.folders(other)).chain(&operators).collect();
             for folder in self.folders(tenant) {
-                for inner in guarded.iter().filter(|inner| inner.starts_with(&folder)) {
+                for inner in guarded.iter().filter(|inner| inner.starts_with(folder)) {
                     let message = format!(
                         "the folder {} of the tenant `{}` holds {}, which is not the tenant's",
                         folder.display(),
@@ -163,7 +167,7 @@ impl PolicyFile {
     /// What a tenant has, taken from the operator's profile and environment.
     ///
     /// # Errors
-    /// A key file that cannot be used, a folder that is not there.
+    /// A key file that cannot be used.
     pub fn tenancy(
         &self,
         tenant: &Tenant,
@@ -182,7 +186,7 @@ impl PolicyFile {
         let contested = contested.filter(|lent| !is_own(&lent.id)).map(|lent| lent.id.clone()).collect();
         let signers = tenant.plugins.signers.iter().map(|path| TrustedKey::read(&self.folder.join(path)));
         Ok(Tenancy {
-            folders: self.folders(tenant),
+            folders: self.folders(tenant).to_vec(),
             policy: self.policy.origin.file.clone(),
             require: self.policy.require.clone(),
             loan,
@@ -195,9 +199,8 @@ impl PolicyFile {
         })
     }
 
-    /// The folders of a tenant's manifests that are there, without links.
-    fn folders(&self, tenant: &Tenant) -> Vec<PathBuf> {
-        tenant.manifests.iter().filter_map(|folder| self.folder.join(folder).canonicalize().ok()).collect()
+    fn folders(&self, tenant: &Tenant) -> &[PathBuf] {
+        self.folders.get(&tenant.name).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -247,8 +250,8 @@ impl Tenancy {
         &self.variables
     }
 
-    /// Whether every file and folder that a manifest names is the tenant's own, links resolved. The worker
-    /// is held to that by its fences; this is for the operator's process, which checks and plans.
+    /// Whether every file and folder that a manifest names is the tenant's own, links resolved. The fences
+    /// of the process hold it to that, too; this says it with the place, and holds where a kernel has none.
     ///
     /// # Errors
     /// DP1304 for each that is not.

@@ -2,7 +2,7 @@
 //! only then opens anything of the tenant's.
 
 use crate::confine::{self, Terms};
-use crate::protocol::{CommandSetup, MAX_SETUP_BYTES, Setup};
+use crate::protocol::{MAX_SETUP_BYTES, Setup};
 use dpone_connections::LocalServices;
 use dpone_model::{Report, codes};
 use dpone_run::authority::Demands;
@@ -60,11 +60,8 @@ pub fn confined(program: &Program) -> Result<Confined, Report> {
     let tenancy = setup.tenancy.take().map(Tenancy::from_wire).transpose()?;
     let tenancy = tenancy.map(|tenancy| fence(program, &setup, tenancy)).transpose()?.map(Arc::new);
     let command = setup.command;
-    let local = command.as_ref().and_then(|command| command.local.clone()).map(|local| LocalServices {
-        base_url: local.base_url,
-        bootstrap_servers: local.bootstrap_servers,
-        sqlite_path: sqlite_path(&setup.workdir),
-    });
+    let local = command.as_ref().and_then(|command| command.local.clone());
+    let local = local.map(|local| local.services(&setup.workdir));
     Ok(Confined {
         program: program.clone(),
         workdir: setup.workdir,
@@ -103,15 +100,9 @@ impl Confined {
     }
 }
 
-/// Where the profile `local` keeps a tenant's state.
-pub(crate) fn sqlite_path(workdir: &std::path::Path) -> PathBuf {
-    workdir.join(".dpone/local/state.db")
-}
-
 fn fence(program: &Program, setup: &Setup, mut tenancy: Tenancy) -> Result<Tenancy, Report> {
-    let may_write = |command: &CommandSetup| command.writes_manifests;
-    let beside =
-        setup.command.as_ref().filter(|command| may_write(command)).and_then(|command| command.manifest.parent());
+    let writing = setup.command.as_ref().filter(|command| command.writes_manifests);
+    let beside = writing.and_then(|command| command.manifest.parent());
     let read = tenancy.folders.iter().chain(&setup.plugin_path).cloned().chain(tenancy.loan.files()).collect();
     let fences = confine::confine(&Terms {
         limits: &tenancy.tenant.limits,

@@ -5,7 +5,8 @@ use crate::protocol::{CommandSetup, Job, Local, Setup};
 use dpone_model::{Report, codes};
 use dpone_run::signature::TrustedKey;
 use dpone_run::tenancy::Tenancy;
-use std::path::PathBuf;
+use rustix::process::Pid;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -57,11 +58,7 @@ pub struct Delegated {
 /// # Errors
 /// The process cannot be started, or was ended.
 pub async fn delegate(launch: &Launch, group: &Group, command: Delegated) -> Result<u8, Report> {
-    let Delegated { mut arguments, manifest, local, writes_manifests } = command;
-    arguments.insert(0, "__confined".to_owned());
-    let mut process = spawn(launch, group, &arguments, Stdio::inherit, group.share())?;
-    let setup = Some(CommandSetup { manifest, local, writes_manifests });
-    let stdin = tell(launch, group, &mut process, setup, group.share()).await?;
+    let (mut process, stdin) = start(launch, group, Some(command), group.share()).await?;
     drop(stdin);
     let status = process.child.wait().await.map_err(|cause| broken(group, &cause))?;
     match status.code() {
@@ -71,6 +68,15 @@ pub async fn delegate(launch: &Launch, group: &Group, command: Delegated) -> Res
 }
 
 impl Group {
+    /// A tenant's, in its own folder below `workdir`.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn of_tenant(tenancy: Tenancy, workdir: &Path, jobs: Vec<(usize, Job)>) -> Result<Self, Report> {
+        let (name, workdir) = (tenancy.tenant.name.clone(), tenancy.home(workdir)?);
+        Ok(Self { name, workdir, tenancy: Some(tenancy), jobs })
+    }
+
     pub(crate) fn share(&self) -> u32 {
         self.tenancy.as_ref().map_or(1, |tenancy| tenancy.tenant.share)
     }
@@ -80,37 +86,43 @@ impl Group {
     }
 }
 
-/// A process that does not yet know what it is.
+/// This program, started again.
 pub(crate) struct Process {
     pub child: Child,
     pub control: Option<Arc<ControlGroup>>,
 }
 
-/// Starts this program again, in its control group where there is one. It does nothing before it is told
-/// what it is.
-pub(crate) fn spawn(
+impl Process {
+    /// Of the process, and of the group that it leads where it is a worker.
+    pub fn pid(&self) -> Option<Pid> {
+        self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+    }
+}
+
+/// Starts this program again, as a worker or for one command, and tells it what it is; it does nothing
+/// before. The answer is the process, and what further orders go through.
+pub(crate) async fn start(
     launch: &Launch,
     group: &Group,
-    arguments: &[String],
-    output: impl Fn() -> Stdio,
+    command: Option<Delegated>,
     largest_share: u32,
-) -> Result<Process, Report> {
+) -> Result<(Process, ChildStdin), Report> {
+    let mut process = spawn(launch, group, command.as_ref(), largest_share)?;
+    let stdin = tell(launch, group, &mut process, command, largest_share).await?;
+    Ok((process, stdin))
+}
+
+fn spawn(launch: &Launch, group: &Group, delegated: Option<&Delegated>, largest_share: u32) -> Result<Process, Report> {
     let control = control_group(group, largest_share).map(Arc::new);
     let mut command = Command::new(&launch.program);
-    command
-        .args(["--log", &launch.log])
-        .args(arguments)
-        .current_dir(&group.workdir)
-        .stdin(Stdio::piped())
-        .stdout(output())
-        .stderr(output())
-        .kill_on_drop(true);
+    command.args(["--log", &launch.log]).current_dir(&group.workdir).stdin(Stdio::piped()).kill_on_drop(true);
+    match delegated {
+        Some(delegated) => command.arg("__confined").args(&delegated.arguments),
+        // A terminal's Ctrl-C goes to this process, which passes it on as an order.
+        None => command.arg("__worker").stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0),
+    };
     if let Some(tenancy) = &group.tenancy {
         command.env_clear().envs(inherited()).envs(tenancy.own_variables()).env("TMPDIR", &group.workdir);
-    }
-    if arguments.iter().any(|argument| argument == "__worker") {
-        // A terminal's Ctrl-C goes to this process, which passes it on as an order.
-        command.process_group(0);
     }
     let child = command.spawn().map_err(|cause| broken(group, &cause))?;
     let joined = |control: &Arc<ControlGroup>| {
@@ -121,12 +133,11 @@ pub(crate) fn spawn(
     Ok(Process { child, control })
 }
 
-/// Tells a process what it is; the answer is what further orders go through.
-pub(crate) async fn tell(
+async fn tell(
     launch: &Launch,
     group: &Group,
     process: &mut Process,
-    command: Option<CommandSetup>,
+    command: Option<Delegated>,
     largest_share: u32,
 ) -> Result<ChildStdin, Report> {
     let keys = |keys: &Vec<TrustedKey>| keys.iter().map(|key| (key.text(), key.named().to_owned())).collect();
@@ -140,7 +151,11 @@ pub(crate) async fn tell(
         tenancy: group.tenancy.as_ref().map(Tenancy::to_wire),
         nice: if process.control.is_some() { 0 } else { nice(group.share(), largest_share) },
         cgroup: process.control.as_ref().map(|control| control.named()),
-        command,
+        command: command.map(|Delegated { manifest, local, writes_manifests, .. }| CommandSetup {
+            manifest,
+            local,
+            writes_manifests,
+        }),
     };
     let mut text = serde_json::to_vec(&setup).map_err(|cause| broken(group, &cause))?;
     text.push(b'\n');
@@ -188,7 +203,7 @@ pub(crate) fn cause_of_death(
     }
 }
 
-pub(crate) fn broken(group: &Group, cause: &dyn std::fmt::Display) -> Report {
+fn broken(group: &Group, cause: &dyn std::fmt::Display) -> Report {
     Report::new(&codes::policy::WORKER, format!("the worker of `{}` cannot be started: {cause}", group.name))
 }
 

@@ -9,7 +9,7 @@ use dpone_run::LocalNeeds;
 use dpone_run::tenancy::TenancyOnWire;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A setup longer than this is none of ours.
 pub(crate) const MAX_SETUP_BYTES: u64 = 16 << 20;
@@ -84,6 +84,14 @@ pub struct Local {
 impl From<LocalServices> for Local {
     fn from(services: LocalServices) -> Self {
         Self { base_url: services.base_url, bootstrap_servers: services.bootstrap_servers }
+    }
+}
+
+impl Local {
+    /// As runs in this working folder use them; their state is their own.
+    pub(crate) fn services(self, workdir: &Path) -> LocalServices {
+        let Self { base_url, bootstrap_servers } = self;
+        LocalServices { base_url, bootstrap_servers, sqlite_path: workdir.join(".dpone/local/state.db") }
     }
 }
 

@@ -12,14 +12,14 @@ use dpone_run::cancel::Cancel;
 use dpone_run::{LocalNeeds, LocalStarter};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::{BTreeMap, VecDeque};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long a worker may take to end once it has nothing to do, and its streams once it has ended.
 const LINGER: Duration = Duration::from_secs(10);
@@ -69,7 +69,7 @@ pub async fn supervise(
     loop {
         if let Some(reason) = stopped.take() {
             shift.stop(&reason);
-            patience = Box::pin(sleep(STOP_WITHIN));
+            patience.as_mut().reset(Instant::now() + STOP_WITHIN);
         }
         shift.begin().await;
         if shift.is_over() {
@@ -81,7 +81,10 @@ pub async fn supervise(
             reason = supervisor.cancel.guard(std::future::pending::<Result<(), Report>>()), if !stopping => {
                 (stopping, stopped) = (true, reason.err());
             }
-            () = &mut patience, if stopping => shift.workers.iter().flatten().for_each(Worker::kill),
+            () = &mut patience, if stopping => {
+                shift.workers.iter().flatten().for_each(Worker::kill);
+                patience.as_mut().reset(Instant::now() + LINGER);
+            }
         }
     }
 }
@@ -121,17 +124,8 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
     async fn start(&mut self, number: usize) -> Worker {
         let heard = self.heard.clone();
         let Some(group) = self.groups.get(number) else { return Worker::failed(None) };
-        let launch = &self.supervisor.launch;
-        let spawned = launch::spawn(launch, group, &["__worker".to_owned()], Stdio::piped, self.largest_share);
-        let told = match spawned {
-            Ok(mut process) => {
-                let told = launch::tell(launch, group, &mut process, None, self.largest_share).await;
-                told.map(|stdin| (stdin, process))
-            }
-            Err(report) => Err(report),
-        };
-        match told {
-            Ok((stdin, process)) => {
+        match launch::start(&self.supervisor.launch, group, None, self.largest_share).await {
+            Ok((process, stdin)) => {
                 let worker = Worker::new(stdin, &process);
                 self.listeners.spawn(listen(process, group.name.clone(), number, heard));
                 worker
@@ -194,10 +188,10 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
         if let Some(tenancy) = &mut group.tenancy {
             tenancy.halve_allowance();
         }
-        let has_begun = worker.running.values().any(|(begun, _)| *begun) || worker.refused.is_some();
+        // A worker that had begun none is no reason to start another like it.
+        let next_goes_on = worker.has_begun && stopped.is_none();
         for (job_number, (begun, job)) in worker.running.into_iter().rev() {
-            let goes_again = has_begun && !begun && worker.refused.is_none() && stopped.is_none();
-            match (goes_again, self.lanes.get_mut(number)) {
+            match (next_goes_on && !begun, self.lanes.get_mut(number)) {
                 (true, Some(lane)) => {
                     lane.running -= 1;
                     lane.waiting.push_front((job_number, job));
@@ -258,6 +252,8 @@ struct Worker {
     held: Option<VecDeque<Order>>,
     /// Runs that it was given and has not ended, and whether it has begun them.
     running: BTreeMap<usize, (bool, Job)>,
+    /// It has begun a run, whether that has ended or not.
+    has_begun: bool,
     pid: Option<Pid>,
     control: Option<Arc<crate::confine::group::Group>>,
     refused: Option<(String, u8)>,
@@ -269,21 +265,14 @@ impl Worker {
     fn new(stdin: ChildStdin, process: &Process) -> Self {
         let (orders, lines) = mpsc::channel(MAX_ORDERS);
         tokio::spawn(write(stdin, lines));
-        let pid = process.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Self {
-            orders: Some(orders),
-            held: Some(VecDeque::new()),
-            running: BTreeMap::new(),
-            pid,
-            control: process.control.clone(),
-            refused: None,
-            failed: None,
-        }
+        let control = process.control.clone();
+        Self { orders: Some(orders), pid: process.pid(), control, ..Self::failed(None) }
     }
 
     fn failed(report: Option<Report>) -> Self {
         let (held, running) = (Some(VecDeque::new()), BTreeMap::new());
-        Self { orders: None, held, running, pid: None, control: None, refused: None, failed: report }
+        let (pid, control, has_begun) = (None, None, false);
+        Self { orders: None, held, running, has_begun, pid, control, refused: None, failed: report }
     }
 
     fn run(&mut self, number: usize, job: Job) {
@@ -304,6 +293,7 @@ impl Worker {
     fn begun(&mut self, job: usize) {
         if let Some((begun, _)) = self.running.get_mut(&job) {
             *begun = true;
+            self.has_begun = true;
         }
     }
 
@@ -353,8 +343,8 @@ async fn write(mut stdin: ChildStdin, mut orders: mpsc::Receiver<Vec<u8>>) {
 
 /// Hears a worker out until it has ended.
 async fn listen(process: Process, named: String, number: usize, heard: Heard) {
+    let group = process.pid();
     let Process { mut child, control } = process;
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     let said = child.stderr.take().map(|stderr| tokio::spawn(lines::pass_on(stderr, named)));
     let heard_words = heard.clone();
     let words = child.stdout.take().map(|stdout| tokio::spawn(words(stdout, number, heard_words, group)));
@@ -413,6 +403,6 @@ mod tests {
         worker.begun(3);
         worker.begun(4);
         let begun: BTreeSet<usize> = worker.running.iter().filter(|(_, (begun, _))| *begun).map(|(n, _)| *n).collect();
-        assert_eq!(begun, BTreeSet::from([3]));
+        assert_eq!((begun, worker.has_begun), (BTreeSet::from([3]), true));
     }
 }

@@ -1,6 +1,6 @@
 //! The worker's end: it confines itself to its tenant, and then runs what it is told to.
 
-use crate::confined::{Confined, Program, confined, sqlite_path};
+use crate::confined::{Confined, Program, confined};
 use crate::protocol::{Ended, Job, Local, Order, Word};
 use async_trait::async_trait;
 use dpone_connections::LocalServices;
@@ -175,7 +175,7 @@ impl Ended {
 
 impl Worker {
     fn of(base: Confined) -> Self {
-        let local = Arc::new(Asking { sqlite_path: sqlite_path(&base.workdir), asked: Mutex::default() });
+        let local = Arc::new(Asking { workdir: base.workdir.clone(), asked: Mutex::default() });
         Self { base, local }
     }
 }
@@ -183,7 +183,7 @@ impl Worker {
 /// Asks the supervisor for the services of the profile `local`: they are the operator's, and every worker
 /// joins the same.
 struct Asking {
-    sqlite_path: PathBuf,
+    workdir: PathBuf,
     /// Answers come in the order of the questions.
     asked: Mutex<VecDeque<oneshot::Sender<Result<Local, String>>>>,
 }
@@ -210,11 +210,7 @@ impl LocalStarter for Asking {
         let gone = || Report::new(&codes::interrupted::INTERRUPTED, "the process that started this worker is gone");
         let local = answered.await.map_err(|_| gone())?;
         let local = local.map_err(|cause| Report::new(&codes::connection::NOT_FOUND, cause))?;
-        Ok(LocalServices {
-            base_url: local.base_url,
-            bootstrap_servers: local.bootstrap_servers,
-            sqlite_path: self.sqlite_path.clone(),
-        })
+        Ok(local.services(&self.workdir))
     }
 }
 

@@ -97,7 +97,7 @@ fn the_reports_of_several_manifests_are_one_document() {
 #[test]
 fn each_tenant_has_a_folder_a_state_and_a_bill_of_its_own() {
     let stand = Stand::small();
-    let workspace = house(&stand, "", "");
+    let mut workspace = house(&stand, "", "");
     let cache = home(&workspace, "ops").join(".dpone/cache");
     fs::remove_dir_all(&cache).unwrap();
     let ran = run(&workspace, &["--format", "json"]);
@@ -134,8 +134,9 @@ fn each_tenant_has_a_folder_a_state_and_a_bill_of_its_own() {
         "each goes on from its own state: {}",
         again.stdout
     );
-    let state = ["state", "show", "teams/ops/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"];
-    workspace.dpone(&state).expect_exit(0);
+    workspace.set("DPONE_POLICY", "tenants.yaml");
+    let state = workspace.dpone(&["state", "show", "teams/ops/orders.yaml", "--profile", "test"]);
+    assert!(state.expect_exit(0).stdout.contains(".dpone/tenants/ops/"), "{}", state.stdout);
 }
 
 /// Everything in a manifest that a policy may refuse, beside what the refusal says.
@@ -344,6 +345,9 @@ fn a_worker_that_dies_takes_no_other_with_it_and_its_run_can_go_on() {
     workspace.unset("DPONE_FAILPOINT");
     let journals = home(&workspace, "sales").join(".dpone/journal/orders");
     let run_id = fs::read_dir(journals).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    // In the tenant's folder its journals are listed as anywhere.
+    let listed = workspace.command(&["journal", "list"]).current_dir(home(&workspace, "sales")).output().unwrap();
+    assert!(Ran::from(listed).expect_exit(0).stdout.contains(&run_id));
     let before = stand.page_requests();
     let resumed = workspace.dpone(&["resume", &run_id, "--policy", "tenants.yaml", "--profile", "test"]);
     assert!(resumed.expect_exit(0).stdout.contains("30 acknowledged"), "{}", resumed.stdout);
@@ -498,6 +502,8 @@ fn a_plan_shows_what_is_used_of_what() {
     }
     let json = workspace.dpone(&[&plan[..], &["--format", "json"]].concat()).json();
     assert_eq!(json["tenant"]["name"], "sales");
+    // What was reviewed for a tenant could be run without its policy.
+    workspace.dpone(&[&plan[..], &["--out", "x.plan"]].concat()).expect_exit(2);
     // A tenant's cap takes the place of a default.
     workspace.write("tenants.yaml", policy("    limits: { plugin: { memory: 16MiB } }\n", ""));
     assert!(workspace.dpone(&plan).expect_exit(0).stdout.contains("memory 16 MiB"));

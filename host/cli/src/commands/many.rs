@@ -2,9 +2,10 @@
 //! own.
 
 use crate::Outcome;
-use crate::args::{Common, Format, PluginDemands, Resume, Run};
+use crate::args::{Common, Format, Resume, Run};
 use crate::commands::run::summary;
 use crate::context;
+use dpone_connections::Profile;
 use dpone_manifest::Tenant;
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::cancel::Cancel;
@@ -38,12 +39,18 @@ pub async fn run(common: &Common, args: Run) -> Outcome {
         resume: None,
     };
     let jobs = args.manifests.iter().map(job).collect();
+    let profile = context::profile(common, &workdir)?;
     let work = match &args.policy.policy {
-        Some(policy) => tenants(common, &workdir, policy, jobs)?,
+        Some(policy) => tenants(&profile, &workdir, policy, jobs)?,
         None => manifests(&workdir, jobs),
     };
-    let at_once = args.jobs.map_or_else(cores, usize::from);
-    go(common, &workdir, &args.demands, at_once, work, args.format).await
+    let supervisor = Supervisor {
+        launch: context::launch(common, &workdir, &args.demands)?,
+        at_once: args.jobs.map_or_else(cores, usize::from),
+        local: context::local_services(common, &workdir, &profile),
+        cancel: Cancel::default(),
+    };
+    go(supervisor, work, args.format).await
 }
 
 /// Goes on with a tenant's run, which is found by its journal.
@@ -61,19 +68,21 @@ pub async fn resume(common: &Common, run_id: &RunId, args: Resume) -> Outcome {
         let report = Report::new(&codes::usage::UNKNOWN_RUN, format!("{whose} a journal of {run_id}"));
         return Err(report.hint("`dpone journal list` in a tenant's folder, .dpone/tenants/NAME, shows its own"));
     };
-    let tenancy = context::tenancy(&policy, owner, &workdir, common)?;
+    let profile = context::profile(common, &workdir)?;
+    let tenancy = context::tenancy(&policy, owner, &workdir, &profile)?;
     let job = Job { resume: Some(run_id.to_string()), ..Job::default() };
     let work = Work {
         named: vec![Named { name: run_id.to_string(), tenant: Some(owner.name.clone()) }],
-        groups: vec![Group {
-            name: owner.name.clone(),
-            workdir: tenancy.home(&workdir)?,
-            tenancy: Some(tenancy),
-            jobs: vec![(0, job)],
-        }],
+        groups: vec![Group::of_tenant(tenancy, &workdir, vec![(0, job)])?],
         refused: BTreeMap::new(),
     };
-    go(common, &workdir, &args.demands, 1, work, args.format).await
+    let supervisor = Supervisor {
+        launch: context::launch(common, &workdir, &args.demands)?,
+        at_once: 1,
+        local: context::local_services(common, &workdir, &profile),
+        cancel: Cancel::default(),
+    };
+    go(supervisor, work, args.format).await
 }
 
 /// A worker for each manifest.
@@ -91,7 +100,7 @@ fn manifests(workdir: &Path, jobs: Vec<Job>) -> Work {
 
 /// A worker for each tenant. A manifest that is nobody's, or a tenant that cannot be set up, stops its own
 /// runs alone.
-fn tenants(common: &Common, workdir: &Path, policy: &Path, jobs: Vec<Job>) -> Result<Work, Report> {
+fn tenants(profile: &Profile, workdir: &Path, policy: &Path, jobs: Vec<Job>) -> Result<Work, Report> {
     let policy = PolicyFile::read(workdir, policy)?;
     let mut work = Work { named: Vec::new(), groups: Vec::new(), refused: BTreeMap::new() };
     for (number, mut job) in jobs.into_iter().enumerate() {
@@ -105,9 +114,8 @@ fn tenants(common: &Common, workdir: &Path, policy: &Path, jobs: Vec<Job>) -> Re
                 group.jobs.push((number, job));
                 return Ok(());
             }
-            let tenancy = context::tenancy(&policy, tenant, workdir, common)?;
-            let (name, workdir) = (tenant.name.clone(), tenancy.home(workdir)?);
-            work.groups.push(Group { name, workdir, tenancy: Some(tenancy), jobs: vec![(number, job)] });
+            let tenancy = context::tenancy(&policy, tenant, workdir, profile)?;
+            work.groups.push(Group::of_tenant(tenancy, workdir, vec![(number, job)])?);
             Ok(())
         });
         if let Err(report) = placed {
@@ -118,19 +126,8 @@ fn tenants(common: &Common, workdir: &Path, policy: &Path, jobs: Vec<Job>) -> Re
     Ok(work)
 }
 
-async fn go(
-    common: &Common,
-    workdir: &Path,
-    demands: &PluginDemands,
-    at_once: usize,
-    work: Work,
-    format: Format,
-) -> Outcome {
-    let cancel = Cancel::default();
-    context::stop_on_signal(&cancel);
-    let launch = context::launch(common, workdir, demands)?;
-    let local = context::local_services(common, workdir)?;
-    let supervisor = Supervisor { launch, at_once, local, cancel };
+async fn go(supervisor: Supervisor, work: Work, format: Format) -> Outcome {
+    context::stop_on_signal(&supervisor.cancel);
     let Work { named, groups, mut refused } = work;
     let tell = |number: usize, ended: &Ended| {
         if format != Format::Json

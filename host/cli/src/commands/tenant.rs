@@ -40,14 +40,14 @@ pub async fn delegate(common: &Common, command: OfTenant) -> Outcome {
     let workdir = context::workdir()?;
     let policy = PolicyFile::read(&workdir, &policy.policy.unwrap_or_default())?;
     let Owned { tenant, manifest } = policy.owner(&workdir, &manifest)?;
-    let tenancy = context::tenancy(&policy, tenant, &workdir, common)?;
+    let profile = context::profile(common, &workdir)?;
+    let tenancy = context::tenancy(&policy, tenant, &workdir, &profile)?;
     let needs = LocalNeeds { api: true, broker: true };
-    let local = match context::local_services(common, &workdir)? {
+    let local = match context::local_services(common, &workdir, &profile) {
         Some(starter) => Some(starter.start(needs).await?.into()),
         None => None,
     };
-    let group =
-        Group { name: tenant.name.clone(), workdir: tenancy.home(&workdir)?, tenancy: Some(tenancy), jobs: Vec::new() };
+    let group = Group::of_tenant(tenancy, &workdir, Vec::new())?;
     let arguments = std::env::args().skip(1).collect();
     let launch = context::launch(common, &workdir, &demands)?;
     let delegated = Delegated { arguments, manifest, local, writes_manifests: writes };

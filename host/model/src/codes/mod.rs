@@ -57,6 +57,7 @@ mod tests {
             assert!(seen.insert(code.id), "{} occurs twice", code.id);
             let digits = code.id.strip_prefix("DP").unwrap();
             assert!(digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()), "{}", code.id);
+            assert_eq!(crate::Exit::of_code(code.exit as u8), Some(code.exit), "{}: its exit is not in `ALL`", code.id);
             assert!(code.page.len() > 40, "{} has no page", code.id);
             assert!(!code.title.ends_with('.'), "{}: a title is a fragment", code.id);
         }

@@ -131,3 +131,18 @@ fn capabilities() -> rustix::io::Result<()> {
     let (effective, permitted) = (sets(own.effective), sets(own.permitted));
     rustix::thread::set_capabilities(None, CapabilitySets { effective, permitted, inheritable: CapabilitySet::empty() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fence_that_is_missing_is_told_and_refused_where_it_is_required() {
+        let mut fences = Fences::default();
+        fences.note(Fence::Cgroup, &[], Err("no rights".into())).unwrap();
+        fences.note(Fence::Landlock, &[Fence::Landlock], Ok("V6".into())).unwrap();
+        assert_eq!((fences.names, fences.missing), (vec!["landlock V6".into()], vec!["cgroup: no rights".into()]));
+        let refused = Fences::default().note(Fence::Seccomp, &[Fence::Seccomp], Err("none".into())).unwrap_err();
+        assert_eq!(refused.code(), &codes::policy::CONFINEMENT);
+    }
+}
