@@ -143,10 +143,11 @@ fn header_names(value: &Value<'_>) -> Vec<String> {
 }
 
 /// Names as a connection has them; in the environment they stand in upper case.
-fn secret_names(value: &Value<'_>) -> Vec<String> {
+pub(crate) fn secret_names(value: &Value<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for (name, item) in value.texts() {
-        if is_secret_name(&name) {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if !name.is_empty() && name.bytes().all(is_plain) {
             names.push(name);
         } else {
             let hint = "a secret's name has lower case letters, digits and `_`";
@@ -154,12 +155,6 @@ fn secret_names(value: &Value<'_>) -> Vec<String> {
         }
     }
     names
-}
-
-/// As connections name their secrets.
-pub(crate) fn is_secret_name(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    !name.is_empty() && name.bytes().all(is_plain)
 }
 
 /// The origin that a text names, and nothing beside it: a host stands for https, another scheme or port

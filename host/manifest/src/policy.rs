@@ -6,7 +6,7 @@
 
 use crate::checked::{Journal, Limits, Origin};
 use crate::error::{Error, Problems};
-use crate::plugin::{is_secret_name, origin_of, sha256};
+use crate::plugin::{origin_of, secret_names, sha256};
 use crate::read::{Block, Value};
 use crate::substitute::Variables;
 use crate::yaml;
@@ -247,7 +247,7 @@ fn tenant(name: String, mut block: Block<'_>) -> Tenant {
     let folders = block.require("manifests", "name the folders in which its manifests lie");
     let tenant = Tenant {
         name,
-        manifests: folders.map(|value| value.names()).unwrap_or_default().into_iter().map(PathBuf::from).collect(),
+        manifests: paths(folders),
         connections: block.get("connections").map(|value| connections(&value)).unwrap_or_default(),
         env: block.get("env").map(|value| variables(&value)).unwrap_or_default(),
         topics: block.get("topics").map(|value| value.names()).unwrap_or_default(),
@@ -271,15 +271,7 @@ fn connections(value: &Value<'_>) -> Vec<Lent> {
     for (id, value) in block.rest() {
         let Some(mut said) = value.block() else { continue };
         let from = said.text("from").unwrap_or_else(|| id.clone());
-        let mut secrets = Vec::new();
-        for (name, item) in said.get("secrets").map(|value| value.texts()).unwrap_or_default() {
-            if is_secret_name(&name) {
-                secrets.push(name);
-            } else {
-                let hint = "a secret's name has lower case letters, digits and `_`";
-                let _: Option<()> = item.invalid(format!("`{}` names no secret", item.shown()), hint);
-            }
-        }
+        let secrets = said.get("secrets").map(|value| secret_names(&value)).unwrap_or_default();
         said.finish();
         lent.push(Lent { id, from, secrets });
     }
@@ -323,17 +315,15 @@ fn plugins(mut block: Block<'_>) -> PluginRules {
     let rules = PluginRules {
         builtin: block.boolean("builtin", true),
         sha256: digests.iter().filter_map(sha256).collect(),
-        signers: block
-            .get("signers")
-            .map(|value| value.names())
-            .unwrap_or_default()
-            .into_iter()
-            .map(PathBuf::from)
-            .collect(),
+        signers: paths(block.get("signers")),
         grants: grants.into_iter().filter_map(|(_, item)| item.one_of(&GrantKind::ALL)).collect(),
     };
     block.finish();
     rules
+}
+
+fn paths(value: Option<Value<'_>>) -> Vec<PathBuf> {
+    value.map(|value| value.names()).unwrap_or_default().into_iter().map(PathBuf::from).collect()
 }
 
 fn limits(mut block: Block<'_>) -> TenantLimits {
