@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod local;
 mod progress;
+mod summary;
 
 use args::{Cli, Command};
 use clap::Parser;

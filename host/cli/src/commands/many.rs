@@ -3,8 +3,8 @@
 
 use crate::Outcome;
 use crate::args::{Common, Format, Resume, Run};
-use crate::commands::run::summary;
 use crate::context;
+use crate::summary::summary;
 use dpone_connections::Profile;
 use dpone_manifest::Tenant;
 use dpone_model::{Exit, Report, RunId, codes};

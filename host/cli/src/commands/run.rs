@@ -4,6 +4,7 @@ use crate::Outcome;
 use crate::args::{Common, Format, ManifestArgs, Resume, Run};
 use crate::commands::many;
 use crate::context;
+use crate::summary::summary;
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::{Finished, Request};
 use std::path::Path;
@@ -63,44 +64,4 @@ fn render(finished: Finished, format: Format) -> Outcome {
         Ok(()) => Ok(Exit::Ok),
         Err(report) => Err(report),
     }
-}
-
-/// A run's report in a few lines. A run that never got an id has nothing to sum up but its error.
-pub fn summary(
-    report: &serde_json::Value,
-    artifact: Option<&Path>,
-    resumable: bool,
-    is_tenants: bool,
-) -> Option<String> {
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let run_id = text(&report["run_id"]);
-    if run_id.is_empty() {
-        return None;
-    }
-    let rows = &report["rows"];
-    let mut lines = vec![format!(
-        "run {run_id} {}: {} pages, {} rows extracted, {} filtered, {} published, {} acknowledged",
-        text(&report["outcome"]),
-        report["pages"],
-        rows["extracted"],
-        rows["filtered"],
-        rows["published"],
-        rows["acknowledged"]
-    )];
-    if let Some(slices) = report["slices"].as_array() {
-        let loaded = slices.iter().filter(|slice| slice["outcome"] == "succeeded").count();
-        lines.push(format!("slices: {loaded} of {} loaded", slices.len()));
-    }
-    if let Some(after) = report.pointer("/checkpoint/after").filter(|after| after.is_object()) {
-        let cursor = after["watermark"].as_str().or(after["response_cursor"].as_str()).unwrap_or("none");
-        lines.push(format!("state: revision {}, cursor {cursor}", after["revision"]));
-    }
-    if let Some(folder) = artifact {
-        lines.push(format!("artifact: {}", folder.display()));
-    }
-    if resumable {
-        let policy = if is_tenants { " --policy FILE" } else { "" };
-        lines.push(format!("resume with: dpone resume {run_id}{policy}"));
-    }
-    Some(lines.join("\n"))
 }

@@ -1,0 +1,48 @@
+//! A run's report in a few lines: what was loaded, how it ended, what the user should know, what to do next.
+//!
+//! The report is JSON, because a worker's comes through a pipe. Each fact has a function of its own that
+//! gives no line where the report does not have it.
+
+use serde_json::Value;
+use std::path::Path;
+
+/// A run's report for a person. A run that never got an id has nothing to sum up but its error.
+pub fn summary(report: &Value, artifact: Option<&Path>, resumable: bool, is_tenants: bool) -> Option<String> {
+    let run_id = report["run_id"].as_str().filter(|run_id| !run_id.is_empty())?;
+    let mut lines = vec![rows(report, run_id)];
+    lines.extend(slices(report));
+    lines.extend(state(report));
+    lines.extend(artifact.map(|folder| format!("artifact: {}", folder.display())));
+    lines.extend(resumable.then(|| resume(run_id, is_tenants)));
+    Some(lines.join("\n"))
+}
+
+fn rows(report: &Value, run_id: &str) -> String {
+    let rows = &report["rows"];
+    format!(
+        "run {run_id} {}: {} pages, {} rows extracted, {} filtered, {} published, {} acknowledged",
+        report["outcome"].as_str().unwrap_or_default(),
+        report["pages"],
+        rows["extracted"],
+        rows["filtered"],
+        rows["published"],
+        rows["acknowledged"]
+    )
+}
+
+fn slices(report: &Value) -> Option<String> {
+    let slices = report["slices"].as_array()?;
+    let loaded = slices.iter().filter(|slice| slice["outcome"] == "succeeded").count();
+    Some(format!("slices: {loaded} of {} loaded", slices.len()))
+}
+
+fn state(report: &Value) -> Option<String> {
+    let after = report.pointer("/checkpoint/after").filter(|after| after.is_object())?;
+    let cursor = after["watermark"].as_str().or(after["response_cursor"].as_str()).unwrap_or("none");
+    Some(format!("state: revision {}, cursor {cursor}", after["revision"]))
+}
+
+fn resume(run_id: &str, is_tenants: bool) -> String {
+    let policy = if is_tenants { " --policy FILE" } else { "" };
+    format!("resume with: dpone resume {run_id}{policy}")
+}
