@@ -1,156 +1,213 @@
 //! What the manifest knows of the built-in plugins: their short names and their options.
 //!
 //! The components' own schemas judge values when they are loaded; this table finds misspelt keys
-//! together with all other problems of a file, and feeds the JSON Schema of the language.
+//! together with all other problems of a file, and gives the reference their options.
 
 use crate::checked::PluginUse;
 use crate::error::Error;
 use crate::read::{Block, Value, nearest};
+use crate::reference::Takes::{Any, Choice, Integer, List, Mapping, Names, Number, Scalar, Text};
+use crate::reference::{Form, Key, key, word};
 use dpone_model::plugin::PluginKind;
-
-/// One option of a built-in plugin.
-pub(crate) struct Opt {
-    pub name: &'static str,
-    /// The JSON Schema types.
-    pub types: &'static [&'static str],
-    pub required: bool,
-    pub about: &'static str,
-}
 
 pub(crate) struct Builtin {
     pub kind: PluginKind,
+    /// Of the component.
     pub name: &'static str,
-    pub about: &'static str,
-    pub options: &'static [Opt],
+    /// As `type` names it, and its options.
+    pub form: Form,
 }
 
-const fn opt(name: &'static str, types: &'static [&'static str], about: &'static str) -> Opt {
-    Opt { name, types, required: false, about }
+/// A built-in by the component's name, which `type` takes as well, and its short name.
+const fn builtin(
+    kind: PluginKind,
+    name: &'static str,
+    short: &'static str,
+    about: &'static str,
+    keys: &'static [Key],
+) -> Builtin {
+    Builtin { kind, name, form: Form { name: short, alias: Some(name), about, keys } }
 }
-
-const fn required(name: &'static str, types: &'static [&'static str], about: &'static str) -> Opt {
-    Opt { name, types, required: true, about }
-}
-
-const TEXT: &[&str] = &["string"];
-const INTEGER: &[&str] = &["integer"];
-const NUMBER: &[&str] = &["number"];
-const NAMES: &[&str] = &["string", "array"];
-const LIST: &[&str] = &["array"];
-const ANY: &[&str] = &["string", "number", "boolean", "null", "array", "object"];
-const OBJECT: &[&str] = &["object"];
-const SCALAR: &[&str] = &["string", "number"];
 
 pub(crate) static BUILTINS: &[Builtin] = &[
-    Builtin {
-        kind: PluginKind::Extractor,
-        name: "cursor",
-        about: "The answer names the next page's cursor.",
-        options: &[
-            required("cursor_path", TEXT, "Dotted path of the next cursor in the answer (0.88: next_cursor_path)."),
-            opt("cursor_param", TEXT, "Query parameter that carries it; default `cursor`."),
-            opt("initial_cursor", SCALAR, "Cursor of the first request."),
+    builtin(
+        PluginKind::Extractor,
+        "cursor",
+        "cursor",
+        "Each answer names the cursor that asks for the next page. The walk ends where there is none.",
+        &[
+            key("cursor_path", Text, "Where the next cursor stands in an answer: names joined by dots.")
+                .required()
+                .example("meta.next_cursor"),
+            key("next_cursor_path", Text, "").older_than("cursor_path").example("meta.next_cursor"),
+            key("cursor_param", Text, "Query parameter that carries the cursor.").default("cursor").example("after"),
+            key("initial_cursor", Scalar, "Cursor of the first request.")
+                .without("the first request carries no cursor")
+                .example("\"*\""),
         ],
-    },
-    Builtin {
-        kind: PluginKind::Extractor,
-        name: "page",
-        about: "Pages are numbered.",
-        options: &[
-            opt("page_param", TEXT, "Query parameter of the number; default `page`."),
-            opt("start_page", INTEGER, "Number of the first page; default 1."),
-            opt("page_size_param", TEXT, "Query parameter of the page size."),
-            opt("page_size", INTEGER, "Records a page; a shorter page is the last."),
+    ),
+    builtin(
+        PluginKind::Extractor,
+        "page",
+        "page",
+        "Pages are numbered.",
+        &[
+            key("page_param", Text, "Query parameter that carries the number.").default("page").example("p"),
+            key("start_page", Integer(0, u64::MAX), "Number of the first page.").default("1").example("0"),
+            key("page_size_param", Text, "Query parameter that carries the page size; needs `page_size`.")
+                .without("no size is sent")
+                .example("per_page")
+                .beside(&[("page_size", "100")]),
+            key("page_size", Integer(1, u32::MAX as u64), "Records of a full page; a page with fewer is the last.")
+                .without("a page without records is the last")
+                .example("100"),
         ],
-    },
-    Builtin {
-        kind: PluginKind::Extractor,
-        name: "offset",
-        about: "Records are counted.",
-        options: &[
-            opt("offset_param", TEXT, "Query parameter of the offset; default `offset`."),
-            opt("start_offset", INTEGER, "First offset; default 0."),
-            opt("limit", INTEGER, "Records a page; default 1000."),
-            opt("limit_param", TEXT, "Query parameter of the limit; default `limit`."),
+    ),
+    builtin(
+        PluginKind::Extractor,
+        "offset",
+        "offset",
+        "Each request says how many records to leave out, and how many to give.",
+        &[
+            key("offset_param", Text, "Query parameter that carries the offset.").default("offset").example("skip"),
+            key("start_offset", Integer(0, u64::MAX), "Offset of the first page.").default("0").example("1"),
+            key("limit", Integer(1, u32::MAX as u64), "Records of a full page; a page with fewer is the last.")
+                .default("1000")
+                .example("100"),
+            key("limit_param", Text, "Query parameter that carries the limit.").default("limit").example("top"),
         ],
-    },
-    Builtin {
-        kind: PluginKind::Extractor,
-        name: "next-url",
-        about: "The answer holds the next page's URL.",
-        options: &[required("next_url_path", TEXT, "Dotted path of the URL in the answer.")],
-    },
-    Builtin {
-        kind: PluginKind::Extractor,
-        name: "link-header",
-        about: "The Link header (RFC 8288) holds the next page's URL.",
-        options: &[opt("rel", TEXT, "Relation type to follow; default `next`.")],
-    },
-    Builtin {
-        kind: PluginKind::Transform,
-        name: "rename",
-        about: "Renames fields.",
-        options: &[required("fields", OBJECT, "Old name: new name.")],
-    },
-    Builtin {
-        kind: PluginKind::Transform,
-        name: "cast",
-        about: "Changes the types of fields.",
-        options: &[required("fields", OBJECT, "Field: string, integer, decimal or boolean.")],
-    },
-    Builtin {
-        kind: PluginKind::Transform,
-        name: "filter",
-        about: "Keeps the records that satisfy a condition.",
-        options: &[
-            opt("field", TEXT, "Top-level field to look at."),
-            opt("op", TEXT, "eq, ne, lt, le, gt, ge, in, exists or not_null."),
-            opt("value", ANY, "What to compare with."),
-            opt("all_of", LIST, "Instead of the three: conditions that must all hold."),
+    ),
+    builtin(
+        PluginKind::Extractor,
+        "next-url",
+        "next_url",
+        "Each answer holds the URL of the next page. The walk ends where there is none.",
+        &[key("next_url_path", Text, "Where the URL stands in an answer: names joined by dots. It may be relative.")
+            .required()
+            .example("links.next")],
+    ),
+    builtin(
+        PluginKind::Extractor,
+        "link-header",
+        "link_header",
+        "The `Link` header (RFC 8288) holds the URL of the next page. The walk ends where there is none.",
+        &[key("rel", Text, "Relation type of the link to follow.").default("next").example("next")],
+    ),
+    builtin(
+        PluginKind::Transform,
+        "rename",
+        "rename",
+        "Renames top-level fields.",
+        &[key("fields", Mapping, "Old names and new ones.").required().example("{ id: order_id }")],
+    ),
+    builtin(
+        PluginKind::Transform,
+        "cast",
+        "cast",
+        "Changes the types of top-level fields, without rounding.",
+        &[key("fields", Mapping, "Fields and their types: `string`, `integer`, `decimal` or `boolean`.")
+            .required()
+            .example("{ total: decimal }")],
+    ),
+    builtin(
+        PluginKind::Transform,
+        "filter",
+        "filter",
+        "Keeps the records that satisfy a condition: `field` and `op`, or `all_of`.",
+        &[
+            key("field", Text, "Top-level field to look at.").example("status").beside(&[("op", "exists")]),
+            key(
+                "op",
+                Choice(&[
+                    word("eq", "Equal."),
+                    word("ne", "Not equal."),
+                    word("lt", "Less."),
+                    word("le", "Less or equal."),
+                    word("gt", "Greater."),
+                    word("ge", "Greater or equal."),
+                    word("in", "One of the list `value`."),
+                    word("exists", "The field is there."),
+                    word("not_null", "The field is there and not null."),
+                ]),
+                "How the field compares with `value`. Numbers compare by value, texts character by character.",
+            )
+            .example("ne")
+            .beside(&[("field", "status"), ("value", "draft")]),
+            key("value", Any, "What to compare with; a list for `in`.")
+                .example("draft")
+                .beside(&[("field", "status"), ("op", "ne")]),
+            key("all_of", List(&Mapping), "Conditions that must all hold, each with `field`, `op` and `value`.")
+                .example("[{ field: total, op: gt, value: 0 }, { field: status, op: exists }]"),
         ],
-    },
-    Builtin {
-        kind: PluginKind::Check,
-        name: "min-rows",
-        about: "At least so many rows passed boundary and transforms.",
-        options: &[required("threshold", INTEGER, "The least number of rows.")],
-    },
-    Builtin {
-        kind: PluginKind::Check,
-        name: "source-target-count",
-        about: "The broker acknowledged as many rows as the source gave.",
-        options: &[opt("tolerance_pct", NUMBER, "Percent of the source rows; 0.1 is one in a thousand. Default 0.")],
-    },
-    Builtin {
-        kind: PluginKind::Check,
-        name: "not-null",
-        about: "Fields are there and not null.",
-        options: &[opt("column", NAMES, "One field."), opt("columns", NAMES, "Several fields.")],
-    },
-    Builtin {
-        kind: PluginKind::Check,
-        name: "unique",
-        about: "No value occurs twice.",
-        options: &[opt("column", NAMES, "One field."), opt("columns", NAMES, "Several fields, taken together.")],
-    },
-    Builtin {
-        kind: PluginKind::Slicer,
-        name: "windows",
-        about: "Windows of the cursor field, one slice each.",
-        options: &[
-            required("step", SCALAR, "Length of a window: `6h`, `1d`, `1mo`, or a number for a numeric cursor."),
-            opt("lookback", SCALAR, "Windows before the watermark that are loaded again, as far as this reaches."),
+    ),
+    builtin(
+        PluginKind::Check,
+        "min-rows",
+        "min_rows",
+        "At least so many rows passed boundary and transforms.",
+        &[key("threshold", Integer(0, u64::MAX), "The least number of rows.").required().example("1")],
+    ),
+    builtin(
+        PluginKind::Check,
+        "source-target-count",
+        "source_target_count",
+        "The broker acknowledged as many messages as the source gave rows. It is judged after delivery.",
+        &[key(
+            "tolerance_pct",
+            Number(0, 100),
+            "Difference that passes, in percent of the source's rows: 0.1 is one in a thousand.",
+        )
+        .default("0")
+        .example("0.1")],
+    ),
+    builtin(
+        PluginKind::Check,
+        "not-null",
+        "not_null",
+        "Fields are there and not null. Either `column` or `columns` is given.",
+        &[
+            key("column", Names, "Top-level field.").example("customer_id"),
+            key("columns", Names, "Top-level fields.").example("[customer_id, total]"),
         ],
-    },
-    Builtin {
-        kind: PluginKind::Signer,
-        name: "sigv4",
-        about: "AWS Signature Version 4, with the secrets `access_key_id` and `secret_access_key`.",
-        options: &[
-            required("region", TEXT, "Such as `eu-central-1`."),
-            required("service", TEXT, "Such as `execute-api`."),
+    ),
+    builtin(
+        PluginKind::Check,
+        "unique",
+        "unique",
+        "No value occurs twice in a load. Either `column` or `columns` is given.",
+        &[
+            key("column", Names, "Top-level field.").example("order_id"),
+            key("columns", Names, "Top-level fields, which are taken together.").example("[order_id, line]"),
         ],
-    },
+    ),
+    builtin(
+        PluginKind::Slicer,
+        "windows",
+        "windows",
+        "Windows of the cursor field, one slice each. Needs `incremental` with a `start`.",
+        &[
+            key(
+                "step",
+                Scalar,
+                "Length of a window: `15m`, `6h`, `1d`, `2w`, `1mo`, `1y`, or a whole number for a numeric cursor.",
+            )
+            .required()
+            .example("1d"),
+            key("lookback", Scalar, "How far before the watermark windows are loaded again, in the units of `step`.")
+                .without("only the window of the watermark and those after it")
+                .example("3d"),
+        ],
+    ),
+    builtin(
+        PluginKind::Signer,
+        "sigv4",
+        "sigv4",
+        "AWS Signature Version 4. It needs the secrets `access_key_id` and `secret_access_key`, and takes `session_token`.",
+        &[
+            key("region", Text, "Region of the service.").required().example("eu-central-1"),
+            key("service", Text, "Name of the service in the signature.").required().example("execute-api"),
+        ],
+    ),
 ];
 
 /// Short names that the language has and this release does not.
@@ -178,10 +235,9 @@ pub(crate) fn short_name(value: &Value<'_>, kind: PluginKind) -> Option<&'static
         value.not_yet(format!("the type `{text}`"), "use a component of your own with `uses`");
         return None;
     }
-    let none = (kind == PluginKind::Extractor).then(|| "none".to_owned());
-    let names = BUILTINS.iter().filter(|builtin| builtin.kind == kind).map(|builtin| builtin.name.replace('-', "_"));
-    let names: Vec<String> = none.into_iter().chain(names).collect();
-    value.unknown_choice(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    let none = (kind == PluginKind::Extractor).then_some("none");
+    let names = BUILTINS.iter().filter(|builtin| builtin.kind == kind).map(|builtin| builtin.form.name);
+    value.unknown_choice(&none.into_iter().chain(names).collect::<Vec<_>>())
 }
 
 /// Brings 0.88's spelling into ours and finds misspelt and missing options of a built-in.
@@ -206,7 +262,8 @@ pub(crate) fn normalise(plugin: &mut PluginUse, block: &Block<'_>, kind: PluginK
         }
         plugin.with.shift_remove("next_cursor_path");
     }
-    let known: Vec<&str> = builtin.options.iter().map(|option| option.name).collect();
+    let options = || builtin.form.keys.iter().filter(|option| option.older_than.is_none());
+    let known: Vec<&str> = options().map(|option| option.name).collect();
     for option in plugin.with.keys().filter(|option| !known.contains(&option.as_str())) {
         let hint = match nearest(option, &known) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
@@ -215,7 +272,7 @@ pub(crate) fn normalise(plugin: &mut PluginUse, block: &Block<'_>, kind: PluginK
         problem(option, Error::UnknownKey { key: option.clone(), block: format!("`{}` ({name})", plugin.key), hint });
     }
     let misspelt: Vec<String> = plugin.with.keys().filter_map(|option| nearest(option, &known)).collect();
-    for option in builtin.options.iter().filter(|option| option.required && !plugin.with.contains_key(option.name)) {
+    for option in options().filter(|option| option.is_required && !plugin.with.contains_key(option.name)) {
         let is_there = block.problems.position(&format!("{}.{}", plugin.with_key, option.name)).is_some();
         if !is_there && !misspelt.iter().any(|name| name == option.name) {
             let what = format!("`{}.{}`", plugin.with_key, option.name);

@@ -1,6 +1,6 @@
 //! The manifest after all checks: defaults filled in, every value of its own type.
 //!
-//! The doc comments are the reference of the manifest's keys.
+//! What users read of the keys stands in `reference`.
 
 use dpone_model::{CursorValue, PipelineName, Place};
 use jiff::SignedDuration;

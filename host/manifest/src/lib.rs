@@ -16,7 +16,7 @@ mod oci;
 mod plugin;
 mod policy;
 mod read;
-mod schema;
+pub mod reference;
 mod sink;
 mod source;
 mod substitute;
@@ -31,7 +31,6 @@ pub use oci::{OCI_SCHEME, OciReference};
 pub use policy::{
     Fence, GrantKind, HostRule, Lent, PluginCaps, PluginRules, Policy, Tenant, TenantLimits, load_policy,
 };
-pub use schema::json_schema;
 pub use substitute::Variables;
 pub use units::{parse_duration, parse_size};
 pub use yaml::{MAX_BYTES, MAX_DEPTH};

@@ -68,6 +68,7 @@ pub(crate) fn options_block(options: &mut Block<'_>, connection: ConnectionRef, 
 
 /// A plugin that need not be there.
 fn optional_plugin(options: &mut Block<'_>, name: &str, kind: PluginKind) -> Option<PluginUse> {
+    options.know(name);
     if !options.has(name) {
         return None;
     }

@@ -41,7 +41,7 @@ pub async fn dispatch(cli: Cli) -> Outcome {
         Command::Record(args) => record::record(&common, args).await,
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Schema => {
-            println!("{:#}", dpone_manifest::json_schema());
+            println!("{:#}", dpone_manifest::reference::MANIFEST.json_schema());
             Ok(Exit::Ok)
         }
         Command::Completions { shell } => {

@@ -1,0 +1,92 @@
+//! The reference of the files that people write: one tree of keys for each.
+//!
+//! A [`Key`] has its type, default, meaning and an example. The JSON Schema, the pages under `docs/` and
+//! `dpone explain KEY` are made of it, and tests hold it against the readers: every key and value that a
+//! reader takes is in the tree, every default is the reader's, every example is accepted. A new key is one
+//! entry in the file of its block. The options of built-in plugins stand in `builtins`.
+
+mod entries;
+mod incremental;
+mod key;
+mod pagination;
+mod plugin;
+mod policy;
+mod quality;
+mod run;
+mod schema;
+mod sink;
+mod source;
+mod strategy;
+
+pub use entries::Entry;
+pub use key::{Form, Key, Support, Takes, Word, key, word};
+
+use dpone_model::plugin::PluginKind;
+use key::Takes::{Any, Block, List, Pattern, Plugin};
+
+/// A kind of file.
+#[derive(Debug)]
+pub struct Document {
+    /// As commands name it.
+    pub name: &'static str,
+    pub title: &'static str,
+    /// One to three sentences of Markdown.
+    pub about: &'static str,
+    /// Groups of keys at the root.
+    pub keys: &'static [&'static [Key]],
+}
+
+pub static MANIFEST: Document = Document {
+    name: "manifest",
+    title: "dpone manifest",
+    about: "A manifest describes one pipeline: a REST API whose records are loaded into one Kafka topic.",
+    keys: &[ROOT],
+};
+
+pub static POLICY: Document = Document {
+    name: "policy",
+    title: "dpone policy",
+    about: "A policy says what each tenant of a host may do. What it does not give, a tenant does not have.",
+    keys: &[policy::POLICY],
+};
+
+static ROOT: &[Key] = &[
+    key(
+        "name",
+        Pattern("^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$", "1 to 200 letters, digits, `_`, `-` and `.`, not a dot first"),
+        "Name of the pipeline. Its state, its journals and its runs are kept under this name.",
+    )
+    .required()
+    .example("orders"),
+    key(
+        "source",
+        Block(&[source::TYPE, source::CONNECTION_ID, source::CONNECTION, source::OPTIONS]),
+        "Where the rows come from.",
+    )
+    .required(),
+    key("transforms", List(&Plugin(PluginKind::Transform, TRANSFORM)), "Changes to the records, in this order.")
+        .without("records stay as they are"),
+    key("sink", Block(&[sink::TYPE, source::CONNECTION_ID, source::CONNECTION, sink::SINK]), "Where the rows go.")
+        .required(),
+    key("state", Block(&[run::STATE, source::CONNECTION]), "Where the position of the pipeline is kept between runs."),
+    key("quality", Block(&[quality::QUALITY]), "Checks that judge a load."),
+    key("observability", Block(&[run::OBSERVABILITY]), "What a run leaves behind about itself."),
+    key("journal", Block(&[run::JOURNAL]), "The pages of a run on disk, which a failed run is resumed from."),
+    key("resume", Block(&[run::RESUME]), "How a failed run is resumed."),
+    key("diagnostics", Block(&[run::DIAGNOSTICS]), "What messages and reports show."),
+    key(
+        "type_inference",
+        Block(&[run::TYPE_INFERENCE]),
+        "How the schema is read from the records. Only the defaults work yet.",
+    ),
+    key(
+        "schema_contract",
+        Any,
+        "A schema that the records must have. Drift is judged by the schema kept in state until then.",
+    )
+    .later()
+    .example("{ id: orders }"),
+];
+
+static TRANSFORM: &[Key] =
+    &[key("type", Takes::Builtin(PluginKind::Transform), "A built-in transform by its short name.").example("rename")];

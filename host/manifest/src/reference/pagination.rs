@@ -1,0 +1,29 @@
+//! `source.options.pagination`: the keys that the host owns, whichever component pages.
+
+use super::key::Takes::{Builtin, Choice, Integer};
+use super::key::{Key, key, word};
+use dpone_model::plugin::PluginKind;
+
+pub(super) static PAGINATION: &[Key] = &[
+    key("type", Builtin(PluginKind::Extractor), "A built-in pagination by its short name; `none` is one request.")
+        .default("none")
+        .example("cursor"),
+    key("max_pages", Integer(1, u32::MAX as u64), "Most pages of a walk.").without("no limit").example("1000"),
+    key(
+        "on_max_pages",
+        Choice(&[
+            word("error", "The run fails.").or("fail"),
+            word("stop", "The walk ends, and the run goes on with the pages that it has."),
+        ]),
+        "What reaching `max_pages` means while there are more pages.",
+    )
+    .default("error")
+    .example("stop"),
+    key(
+        "max_empty_pages",
+        Integer(0, u32::MAX as u64),
+        "Most pages without a record in a row, while the API names a next page.",
+    )
+    .default("10")
+    .example("3"),
+];
