@@ -24,7 +24,10 @@ pub fn canonical_hash_input(body: &[u8], records: &Records, record: &RecordSpan,
         if position > 0 {
             out.push(b',');
         }
-        escape(names.name(field.name), out);
+        match names.json_of(field.name) {
+            Some(json) => out.extend_from_slice(json.as_bytes()),
+            None => escape(names.name(field.name), out),
+        }
         out.push(b':');
         without_space(field.span.of(body), out);
     }
@@ -73,6 +76,11 @@ mod tests {
             (r#"{"\u0062":1,"a":{ "z" : [ 1 , " \" \\" ] , "y":2}}"#, r#"{"a":{"z":[1," \" \\"],"y":2},"b":1}"#),
             (r#"{"b":2,"a":1,"b":1}"#, r#"{"a":1,"b":2,"b":1}"#),
             (r#"{"é":1,"z":2,"😀":3}"#, r#"{"z":2,"é":1,"😀":3}"#),
+            // Half of a surrogate pair is neither another half nor the character that stands for a broken one.
+            (r#"{"a\uD83D":"\ud83d"}"#, r#"{"a\ud83d":"\ud83d"}"#),
+            (r#"{"\u0061\ud83e":1}"#, r#"{"a\ud83e":1}"#),
+            (r#"{"a\ufffd":1}"#, "{\"a\u{fffd}\":1}"),
+            (r#"{"\"a\\ud83d\"":1,"a\ud83d":2}"#, r#"{"\"a\\ud83d\"":1,"a\ud83d":2}"#),
         ];
         for (body, expected) in cases {
             assert_eq!(canonical(body), expected);

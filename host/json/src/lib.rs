@@ -39,4 +39,4 @@ pub use lex::{MAX_DEPTH, validate};
 pub use lookup::{count, get, last};
 pub use path::Path;
 pub use scanner::{Found, Scanner};
-pub use text::{escape, excerpt, unescape};
+pub use text::{canonical_string, escape, exact_text, excerpt, unescape};

@@ -323,12 +323,27 @@ impl Pass<'_> {
     }
 
     fn intern(&mut self, start: usize, end: usize) -> Lexed<NameId> {
-        let name = crate::unescape(self.body.get(start..end).unwrap_or_default());
+        let quoted = self.body.get(start..end).unwrap_or_default();
+        let Some(name) = crate::exact_text(quoted) else { return self.intern_json(start, quoted) };
         if let Some(id) = self.names.get(&name) {
             return Ok(id);
         }
         *self.name_bytes += name.len();
         let id = if *self.name_bytes > MAX_NAME_BYTES { None } else { self.names.intern(&name) };
+        id.ok_or_else(|| ScanError::boxed(start, ScanErrorKind::TooManyNames))
+    }
+
+    /// Two names with different halves of surrogate pairs are two names, and neither is one with U+FFFD.
+    #[cold]
+    fn intern_json(&mut self, start: usize, quoted: &[u8]) -> Lexed<NameId> {
+        let mut json = Vec::with_capacity(quoted.len());
+        crate::canonical_string(quoted, &mut json);
+        let known = self.names.len();
+        let id = self.names.intern_json(&String::from_utf8_lossy(&json));
+        if self.names.len() > known {
+            *self.name_bytes += json.len();
+        }
+        let id = id.filter(|_| *self.name_bytes <= MAX_NAME_BYTES);
         id.ok_or_else(|| ScanError::boxed(start, ScanErrorKind::TooManyNames))
     }
 

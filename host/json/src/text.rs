@@ -2,56 +2,121 @@
 
 use std::borrow::Cow;
 
-/// The text of a JSON string, from its bytes with the quotes.
+/// The text of a JSON string, from its bytes with the quotes, for messages and for values that only
+/// well-formed text can match, such as timestamps.
 ///
-/// A surrogate that stands alone, which the grammar allows but no text can hold, becomes U+FFFD.
+/// A surrogate that stands alone, which the grammar allows but no text can hold, becomes U+FFFD, so two
+/// different strings may give one text. Where that matters, [`exact_text`] and [`canonical_string`] tell them apart.
 /// Bytes that are not a JSON string give the nearest text there is.
 pub fn unescape(json_string: &[u8]) -> Cow<'_, str> {
+    let inner = String::from_utf8_lossy(inner(json_string));
+    if inner.contains('\\') { Cow::Owned(unescaped(&inner).0) } else { inner }
+}
+
+/// The text of a JSON string, from its bytes with the quotes; `None` where it holds half of a surrogate
+/// pair and so has no UTF-8 bytes.
+pub fn exact_text(json_string: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = String::from_utf8_lossy(inner(json_string));
+    if !inner.contains('\\') {
+        return Some(inner);
+    }
+    let (text, is_whole) = unescaped(&inner);
+    is_whole.then_some(Cow::Owned(text))
+}
+
+/// Appends a JSON string, given with its quotes, in the one spelling that all strings of the same
+/// UTF-16 code units share: as [`escape`] writes it, with a lone surrogate as `\uXXXX` in lower case.
+pub fn canonical_string(json_string: &[u8], out: &mut Vec<u8>) {
+    if let Some(text) = exact_text(json_string) {
+        return escape(&text, out);
+    }
+    out.push(b'"');
+    for part in parts(&String::from_utf8_lossy(inner(json_string))) {
+        match part {
+            Part::Plain(text) => escape_into(text, out),
+            Part::Character(character) => escape_into(character.encode_utf8(&mut [0; 4]), out),
+            Part::LoneSurrogate(unit) => out.extend_from_slice(format!("\\u{unit:04x}").as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+fn inner(json_string: &[u8]) -> &[u8] {
     let inner = json_string.strip_prefix(b"\"").unwrap_or(json_string);
-    let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
-    let text = String::from_utf8_lossy(inner);
-    if text.contains('\\') { Cow::Owned(unescape_text(&text)) } else { text }
+    inner.strip_suffix(b"\"").unwrap_or(inner)
 }
 
-fn unescape_text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        out.push_str(plain);
-        let mut characters = escape.chars();
-        match characters.next() {
-            Some('b') => out.push('\u{8}'),
-            Some('f') => out.push('\u{c}'),
-            Some('n') => out.push('\n'),
-            Some('r') => out.push('\r'),
-            Some('t') => out.push('\t'),
-            Some('u') => {
-                let (character, behind) = code_point(characters.as_str());
-                out.push(character);
-                rest = behind;
-                continue;
+/// The text, and whether it is all there: without a surrogate that stands alone.
+fn unescaped(inner: &str) -> (String, bool) {
+    let (mut out, mut is_whole) = (String::with_capacity(inner.len()), true);
+    for part in parts(inner) {
+        match part {
+            Part::Plain(text) => out.push_str(text),
+            Part::Character(character) => out.push(character),
+            Part::LoneSurrogate(_) => {
+                out.push(char::REPLACEMENT_CHARACTER);
+                is_whole = false;
             }
-            Some(other) => out.push(other),
-            None => {}
         }
-        rest = characters.as_str();
     }
-    out.push_str(rest);
-    out
+    (out, is_whole)
 }
 
-/// The character of `\uXXXX`, from behind the `u`, with the low surrogate that may follow.
-fn code_point(text: &str) -> (char, &str) {
-    let Some((first, behind)) = hex4(text) else { return (char::REPLACEMENT_CHARACTER, text) };
-    if !(0xd800..0xdc00).contains(&first) {
-        return (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), behind);
-    }
-    match behind.strip_prefix("\\u").and_then(hex4) {
-        Some((second @ 0xdc00..0xe000, after)) => {
-            let scalar = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            (char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER), after)
+/// A stretch of a JSON string.
+enum Part<'a> {
+    /// Without an escape.
+    Plain(&'a str),
+    /// Of an escape, or of the two of a surrogate pair.
+    Character(char),
+    /// A UTF-16 code unit of the surrogates without its other half.
+    LoneSurrogate(u32),
+}
+
+/// What stands between the quotes of a JSON string, in order. Escapes that are none stand for what
+/// follows the backslash.
+fn parts(inner: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = inner;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
         }
-        _ => (char::REPLACEMENT_CHARACTER, behind),
+        let Some(escape) = rest.strip_prefix('\\') else {
+            let (plain, behind) = rest.split_at(rest.find('\\').unwrap_or(rest.len()));
+            rest = behind;
+            return Some(Part::Plain(plain));
+        };
+        let mut characters = escape.chars();
+        let part = match characters.next()? {
+            'b' => Part::Character('\u{8}'),
+            'f' => Part::Character('\u{c}'),
+            'n' => Part::Character('\n'),
+            'r' => Part::Character('\r'),
+            't' => Part::Character('\t'),
+            'u' => {
+                let (part, behind) = code_point(characters.as_str());
+                rest = behind;
+                return Some(part);
+            }
+            other => Part::Character(other),
+        };
+        rest = characters.as_str();
+        Some(part)
+    })
+}
+
+/// What `\uXXXX` stands for, from behind the `u`, with the low surrogate that may follow.
+fn code_point(text: &str) -> (Part<'static>, &str) {
+    let Some((first, behind)) = hex4(text) else { return (Part::Character(char::REPLACEMENT_CHARACTER), text) };
+    if let Some(character) = char::from_u32(first) {
+        return (Part::Character(character), behind);
+    }
+    let low = behind.strip_prefix("\\u").and_then(hex4).filter(|(low, _)| (0xdc00..0xe000).contains(low));
+    match low {
+        Some((low, after)) if first < 0xdc00 => {
+            let scalar = 0x1_0000 + ((first - 0xd800) << 10) + (low - 0xdc00);
+            (Part::Character(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER)), after)
+        }
+        _ => (Part::LoneSurrogate(first), behind),
     }
 }
 
@@ -64,8 +129,14 @@ fn hex4(text: &str) -> Option<(u32, &str)> {
 
 /// Writes `text` as a JSON string with its quotes. Only what RFC 8259 demands is escaped.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
+    escape_into(text, out);
+    out.push(b'"');
+}
+
+/// The same without the quotes.
+fn escape_into(text: &str, out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut rest = text.as_bytes();
     while let Some(stop) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
         let (plain, tail) = rest.split_at(stop);
@@ -85,7 +156,6 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
         rest = behind;
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 /// What stands around `offset`, printable, in at most 60 characters; `…` where more was cut away.
@@ -127,7 +197,7 @@ pub(crate) fn is_name(body: &[u8], at: usize, end: usize, name: &str) -> bool {
     let quoted = body.get(at..end).unwrap_or_default();
     let close = quoted.iter().rposition(|byte| *byte == b'"').unwrap_or_default();
     let quoted = quoted.get(..=close).unwrap_or_default();
-    quoted.contains(&b'\\') && unescape(quoted) == name
+    quoted.contains(&b'\\') && exact_text(quoted).is_some_and(|text| text == name)
 }
 
 #[cfg(test)]
@@ -154,10 +224,38 @@ mod tests {
         assert!(matches!(unescape(br#""plain""#), Cow::Borrowed("plain")));
     }
 
+    /// A string, its text where it has one, and its one spelling.
+    const SPELLINGS: &[(&str, Option<&str>, &str)] = &[
+        (r#""plain""#, Some("plain"), r#""plain""#),
+        (r#""\u0061\/\u00e9""#, Some("a/é"), r#""a/é""#),
+        (r#""\u0000\u001F\b""#, Some("\u{0}\u{1f}\u{8}"), r#""\u0000\u001f\u0008""#),
+        (r#""\ufffd""#, Some("\u{fffd}"), "\"\u{fffd}\""),
+        (r#""\uD83D\uDE00""#, Some("😀"), r#""😀""#),
+        (r#""\ud83d""#, None, r#""\ud83d""#),
+        (r#""\uD83E""#, None, r#""\ud83e""#),
+        (r#""\uDE00""#, None, r#""\ude00""#),
+        (r#""\ude00\ud83d""#, None, r#""\ude00\ud83d""#),
+        (r#""\ud83d\ud83d\ude00""#, None, r#""\ud83d😀""#),
+        (r#""\ud83d\ude00\ude00""#, None, r#""😀\ude00""#),
+        (r#""\u0061\ud83d\"\n""#, None, r#""a\ud83d\"\n""#),
+        (r#""\\ud83d""#, Some("\\ud83d"), r#""\\ud83d""#),
+    ];
+
+    #[test]
+    fn lone_surrogates_have_no_text_but_a_spelling_of_their_own() {
+        for (json, expected, spelling) in SPELLINGS {
+            assert_eq!(exact_text(json.as_bytes()).as_deref(), *expected, "{json}");
+            let mut out = Vec::new();
+            canonical_string(json.as_bytes(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), *spelling, "{json}");
+        }
+    }
+
     #[test]
     fn text_that_is_no_string_does_not_panic() {
         for bad in ["", "\"", "\\", "\"\\", "\"\\u", "\"\\u12", "\"\\u12é9\"", "\"\\ud800\\u", "\u{1}\\x"] {
             let _ = unescape(bad.as_bytes());
+            canonical_string(bad.as_bytes(), &mut Vec::new());
         }
         assert_eq!(unescape(b"\"\xff\""), "\u{fffd}");
     }
@@ -198,5 +296,7 @@ mod tests {
         assert!(!is(r#""dat":"#, "data"));
         assert!(!is(r#""data2":"#, "data"));
         assert!(!is(r#""a\"b":"#, "a\\"));
+        assert!(!is(r#""x\ud83d":"#, "x\u{fffd}"), "half of a pair is no U+FFFD");
+        assert!(is(r#""x\ufffd":"#, "x\u{fffd}"));
     }
 }

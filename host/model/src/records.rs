@@ -128,6 +128,8 @@ pub struct Twice;
 pub struct Names {
     by_id: Vec<Box<str>>,
     by_name: std::collections::HashMap<Box<str>, NameId>,
+    /// Names that are no text, by their JSON strings; hardly ever any.
+    by_json: std::collections::HashMap<Box<str>, NameId>,
 }
 
 impl Names {
@@ -139,12 +141,28 @@ impl Names {
         if let Some(id) = self.by_name.get(name) {
             return Some(*id);
         }
+        let id = self.push(name)?;
+        self.by_name.insert(name.into(), id);
+        Some(id)
+    }
+
+    /// The same for a name with half of a surrogate pair, which no text can hold. It goes by its JSON
+    /// string, quotes included, in the one spelling that it has, and is never the name of any text.
+    pub fn intern_json(&mut self, json: &str) -> Option<NameId> {
+        if let Some(id) = self.by_json.get(json) {
+            return Some(*id);
+        }
+        let id = self.push(json)?;
+        self.by_json.insert(json.into(), id);
+        Some(id)
+    }
+
+    fn push(&mut self, name: &str) -> Option<NameId> {
         if self.by_id.len() >= Self::MAX {
             return None;
         }
         let id = NameId(self.by_id.len() as u32);
         self.by_id.push(name.into());
-        self.by_name.insert(name.into(), id);
         Some(id)
     }
 
@@ -152,9 +170,19 @@ impl Names {
         self.by_name.get(name).copied()
     }
 
-    /// The name of a number; empty for a number of another table.
+    /// The name of a number; empty for a number of another table. One that is no text is shown as its
+    /// JSON string.
     pub fn name(&self, id: NameId) -> &str {
         self.by_id.get(id.0 as usize).map_or("", |name| name)
+    }
+
+    /// The JSON string of a name that is no text; `None` for all others.
+    pub fn json_of(&self, id: NameId) -> Option<&str> {
+        if self.by_json.is_empty() {
+            return None;
+        }
+        let json = self.name(id);
+        self.by_json.get(json).filter(|known| **known == id).map(|_| json)
     }
 
     pub fn len(&self) -> usize {

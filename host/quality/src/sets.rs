@@ -160,7 +160,7 @@ fn canonical(value: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(value);
     }
     let mut out = Vec::with_capacity(value.len());
-    dpone_json::escape(&dpone_json::unescape(value), &mut out);
+    dpone_json::canonical_string(value, &mut out);
     Cow::Owned(out)
 }
 
@@ -265,6 +265,26 @@ mod tests {
             assert!(sets.add("s", 3, &[column(&["1"])]).is_err());
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         }
+    }
+
+    /// Half of a surrogate pair is a value of its own, however it is spelt.
+    #[test]
+    fn texts_that_are_none_are_told_apart() {
+        let values = [
+            (r#""x\ud83d""#, None),
+            (r#""x\ud83e""#, None),
+            ("\"x\u{fffd}\"", None),
+            (r#""\u0078\uD83D""#, Some(0)),
+            (r#""x\ufffd""#, Some(2)),
+            (r#""x\ude00\ud83d""#, None),
+            (r#""x\ud83d\ude00""#, None),
+            (r#""x😀""#, Some(6)),
+        ];
+        let (mut sets, _dir) = sets(1_000, 100);
+        sets.add("s", 1, &[column(&values.map(|(value, _)| value))]).unwrap();
+        let found: Vec<_> = sets.repeats("s").unwrap().examples.iter().map(|r| (r.first.1, r.second.1)).collect();
+        let expected: Vec<_> = (0..).zip(values).filter_map(|(second, (_, first))| Some((first?, second))).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Error {
     MissingKey { field: String, what: &'static str, place: Place },
     #[error("the key field `{field}` is {kind}, which has no agreed key bytes")]
     KeyKind { field: String, kind: &'static str, place: Place },
+    #[error("the key field `{field}` holds half of a surrogate pair, which has no UTF-8 bytes")]
+    KeyText { field: String, place: Place },
     #[error("the key field `{field}` occurs twice in a record")]
     KeyTwice { field: String, place: Place },
 }
@@ -50,6 +52,7 @@ impl Failure for Error {
             Self::Read { .. } => &delivery::READ,
             Self::MissingKey { .. } => &quality::MISSING_KEY_FIELD,
             Self::KeyKind { .. } => &quality::KEY_KIND,
+            Self::KeyText { .. } => &quality::KEY_TEXT,
             Self::KeyTwice { .. } => &quality::DUPLICATE_FIELD,
         }
     }
@@ -64,6 +67,7 @@ impl Failure for Error {
             Self::TooLarge { place, .. }
             | Self::MissingKey { place, .. }
             | Self::KeyKind { place, .. }
+            | Self::KeyText { place, .. }
             | Self::KeyTwice { place, .. } => Some(place.clone()),
             Self::NotDelivered { .. } | Self::Unacknowledged { .. } | Self::Stopped { .. } => None,
         }
@@ -87,6 +91,9 @@ impl Failure for Error {
             }
             Self::MissingKey { .. } => "filter such records out, or choose another `strategy.unique_key`",
             Self::KeyKind { .. } => "cast the field to text or integer, or use `key.mode: hash_row`",
+            Self::KeyText { .. } => {
+                "have the source send the whole character, filter such records out, or use `key.mode: hash_row`"
+            }
             Self::KeyTwice { .. } => "readers disagree about which of the two counts; have the source send it once",
             Self::Create { .. } | Self::Read { .. } => return None,
         };

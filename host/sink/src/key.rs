@@ -3,6 +3,9 @@
 //! Format `v1`: one field gives its unescaped text or its integer's digits; several give a compact
 //! JSON array in the order of `unique_key`, with strings escaped in one way only and numbers as
 //! they stand. Format `dpone` joins the same texts with `|`, as release 0.88 did.
+//!
+//! A text with half of a surrogate pair (`"\ud83d"`) has no UTF-8 bytes. Any stand-in would give two rows
+//! one key, so such a record is refused; `hash_row` takes it, because it hashes values as they stand.
 
 use crate::Error;
 use dpone_journal::PageIndex;
@@ -10,6 +13,7 @@ use dpone_json::FieldCursor;
 use dpone_manifest::{Key, KeyFormat, KeyMode};
 use dpone_model::{FieldSpan, Kind, Names, PagePlace, RecordSpan, Records, Report};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// Makes the keys of one run's records.
 #[derive(Debug)]
@@ -133,6 +137,12 @@ impl At<'_> {
         };
         Error::KeyKind { field: field.name.clone(), kind, place: self.page.record(self.record) }
     }
+
+    /// The text of a string with escapes.
+    fn text<'b>(&self, field: &KeyField, json_string: &'b [u8]) -> Result<Cow<'b, str>, Error> {
+        dpone_json::exact_text(json_string)
+            .ok_or_else(|| Error::KeyText { field: field.name.clone(), place: self.page.record(self.record) })
+    }
 }
 
 /// The unescaped text, or the integer's digits.
@@ -140,7 +150,7 @@ fn push_text(field: &mut KeyField, at: &At<'_>, out: &mut Vec<u8>) -> Result<(),
     let value = at.find(field)?;
     let text = value.span.of(at.body);
     match value.kind {
-        Kind::String if value.special => out.extend_from_slice(dpone_json::unescape(text).as_bytes()),
+        Kind::String if value.special => out.extend_from_slice(at.text(field, text)?.as_bytes()),
         Kind::String => out.extend_from_slice(text.get(1..text.len().saturating_sub(1)).unwrap_or_default()),
         Kind::Number if !value.special => out.extend_from_slice(text),
         _ => return Err(at.refuse(field, &value)),
@@ -158,7 +168,7 @@ fn push_array(fields: &mut [KeyField], at: &At<'_>, out: &mut Vec<u8>) -> Result
         let text = value.span.of(at.body);
         match value.kind {
             // One text may be escaped in many ways, but must give one key.
-            Kind::String if value.special => dpone_json::escape(&dpone_json::unescape(text), out),
+            Kind::String if value.special => dpone_json::escape(&at.text(field, text)?, out),
             Kind::String | Kind::Number | Kind::False | Kind::True => out.extend_from_slice(text),
             _ => return Err(at.refuse(field, &value)),
         }
@@ -249,6 +259,47 @@ mod tests {
                 assert_eq!(found.as_deref().map_err(String::as_str), expected, "{body} {format:?}");
             }
         }
+    }
+
+    /// Ids of two rows that are different texts must never give one key.
+    #[test]
+    fn half_of_a_surrogate_pair_is_no_key() {
+        let halves =
+            [r"\ud83d", r"x\uD83E", r"\ude00", r"\ude00\ud83d", r"\ud83d\ude00\ud83d", r"\ud83dx", r"\ud83d\u0041"];
+        for half in halves {
+            for format in [KeyFormat::V1, KeyFormat::Dpone] {
+                let single = format!(r#"[{{"id":"1"}},{{"id":"{half}"}}]"#);
+                let (code, place) = key(&fields(&["id"]), format, &single).unwrap_err();
+                assert_eq!((code.as_str(), place.ends_with("record 1")), ("DP0707", true), "{half} {format:?} {place}");
+                for body in [format!(r#"{{"a":"{half}","b":1}}"#), format!(r#"{{"a":1,"b":"{half}"}}"#)] {
+                    let (code, _) = key(&fields(&["a", "b"]), format, &body).unwrap_err();
+                    assert_eq!(code, "DP0707", "{half} {format:?}");
+                }
+            }
+        }
+        let whole = [(r"\ud83d\ude00", "😀"), ("😀", "😀"), (r"\ufffd", "\u{fffd}"), (r"\\ud83d", r"\ud83d")];
+        for (escaped, text) in whole {
+            let body = format!(r#"{{"id":"{escaped}"}}"#);
+            assert_eq!(key(&fields(&["id"]), KeyFormat::V1, &body).as_deref(), Ok(text), "{escaped}");
+        }
+    }
+
+    #[test]
+    fn a_hash_tells_halves_of_surrogate_pairs_apart() {
+        let hash = |body: &str| key(&KeyMode::HashRow, KeyFormat::V1, body).unwrap();
+        let rows = [
+            r#"{"id":"\ud83d"}"#,
+            r#"{"id":"\ud83e"}"#,
+            r#"{"id":"\ufffd"}"#,
+            r#"{"i\ud83d":1}"#,
+            r#"{"i\ud83e":1}"#,
+            r#"{"i\ufffd":1}"#,
+            r#"{"i\\ud83d":1}"#,
+            r#"{"\"i\\ud83d\"":1}"#,
+        ];
+        let hashes: std::collections::BTreeSet<String> = rows.iter().map(|row| hash(row)).collect();
+        assert_eq!(hashes.len(), rows.len());
+        assert_eq!(hash(r#"{"i\uD83D":1}"#), hash(r#"{ "\u0069\ud83d" : 1 }"#), "a name has one spelling");
     }
 
     #[test]

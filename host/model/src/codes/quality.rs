@@ -13,6 +13,8 @@ crate::codes! { Quality:
         "`duplicate_policy: fail` was set. Identical and conflicting repeats are named apart. `last` or `first` choose one, `allow` publishes all.";
     TOO_MANY_DUPLICATES = "DP0706", AfterFix, "duplicate_policy cannot choose among this many repeats",
         "Choosing first or last keeps the repeated keys in memory, up to a million of them.";
+    KEY_TEXT = "DP0707", AfterFix, "a key field's text has no UTF-8 bytes",
+        "JSON may escape half of a surrogate pair (`\"\\ud83d\"`), which no UTF-8 text can hold. Any character in its place would give different rows one key, so that one of them is lost on a compacted topic. The message names the record. `key.mode: hash_row` hashes rows as they stand and takes such values.";
     CASE_FAILED = "DP0710", AfterFix, "a recorded case of a plugin failed",
         "The plugin's answers differ from `expected.json`, or it used more than the case's bounds. Mend the plugin, or write its answers anew with `dpone plugin test --update`.";
 }
