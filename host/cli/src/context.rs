@@ -4,7 +4,7 @@
 use crate::args::{Common, ManifestArgs, PluginDemands, WindowArgs};
 use crate::local::OnDemand;
 use crate::progress;
-use dpone_connections::Profile;
+use dpone_connections::{Environment, Profile};
 use dpone_manifest::Tenant;
 use dpone_model::{Report, codes};
 use dpone_run::authority::Demands;
@@ -98,7 +98,7 @@ pub fn launch(common: &Common, workdir: &Path, demanded: &PluginDemands) -> Resu
 
 /// What a tenant has of the chosen profile and of this process's environment.
 pub fn tenancy(policy: &PolicyFile, tenant: &Tenant, workdir: &Path, profile: &Profile) -> Result<Tenancy, Report> {
-    policy.tenancy(tenant, workdir, profile, &variable)
+    policy.tenancy(tenant, workdir, profile, &Environment::of_process())
 }
 
 /// The chosen profile.

@@ -139,14 +139,19 @@ fn base_url(fields: &Fields) -> Result<Option<Url>, Error> {
 }
 
 fn auth(fields: &Fields) -> Result<Auth, Error> {
-    let token = fields.secret("token")?;
-    let key = fields.secret("api_key")?;
-    let (username, password) = (fields.text("username")?, fields.secret("password")?);
+    let (token, key) = (fields.given("token")?, fields.given("api_key")?);
+    let (username, password) = (fields.given("username")?, fields.given("password")?);
     let login = username.is_some() || password.is_some();
     let ways = [("token", token.is_some()), ("api_key", key.is_some()), ("username", login)];
     let set: Vec<&str> = ways.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect();
     if let [first, second, ..] = set.as_slice() {
         return Err(fields.bad_value(second, format!("contradicts `{first}`; a connection logs in one way")));
+    }
+    // A variable that a deployment forgot to fill is empty: without this the request would go out bare.
+    for (field, value) in [("token", &token), ("api_key", &key)] {
+        if value.as_ref().is_some_and(Secret::is_empty) {
+            return Err(fields.bad_value(field, "is empty; a connection that does not log in is without it"));
+        }
     }
     if let Some(token) = token {
         return Ok(Auth::Bearer(token));
@@ -162,12 +167,22 @@ fn auth(fields: &Fields) -> Result<Auth, Error> {
         };
         return Ok(Auth::ApiKey { name, in_, value });
     }
-    match (username, password) {
-        (Some(username), Some(password)) => Ok(Auth::Basic { username, password }),
-        (Some(_), None) => Err(fields.incomplete(&["password"])),
-        (None, Some(_)) => Err(fields.incomplete(&["username"])),
-        (None, None) => Ok(Auth::None),
+    if login { basic(fields, username, password) } else { Ok(Auth::None) }
+}
+
+/// Many APIs take a key as the user name and no password, or the other way round; so one of the two may be
+/// empty. A missing password is an empty one, a missing user name is more likely forgotten.
+fn basic(fields: &Fields, username: Option<Secret>, password: Option<Secret>) -> Result<Auth, Error> {
+    let password = password.unwrap_or_else(|| Secret::new(""));
+    let Some(username) = username else { return Err(fields.incomplete(&["username"])) };
+    if username.is_empty() && password.is_empty() {
+        return Err(fields.bad_value("username", "is empty, and so is the password"));
     }
+    // RFC 7617: the first colon ends the user name.
+    if username.expose().contains(':') {
+        return Err(fields.bad_value("username", "holds a colon, which would end it"));
+    }
+    Ok(Auth::Basic { username: username.expose().to_owned(), password })
 }
 
 fn security_protocol(fields: &Fields) -> Result<Option<String>, Error> {

@@ -71,8 +71,11 @@ impl Reader<'_> {
 
     pub(crate) fn unknown_key(&self, key: &Spanned<String>, within: &str, takes: &[&str]) -> Error {
         let path = if within.is_empty() { key.value.clone() } else { format!("{within}.{}", key.value) };
-        let takes = takes.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let hint = Some(format!("known here: {takes}"));
+        let known = takes.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let hint = Some(match dpone_manifest::nearest(&key.value, takes) {
+            Some(nearest) => format!("did you mean `{nearest}`? known here: {known}"),
+            None => format!("known here: {known}"),
+        });
         self.invalid(&key.referenced, &path, format!("unknown key `{}`", key.value), hint)
     }
 
@@ -145,7 +148,7 @@ impl Reader<'_> {
             };
             values.insert((*field).to_owned(), self.value(node, &format!("{key}.{}", name.value))?);
         }
-        let required = takes.iter().filter(|(name, _)| !matches!(*name, "name" | "in"));
+        let required = takes.iter().filter(|(name, _)| !matches!(*name, "name" | "in" | "password"));
         for (name, field) in required {
             if !values.contains_key(*field) {
                 return Err(self.invalid(&node.referenced, key, format!("`{key}` lacks `{name}`"), None));

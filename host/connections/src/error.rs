@@ -1,6 +1,7 @@
 //! What can be wrong with a profile or a connection.
 
-use crate::fields::Kind;
+use crate::environment::Stranger;
+use crate::fields::{Kind, Role};
 use dpone_model::codes::{connection as codes, disk};
 use dpone_model::{Code, Failure, Place};
 
@@ -15,6 +16,22 @@ pub enum Error {
     Invalid { message: String, place: Place, hint: Option<String> },
     #[error("connection `{id}` is not defined: looked at {}", looked_at.join("; "))]
     NotFound { id: String, looked_at: Vec<String>, hint: String },
+    /// The profile extends `local` and defines other connections of this use.
+    #[error(
+        "{role} connection `{id}` is not defined: profile {profile} defines {known}, so nothing stands in for another"
+    )]
+    Undefined { id: String, role: Role, profile: String, known: String, hint: String },
+    #[error(
+        "HTTP connection `{id}` is not defined, and demo data in its place would land in a real broker: \
+         profile {profile} has the Kafka connection {broker}"
+    )]
+    DemoIntoReal { id: String, profile: String, broker: String, hint: String },
+    #[error("{}", strangers_message(id, strangers))]
+    Strangers { id: String, strangers: Vec<Stranger>, takes: String },
+    #[error(
+        "connection `{id}` has two readings: {variable} is set, and profile {profile} has {service} stand in for what it does not define"
+    )]
+    TwoReadings { id: String, variable: String, profile: String, service: &'static str, hint: String },
     #[error("connection `{id}` lacks {}", missing.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", "))]
     Incomplete { id: String, missing: Vec<String>, set_at: Vec<String>, place: Place },
     #[error("connection `{id}` takes `{field}` from environment variable {variable}, which is not set")]
@@ -43,6 +60,10 @@ impl Failure for Error {
             Self::UnknownProfile { .. } => &codes::UNKNOWN_PROFILE,
             Self::Cycle { .. } | Self::Invalid { .. } => &codes::INVALID_PROFILE,
             Self::NotFound { .. } => &codes::NOT_FOUND,
+            Self::Undefined { .. } => &codes::UNDEFINED,
+            Self::DemoIntoReal { .. } => &codes::DEMO_INTO_REAL,
+            Self::Strangers { .. } => &codes::UNKNOWN_VARIABLE,
+            Self::TwoReadings { .. } => &codes::TWO_READINGS,
             Self::Incomplete { .. } | Self::MissingVariable { .. } | Self::VaultUnconfigured { .. } => {
                 &codes::INCOMPLETE
             }
@@ -66,6 +87,10 @@ impl Failure for Error {
             | Self::BadValue { place, .. }
             | Self::WrongKind { place, .. } => Some(place.clone()),
             Self::NotFound { id, .. }
+            | Self::Undefined { id, .. }
+            | Self::DemoIntoReal { id, .. }
+            | Self::Strangers { id, .. }
+            | Self::TwoReadings { id, .. }
             | Self::TlsFile { id, .. }
             | Self::LocalNotRunning { id }
             | Self::VaultUnreachable { id, .. }
@@ -83,7 +108,14 @@ impl Failure for Error {
             }
             Self::Cycle { .. } => Some("let one of them extend nothing, or the built-in `local`".into()),
             Self::Invalid { hint, .. } => hint.clone(),
-            Self::NotFound { hint, .. } => Some(hint.clone()),
+            Self::NotFound { hint, .. }
+            | Self::Undefined { hint, .. }
+            | Self::DemoIntoReal { hint, .. }
+            | Self::TwoReadings { hint, .. } => Some(hint.clone()),
+            Self::Strangers { takes, .. } => Some(format!(
+                "rename or unset them; {takes}. A variable of a connection with a longer id counts as that one's once \
+                 its BASE_URL, BOOTSTRAP_SERVERS, HOST or PATH is set, too"
+            )),
             Self::Incomplete { set_at, .. } => Some(format!("set {}", set_at.join(", "))),
             Self::MissingVariable { variable, .. } => Some(format!("export {variable}, or write the value in its place")),
             Self::LocalNotRunning { .. } => Some("run the command with `--profile local`, which starts them".into()),
@@ -97,4 +129,15 @@ impl Failure for Error {
             Self::BadValue { .. } | Self::WrongKind { .. } | Self::TlsFile { .. } | Self::VaultUnreachable { .. } => None,
         }
     }
+}
+
+fn strangers_message(id: &str, strangers: &[Stranger]) -> String {
+    let one = |stranger: &Stranger| match (&stranger.meant, stranger.of) {
+        (Some(meant), _) => format!("{} (did you mean {meant}?)", stranger.name),
+        (None, Some(kind)) => format!("{} (a field of {kind} connections)", stranger.name),
+        (None, None) => stranger.name.clone(),
+    };
+    let all: Vec<String> = strangers.iter().map(one).collect();
+    let are = if all.len() == 1 { "is no field" } else { "are no fields" };
+    format!("the environment has {}, which {are} of connection `{id}`", all.join(", "))
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use dpone_model::{Place, Secret};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -29,6 +30,36 @@ impl Kind {
 
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What a run uses a connection for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    Http,
+    Kafka,
+    State,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Http, Self::Kafka, Self::State];
+
+    pub fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Http => Self::Http,
+            Kind::Kafka => Self::Kafka,
+            Kind::Postgres | Kind::Sqlite => Self::State,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "HTTP",
+            Self::Kafka => "Kafka",
+            Self::State => "state",
+        })
     }
 }
 
@@ -69,6 +100,11 @@ pub fn known(kind: Kind) -> &'static [&'static str] {
         Kind::Postgres => &["host", "port", "database", "username", "password", "ssl_mode", "ssl_ca_location"],
         Kind::Sqlite => &["path"],
     }
+}
+
+/// Whether a field alone says of which kind its connection is, and where it leads.
+pub(crate) fn tells_kind(field: &str) -> bool {
+    matches!(field, "base_url" | "endpoint" | "bootstrap_servers" | "host" | "path")
 }
 
 /// The field of a secret that plugins may be granted: `secret_NAME`. In YAML they stand in a block
@@ -131,7 +167,8 @@ impl fmt::Display for Origin {
     }
 }
 
-fn file_and_line(place: &Place) -> String {
+/// A place as people say it.
+pub(crate) fn file_and_line(place: &Place) -> String {
     match place {
         Place::File { file, line, .. } => format!("{file}:{line}"),
         other => other.to_string(),
@@ -166,6 +203,14 @@ impl Fields {
                 variable: variable.clone(),
                 place: place.clone(),
             }),
+        }
+    }
+
+    /// The same, where an empty value is one, too.
+    pub(crate) fn given(&self, field: &str) -> Result<Option<Secret>, Error> {
+        match self.values.get(field) {
+            Some(Value::Set(secret)) if secret.is_empty() => Ok(Some(secret.clone())),
+            _ => self.secret(field),
         }
     }
 

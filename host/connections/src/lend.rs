@@ -2,9 +2,10 @@
 //! names, and nothing else of the profile or the environment.
 
 use crate::definition::Definition;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::fields::{self, Kind, Value};
-use crate::profile::Profile;
+use crate::profile::{Frame, Profile};
 use dpone_manifest::Lent;
 use dpone_model::{Place, Secret};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub struct Loan {
 /// alone.
 #[derive(Serialize, Deserialize)]
 pub struct LoanOnWire {
-    chain: Vec<String>,
+    frame: Frame,
     connections: Vec<OnWire>,
     env: BTreeMap<String, String>,
 }
@@ -47,18 +48,29 @@ enum ValueOnWire {
 impl Loan {
     /// Takes out of the operator's profile and environment what is lent. Paths of certificates become
     /// absolute, since the tenant's working folder is another one.
-    pub fn of(profile: &Profile, lent: &[Lent], workdir: &Path, env: &dyn Fn(&str) -> Option<String>) -> Self {
-        let mut loan = Self { profile: Profile::of_chain(profile.chain().to_vec()), env: BTreeMap::new() };
-        for lent in lent {
+    ///
+    /// # Errors
+    /// The environment has a variable of a lent connection that is a field of no kind of connection.
+    pub fn of(profile: &Profile, all: &[Lent], workdir: &Path, environment: &Environment) -> Result<Self, Error> {
+        let mut loan = Self { profile: profile.without_connections(), env: BTreeMap::new() };
+        for lent in all {
             match profile.get(&lent.from) {
                 Some((named, definition)) => {
                     let definition = lend(definition, lent, workdir);
                     loan.profile.define(lent.id.clone(), named.to_owned(), definition);
                 }
-                None => loan.env.extend(of_env(lent, workdir, env)),
+                None => {
+                    let ids = all.iter().map(|lent| lent.from.as_str()).chain(profile.definitions().map(|(id, ..)| id));
+                    let strangers = environment.strangers(&lent.from, &[], ids);
+                    if !strangers.is_empty() {
+                        let takes = "a variable is named by the connection's id and its field".to_owned();
+                        return Err(Error::Strangers { id: lent.from.clone(), strangers, takes });
+                    }
+                    loan.env.extend(of_env(lent, workdir, environment));
+                }
             }
         }
-        loan
+        Ok(loan)
     }
 
     /// Files that the connections name: certificates and keys.
@@ -87,7 +99,7 @@ impl Loan {
             values: definition.values.iter().map(|(name, found)| (name.clone(), value(found))).collect(),
         };
         LoanOnWire {
-            chain: self.profile.chain().to_vec(),
+            frame: self.profile.frame(),
             connections: self.profile.definitions().map(connection).collect(),
             env: self.env.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())).collect(),
         }
@@ -96,7 +108,7 @@ impl Loan {
     /// # Errors
     /// A kind that this program does not know.
     pub fn from_wire(wire: LoanOnWire) -> Result<Self, Error> {
-        let mut profile = Profile::of_chain(wire.chain);
+        let mut profile = Profile::of_frame(wire.frame);
         for connection in wire.connections {
             let OnWire { id, profile: named, kind, place, values } = connection;
             let kind = Kind::parse(&kind).ok_or_else(|| {
@@ -133,14 +145,14 @@ fn lend(definition: &Definition, lent: &Lent, workdir: &Path) -> Definition {
 }
 
 /// Which kind a connection of the environment is shows only when it is used, so every field goes along.
-fn of_env(lent: &Lent, workdir: &Path, env: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, Secret> {
+fn of_env(lent: &Lent, workdir: &Path, environment: &Environment) -> BTreeMap<String, Secret> {
     let known = Kind::ALL.into_iter().flat_map(|kind| fields::known(kind).iter().map(|field| (*field).to_owned()));
     let known = known.chain(lent.secrets.iter().map(|name| fields::of_secret(name)));
     let (from, to) = (fields::env_prefix(&lent.from), fields::env_prefix(&lent.id));
     known
         .filter_map(|field| {
             let upper = field.to_ascii_uppercase();
-            let text = env(&format!("{from}{upper}"))?;
+            let text = environment.get(&format!("{from}{upper}"))?;
             let value = if fields::is_path(&field) { absolute(workdir, &text) } else { Secret::new(text) };
             Some((format!("{to}{upper}"), value))
         })
@@ -168,13 +180,17 @@ connections:
     }
 
     fn loan(of: &[Lent]) -> Loan {
+        try_loan(of).unwrap()
+    }
+
+    fn try_loan(of: &[Lent]) -> Result<Loan, Error> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join(".dpone/profiles")).unwrap();
         std::fs::write(dir.path().join(".dpone/profiles/prod.yaml"), PROFILE).unwrap();
-        let env =
-            |name: &str| (name == "DPONE_CONN_CRM_TOKEN" || name == "DPONE_CONN_CRM_SECRET_X").then(|| "e".into());
-        let profile = Profile::load(dir.path(), Some("prod"), &env).unwrap();
-        Loan::of(&profile, of, Path::new("/work"), &env)
+        let variables = ["DPONE_CONN_CRM_TOKEN", "DPONE_CONN_CRM_SECRET_X", "DPONE_CONN_BAD_TOKN"];
+        let variables: BTreeMap<_, _> = variables.map(|name| (name.to_owned(), "e".to_owned())).into();
+        let profile = Profile::load(dir.path(), Some("prod"), &|_| None).unwrap();
+        Loan::of(&profile, of, Path::new("/work"), &variables.into())
     }
 
     #[test]
@@ -192,6 +208,13 @@ connections:
         let names = |loan: &Loan| loan.env.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&loan(&[lent("mine", "crm", &[])])), ["DPONE_CONN_MINE_TOKEN"]);
         assert_eq!(names(&loan(&[lent("mine", "crm", &["x"])])), ["DPONE_CONN_MINE_SECRET_X", "DPONE_CONN_MINE_TOKEN"]);
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_not_passed_over() {
+        let error = try_loan(&[lent("mine", "bad", &[])]).unwrap_err();
+        let said = "the environment has DPONE_CONN_BAD_TOKN (did you mean DPONE_CONN_BAD_TOKEN?), which is no field";
+        assert!(error.to_string().starts_with(said), "{error}");
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! in one fixed order and says in every message which places it looked at:
 //!
 //! 1. the chosen [`Profile`] (`.dpone/profiles/NAME.yaml`), with what it `extends`;
-//! 2. the built-in profile `local`, if the chain ends there: it substitutes by kind whatever the
-//!    manifest names (demo API, local broker, SQLite);
+//! 2. the built-in profile `local`, if the chain ends there: demo API, local broker or SQLite stand in for
+//!    what is not defined, where [`Profile::stand_in`] lets them;
 //! 3. the reference's own `connection_type`: `env` (`DPONE_CONN_<ID>_<FIELD>`), `file` (a YAML file
 //!    in the form of a profile's `connections`) or `vault` (KV version 2).
 //!
@@ -21,20 +21,25 @@
 mod build;
 mod connection;
 mod definition;
+mod environment;
 mod error;
 pub mod fields;
 mod lend;
 mod list;
 mod profile;
 mod resolver;
+mod stand_in;
 mod variables;
 mod vault;
 mod yaml;
 
 pub use connection::{ApiKeyIn, Auth, HttpConnection, KafkaConnection, OptionValue, StateConnection};
+pub use environment::{Environment, Stranger};
 pub use error::Error;
+pub use fields::{Kind, Role};
 pub use lend::{Loan, LoanOnWire};
 pub use list::Listed;
 pub use profile::Profile;
 pub use resolver::{LocalServices, Resolver};
+pub use stand_in::Rule;
 pub use vault::{Connect as VaultConnect, Exchange as VaultExchange, Server as VaultServer};

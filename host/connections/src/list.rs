@@ -50,7 +50,7 @@ pub(crate) fn of_env(names: &[String]) -> Vec<Listed> {
 }
 
 /// Ids and fields both hold underscores, so the longest known field at the end is the field.
-fn split_field(rest: &str) -> Option<(&str, &'static str)> {
+pub(crate) fn split_field(rest: &str) -> Option<(&str, &'static str)> {
     let all = Kind::ALL.into_iter().flat_map(|kind| fields::known(kind).iter().copied());
     let split = |field: &'static str| {
         let cut = rest.len().checked_sub(field.len() + 1)?;

@@ -2,10 +2,13 @@
 
 use crate::definition::{Definition, Reader};
 use crate::error::Error;
-use crate::fields::Kind;
+use crate::fields::{Kind, Role};
+use crate::stand_in::Word;
 use crate::yaml::{self, Node};
 use dpone_model::Place;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use serde_saphyr::Spanned;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The built-in profile.
@@ -22,12 +25,17 @@ const FOLDER: &str = ".dpone/profiles";
 ///   example_api:   { type: http, base_url: "http://127.0.0.1:8080", auth: { type: bearer, token: "${API_TOKEN}" } }
 ///   kafka_cluster: { type: kafka, bootstrap_servers: "127.0.0.1:9092" }
 ///   etl_state:     { type: postgres, host: 127.0.0.1, port: 5432, database: etl, username: etl }
+/// local: { http: demo }     # what may stand in for connections that are not defined, in words
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Profile {
     /// From the chosen one to the one that extends nothing.
     chain: Vec<String>,
     definitions: BTreeMap<String, (String, Definition)>,
+    /// The `local` blocks.
+    words: BTreeMap<Role, Word>,
+    /// What the operator's profile defines, where this is the part of it that was lent.
+    beyond: BTreeSet<Role>,
 }
 
 impl Profile {
@@ -35,6 +43,7 @@ impl Profile {
     /// as its manifest says. A variable that is not set is an error only once its connection is used.
     pub fn load(workdir: &Path, name: Option<&str>, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let mut profile = Self::default();
+        let mut local_at = None;
         let mut next = name.map(|name| (name.to_owned(), None::<Place>));
         while let Some((name, named_at)) = next.take() {
             if profile.chain.contains(&name) {
@@ -44,20 +53,36 @@ impl Profile {
             }
             profile.chain.push(name.clone());
             if name != LOCAL {
-                next = profile.read(workdir, &name, named_at, env)?;
+                let read = profile.read(workdir, &name, named_at, env)?;
+                local_at = local_at.or(read.local_at);
+                next = read.extends;
             }
         }
-        Ok(profile)
+        match local_at.filter(|_| !profile.extends_local()) {
+            Some(place) => Err(Error::Invalid {
+                message: "`local` has no meaning in a profile that does not extend `local`".to_owned(),
+                place,
+                hint: Some("remove it, or write `extends: local`".to_owned()),
+            }),
+            None => Ok(profile),
+        }
     }
 
-    /// A profile without connections.
-    pub(crate) fn of_chain(chain: Vec<String>) -> Self {
-        Self { chain, definitions: BTreeMap::new() }
+    /// The same profile without its connections: what is lent of it comes in by [`Profile::define`].
+    pub(crate) fn without_connections(&self) -> Self {
+        let beyond = Role::ALL.into_iter().filter(|role| self.has_any(*role)).collect();
+        Self { chain: self.chain.clone(), definitions: BTreeMap::new(), words: self.words.clone(), beyond }
     }
 
-    /// From the chosen one to the one that extends nothing.
-    pub(crate) fn chain(&self) -> &[String] {
-        &self.chain
+    /// What it is beside its connections, for a process that gets it through a pipe.
+    pub(crate) fn frame(&self) -> Frame {
+        let words = self.words.iter().map(|(role, word)| (*role, *word)).collect();
+        Frame { chain: self.chain.clone(), words, beyond: self.beyond.clone() }
+    }
+
+    pub(crate) fn of_frame(frame: Frame) -> Self {
+        let Frame { chain, words, beyond } = frame;
+        Self { chain, definitions: BTreeMap::new(), words: words.into_iter().collect(), beyond }
     }
 
     /// Adds a connection that `named`, a profile of the chain, defines.
@@ -70,7 +95,7 @@ impl Profile {
         self.chain.first().map(String::as_str)
     }
 
-    /// It is `local`, or extends it: whatever it does not define is substituted by kind.
+    /// It is `local`, or extends it: [`Profile::stand_in`] says for what that stands in.
     pub fn extends_local(&self) -> bool {
         self.chain.last().is_some_and(|name| name == LOCAL)
     }
@@ -83,6 +108,31 @@ impl Profile {
     /// The kind of a connection that it defines.
     pub fn kind_of(&self, id: &str) -> Option<Kind> {
         self.definitions.get(id).map(|(_, definition)| definition.kind)
+    }
+
+    /// It says more than that the built-in profile is wanted.
+    pub(crate) fn is_own(&self) -> bool {
+        self.name().is_some_and(|name| name != LOCAL)
+    }
+
+    /// What it says in words of connections that it does not define.
+    pub(crate) fn word(&self, role: Role) -> Option<Word> {
+        self.words.get(&role).copied()
+    }
+
+    /// The ids that it defines for this use.
+    pub(crate) fn ids(&self, role: Role) -> impl Iterator<Item = &str> {
+        self.definitions().filter(move |(_, _, definition)| Role::of(definition.kind) == role).map(|(id, ..)| id)
+    }
+
+    /// Whether it, or the profile that it was lent from, defines a connection for this use.
+    pub(crate) fn has_any(&self, role: Role) -> bool {
+        self.beyond.contains(&role) || self.ids(role).next().is_some()
+    }
+
+    /// The file of a profile, under the working directory.
+    pub(crate) fn file_of(name: &str) -> String {
+        format!("{FOLDER}/{name}.yaml")
     }
 
     pub(crate) fn definitions(&self) -> impl Iterator<Item = (&str, &str, &Definition)> {
@@ -98,15 +148,15 @@ impl Profile {
         self.chain.join(" -> ")
     }
 
-    /// Reads one file of the chain; gives the profile that it extends and where it says so.
+    /// Reads one file of the chain.
     fn read(
         &mut self,
         workdir: &Path,
         name: &str,
         named_at: Option<Place>,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Option<(String, Option<Place>)>, Error> {
-        let file = format!("{FOLDER}/{name}.yaml");
+    ) -> Result<Read, Error> {
+        let file = Self::file_of(name);
         let unknown = || Error::UnknownProfile {
             name: name.to_owned(),
             file: file.clone(),
@@ -126,24 +176,70 @@ impl Profile {
         };
         let root = yaml::parse(&text, &file)?;
         let reader = Reader { file: &file, env };
-        let mut extends = None;
+        let mut read = Read::default();
         for (key, node) in reader.mapping(&root, "profile")? {
             match key.value.as_str() {
                 "extends" if node.value == Node::Null => {}
                 "extends" => {
                     let place = yaml::place(&file, Some(&node.referenced), Some("extends"));
-                    extends = Some((reader.text(node, "extends")?, Some(place)));
+                    read.extends = Some((reader.text(node, "extends")?, Some(place)));
                 }
                 "connections" => {
                     for (id, definition) in reader.connections(node)? {
                         self.definitions.entry(id).or_insert_with(|| (name.to_owned(), definition));
                     }
                 }
-                _ => return Err(reader.unknown_key(key, "", &["extends", "connections"])),
+                "local" => {
+                    read.local_at = Some(yaml::place(&file, Some(&key.referenced), Some("local")));
+                    for (role, word) in words(&reader, node)? {
+                        self.words.entry(role).or_insert(word);
+                    }
+                }
+                _ => return Err(reader.unknown_key(key, "", &["extends", "connections", "local"])),
             }
         }
-        Ok(extends)
+        Ok(read)
     }
+}
+
+/// What one file of the chain says beside its connections.
+#[derive(Default)]
+struct Read {
+    /// The profile that it extends, and where it says so.
+    extends: Option<(String, Option<Place>)>,
+    /// Where its `local` block is.
+    local_at: Option<Place>,
+}
+
+/// A profile without its connections, on its way to another process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    chain: Vec<String>,
+    words: Vec<(Role, Word)>,
+    beyond: BTreeSet<Role>,
+}
+
+/// A `local` block.
+fn words(reader: &Reader<'_>, node: &Spanned<Node>) -> Result<Vec<(Role, Word)>, Error> {
+    let mut words = Vec::new();
+    for (name, node) in reader.mapping(node, "local")? {
+        let Some(role) = Role::ALL.into_iter().find(|role| role.words().0 == name.value) else {
+            return Err(reader.unknown_key(name, "local", &Role::ALL.map(|role| role.words().0)));
+        };
+        let (key, stands_in) = (format!("local.{}", name.value), role.words().1);
+        words.push(match reader.text(node, &key)?.as_str() {
+            text if text == stands_in => (role, Word::StandsIn),
+            "none" => (role, Word::None),
+            other => {
+                let hint = format!(
+                    "`{stands_in}` lets it stand in for connections that are not defined, `none` leaves them to other places"
+                );
+                let message = format!("`{key}` cannot be `{other}`; valid: {stands_in}, none");
+                return Err(reader.invalid(&node.referenced, &key, message, Some(hint)));
+            }
+        });
+    }
+    Ok(words)
 }
 
 /// A name that is one file in the folder of profiles, and nothing outside of it.
@@ -239,6 +335,16 @@ mod tests {
             ("extends: ../../etc/x\n", "DP0201", (1, 10), "looked for"),
             ("extends: p\n", "DP0202", (1, 10), "profiles extend each other in a circle: p -> p"),
             ("a: 1\na: 2\n", "DP0202", (2, 1), "not valid YAML"),
+            ("local: { http: demo }\n", "DP0202", (1, 1), "`local` has no meaning"),
+            ("extends: local\nlocal: demo\n", "DP0202", (2, 8), "`local` takes a mapping, not text"),
+            ("extends: local\nlocal: { htpp: demo }\n", "DP0202", (2, 10), "unknown key `htpp`"),
+            (
+                "extends: local\nlocal: { http: broker }\n",
+                "DP0202",
+                (2, 16),
+                "`local.http` cannot be `broker`; valid: demo, none",
+            ),
+            ("extends: local\nlocal: { kafka: true }\n", "DP0202", (2, 17), "`local.kafka` takes text, not true or"),
         ] {
             let error = one(text);
             assert_eq!(error.code().id, code, "{text}: {error}");

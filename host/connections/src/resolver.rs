@@ -3,10 +3,12 @@
 use crate::build;
 use crate::connection::{Auth, HttpConnection, KafkaConnection, StateConnection};
 use crate::definition::{Definition, Reader};
+use crate::environment::Environment;
 use crate::error::Error;
-use crate::fields::{self, Fields, Kind, Origin, Value};
+use crate::fields::{self, Fields, Kind, Origin, Role, Value};
 use crate::list::{self, Listed};
 use crate::profile::Profile;
+use crate::stand_in::Rule;
 use crate::vault::{self, Connect, Vault};
 use crate::yaml;
 use dpone_manifest::{ConnectionRef, ConnectionType, StateBlock};
@@ -22,7 +24,7 @@ const DEFAULT_FILE: &str = ".dpone/connections.yaml";
 /// The state of a manifest without a `state` block, under the working directory.
 const DEFAULT_STATE: &str = ".dpone/state.db";
 
-/// What the profile `local` puts in place of everything that no profile defines.
+/// What the profile `local` puts in place of what no profile defines.
 #[derive(Debug, Clone)]
 pub struct LocalServices {
     /// Of the demo API.
@@ -32,37 +34,59 @@ pub struct LocalServices {
     pub sqlite_path: PathBuf,
 }
 
-type Env = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
-
 /// Looks connections up; lives for one command.
 pub struct Resolver {
     profile: Profile,
     local: Option<LocalServices>,
     workdir: PathBuf,
-    env: Env,
+    environment: Environment,
+    /// What each connection is used as; empty where only single ids are known.
+    uses: Vec<(String, Kind)>,
     connect_vault: Connect,
     vault: tokio::sync::OnceCell<Vault>,
-    substitutions: Mutex<Vec<String>>,
+    substitutions: Lines,
+    warnings: Lines,
+}
+
+/// Collected while connections are looked up.
+#[derive(Default)]
+struct Lines(Mutex<Vec<String>>);
+
+impl Lines {
+    fn add(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Resolver {
-    /// `local` is needed where the profile [extends it](Profile::extends_local); `env` gives the
-    /// process's variables.
-    pub fn new(
-        profile: Profile,
-        local: Option<LocalServices>,
-        workdir: PathBuf,
-        env: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
+    /// `local` is needed where the profile [extends it](Profile::extends_local).
+    pub fn new(profile: Profile, local: Option<LocalServices>, workdir: PathBuf, environment: Environment) -> Self {
         Self {
             profile,
             local,
             workdir,
-            env: Box::new(env),
+            environment,
+            uses: Vec::new(),
             connect_vault: Arc::new(vault::connect),
             vault: tokio::sync::OnceCell::new(),
-            substitutions: Mutex::default(),
+            substitutions: Lines::default(),
+            warnings: Lines::default(),
         }
+    }
+
+    /// What a manifest uses each of its connections as: a variable of the environment that fits none of
+    /// these uses is an error.
+    #[must_use]
+    pub fn used_as(mut self, uses: Vec<(String, Kind)>) -> Self {
+        self.uses = uses;
+        self
     }
 
     /// Another client for Vault.
@@ -77,9 +101,9 @@ impl Resolver {
     }
 
     pub async fn http(&self, reference: &ConnectionRef) -> Result<HttpConnection, Report> {
-        if let Some(local) = self.local_for(&reference.id)? {
+        if let Some(local) = self.local_for(Role::Http, reference)? {
             let base_url = Url::parse(&local.base_url).map_err(|_| not_running(&reference.id))?;
-            self.substituted(format!("connection {} -> demo API {}", reference.id, local.base_url));
+            self.substituted(Some(reference), Kind::Http, &format!("demo API {}", local.base_url));
             return Ok(HttpConnection {
                 id: reference.id.clone(),
                 origin_note: format!("profile {} (demo API)", self.profile.described()),
@@ -94,7 +118,7 @@ impl Resolver {
         let mut fields = self.fields(reference, Kind::Http, "an HTTP connection").await?;
         if let Origin::Env { prefix } = &fields.origin {
             for field in reference.secrets.iter().map(|name| fields::of_secret(name)) {
-                let value = (self.env)(&format!("{prefix}{}", field.to_ascii_uppercase()));
+                let value = self.environment.get(&format!("{prefix}{}", field.to_ascii_uppercase()));
                 fields.values.extend(value.map(|value| (field, Value::Set(Secret::new(value)))));
             }
         }
@@ -102,9 +126,9 @@ impl Resolver {
     }
 
     pub async fn kafka(&self, reference: &ConnectionRef) -> Result<KafkaConnection, Report> {
-        if let Some(local) = self.local_for(&reference.id)? {
+        if let Some(local) = self.local_for(Role::Kafka, reference)? {
             let servers = local.bootstrap_servers.clone();
-            self.substituted(format!("connection {} -> local broker {servers}", reference.id));
+            self.substituted(Some(reference), Kind::Kafka, &format!("local broker {servers}"));
             return Ok(KafkaConnection {
                 id: reference.id.clone(),
                 origin_note: format!("profile {} (local broker)", self.profile.described()),
@@ -128,17 +152,16 @@ impl Resolver {
                 (connection.as_ref(), Kind::Sqlite, "a SQLite or PostgreSQL connection")
             }
         };
-        let id = reference.map_or("state", |reference| reference.id.as_str());
         let local = match reference {
-            Some(_) => self.local_for(id)?,
-            None if self.profile.extends_local() => Some(self.local.as_ref().ok_or_else(|| not_running(id))?),
+            Some(reference) => self.local_for(Role::State, reference)?,
+            None if self.profile.rule(Role::State) != Rule::LookedUp => {
+                Some(self.local.as_ref().ok_or_else(|| not_running("state"))?)
+            }
             None => None,
         };
         if let Some(local) = local {
             let path = local.sqlite_path.clone();
-            let named =
-                reference.map_or_else(|| "state".to_owned(), |reference| format!("connection {}", reference.id));
-            self.substituted(format!("{named} -> SQLite {}", self.shown(&path)));
+            self.substituted(reference, kind, &format!("SQLite {}", self.shown(&path)));
             let origin_note = format!("profile {} (SQLite)", self.profile.described());
             return Ok(StateConnection::Sqlite { origin_note, path });
         }
@@ -159,7 +182,12 @@ impl Resolver {
 
     /// What `local` has put in place of what the manifest names, one line each, in the order of the look-ups.
     pub fn substitutions(&self) -> Vec<String> {
-        self.substitutions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.substitutions.all()
+    }
+
+    /// What was found that is no error and may still be a mistake.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.all()
     }
 
     /// The connections that the profile, the connections file and the environment define. `env_names`
@@ -174,18 +202,56 @@ impl Resolver {
     }
 
     /// The services that stand in for a connection which no profile of the chain defines.
-    fn local_for(&self, id: &str) -> Result<Option<&LocalServices>, Error> {
-        if self.profile.defines(id) || !self.profile.extends_local() {
+    fn local_for(&self, role: Role, reference: &ConnectionRef) -> Result<Option<&LocalServices>, Error> {
+        let id = reference.id.as_str();
+        if !self.profile.stand_in(role, id)? {
             return Ok(None);
+        }
+        let is_in_words = self.profile.word(role).is_some();
+        if self.profile.is_own()
+            && !is_in_words
+            && let Some(variable) = self.variables_of(reference, role).into_iter().next()
+        {
+            return Err(self.two_readings(role, id, variable));
         }
         self.local.as_ref().map(Some).ok_or_else(|| not_running(id))
     }
 
-    fn substituted(&self, line: String) {
-        let mut lines = self.substitutions.lock().unwrap_or_else(PoisonError::into_inner);
-        if !lines.contains(&line) {
-            lines.push(line);
+    /// The variables that would define the connection, were there no profile.
+    fn variables_of(&self, reference: &ConnectionRef, role: Role) -> Vec<String> {
+        let prefix = fields::env_prefix(&reference.id);
+        let kinds = Kind::ALL.into_iter().filter(|kind| Role::of(*kind) == role);
+        let names = kinds.flat_map(fields::known).map(|field| format!("{prefix}{}", field.to_ascii_uppercase()));
+        let is_set = |name: &String| self.environment.get(name).is_some_and(|value| !value.is_empty());
+        if reference.via == ConnectionType::Env { names.filter(is_set).collect() } else { Vec::new() }
+    }
+
+    fn two_readings(&self, role: Role, id: &str, variable: String) -> Error {
+        let (key, word) = role.words();
+        let file = Profile::file_of(self.profile.name().unwrap_or_default());
+        Error::TwoReadings {
+            id: id.to_owned(),
+            variable,
+            profile: self.profile.described(),
+            service: role.service(),
+            hint: format!(
+                "in {file} define `{id}`, or write `local: {{ {key}: none }}` to leave it to the environment or \
+                 `local: {{ {key}: {word} }}` to let {} stand in",
+                role.service()
+            ),
         }
+    }
+
+    /// Notes what stands in for a connection, or for the state of a manifest that names none.
+    fn substituted(&self, reference: Option<&ConnectionRef>, kind: Kind, service: &str) {
+        let Some(reference) = reference else { return self.substitutions.add(format!("state -> {service}")) };
+        let unused = self.variables_of(reference, Role::of(kind));
+        let unused = match unused.as_slice() {
+            [] => String::new(),
+            [one] => format!(" ({one} is not used)"),
+            [one, more @ ..] => format!(" ({one} and {} more variables are not used)", more.len()),
+        };
+        self.substitutions.add(format!("connection {} -> {service}{unused}", reference.id));
     }
 
     /// A path as a user knows it: relative where it lies under the working directory.
@@ -208,9 +274,10 @@ impl Resolver {
 
     fn env_fields(&self, id: &str, kind: Kind) -> Result<Fields, Error> {
         let prefix = fields::env_prefix(id);
+        self.refuse_strangers(id, kind)?;
         let mut values = BTreeMap::new();
         for field in fields::known(kind) {
-            let value = (self.env)(&format!("{prefix}{}", field.to_ascii_uppercase()));
+            let value = self.environment.get(&format!("{prefix}{}", field.to_ascii_uppercase()));
             values.extend(value.map(|value| ((*field).to_owned(), Value::Set(Secret::new(value)))));
         }
         if values.is_empty() {
@@ -219,6 +286,25 @@ impl Resolver {
             return Err(self.not_found(id, looked, format!("set {prefix}{first}, or define `{id}` in a profile")));
         }
         Ok(Fields { id: id.to_owned(), origin: Origin::Env { prefix }, values })
+    }
+
+    /// A misspelt variable is not passed over. An id that is used as two kinds is judged at its first use.
+    fn refuse_strangers(&self, id: &str, kind: Kind) -> Result<(), Error> {
+        let prefix = fields::env_prefix(id);
+        let mine = self.uses.iter().filter(|(used, _)| fields::env_prefix(used) == prefix);
+        let kinds: Vec<Kind> = mine.map(|(_, kind)| *kind).collect();
+        if kinds.first().is_some_and(|first| *first != kind) {
+            return Ok(());
+        }
+        let used = self.uses.iter().map(|(id, _)| id.as_str());
+        let strangers =
+            self.environment.strangers(id, &kinds, used.chain(self.profile.definitions().map(|(id, ..)| id)));
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let takes: Vec<String> = fields::known(kind).iter().map(|field| field.to_ascii_uppercase()).collect();
+        let takes = format!("a connection of type {kind} takes {}", takes.join(", "));
+        Err(Error::Strangers { id: id.to_owned(), strangers, takes })
     }
 
     fn file_fields(&self, reference: &ConnectionRef, kind: Kind, wanted: &'static str) -> Result<Fields, Error> {
@@ -242,7 +328,8 @@ impl Resolver {
 
     async fn vault_fields(&self, reference: &ConnectionRef, kind: Kind) -> Result<Fields, Report> {
         let id = reference.id.as_str();
-        let open = || async { Vault::from_env(id, &self.env, &self.workdir, &self.connect_vault) };
+        let get = |name: &str| self.environment.get(name);
+        let open = || async { Vault::from_env(id, &get, &self.workdir, &self.connect_vault) };
         let found = self.vault.get_or_try_init(open).await?.read(reference).await?;
         let fields = Fields { id: id.to_owned(), origin: found.origin, values: found.values };
         let takes = fields::known(kind);
@@ -252,7 +339,23 @@ impl Resolver {
             let hint = format!("a {kind} connection takes {}", takes.join(", "));
             return Err(self.not_found(id, format!("{}, which has {there}", fields.origin), hint).into());
         }
+        self.warn_of_near_fields(&fields, kind);
         Ok(fields)
+    }
+
+    /// A secret may hold fields of others, which are none of our business; but one that is written nearly like
+    /// a field that is not there was probably meant to be it.
+    fn warn_of_near_fields(&self, fields: &Fields, kind: Kind) {
+        let takes = fields::known(kind);
+        for name in fields.values.keys().filter(|name| fields::secret_of(name).is_none()) {
+            let nearest = dpone_manifest::nearest(name, takes).filter(|field| !fields.values.contains_key(field));
+            if let Some(meant) = nearest {
+                let (id, origin) = (&fields.id, &fields.origin);
+                self.warnings.add(format!(
+                    "connection {id}: the field `{name}` of {origin} is not read; did you mean `{meant}`?"
+                ));
+            }
+        }
     }
 
     fn not_found(&self, id: &str, then: String, hint: String) -> Error {
@@ -268,7 +371,8 @@ impl Resolver {
         let text = std::fs::read_to_string(self.workdir.join(file))
             .map_err(|error| invalid(format!("the connections file cannot be read: {error}")))?;
         let root = yaml::parse(&text, file)?;
-        let reader = Reader { file, env: &self.env };
+        let get = |name: &str| self.environment.get(name);
+        let reader = Reader { file, env: &get };
         let mut definitions = BTreeMap::new();
         for (key, node) in reader.mapping(&root, "connections file")? {
             if key.value != "connections" {

@@ -8,10 +8,10 @@
     reason = "helpers of tests fail as tests do"
 )]
 
-use dpone_connections::{ApiKeyIn, Auth, LocalServices, Profile, Resolver, StateConnection};
+use dpone_connections::{ApiKeyIn, Auth, Kind, LocalServices, Profile, Resolver, StateConnection};
 use dpone_manifest::{ConnectionRef, ConnectionType, StateBlock};
 use dpone_model::{Place, Report};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// A working directory with files, and an environment.
@@ -44,7 +44,7 @@ impl World {
             bootstrap_servers: "127.0.0.1:4001".into(),
             sqlite_path: self.path().join(".dpone/local/state.db"),
         });
-        Resolver::new(profile, local, self.path().to_owned(), move |name| env.get(name).cloned())
+        Resolver::new(profile, local, self.path().to_owned(), env.into_iter().collect::<BTreeMap<_, _>>().into())
     }
 }
 
@@ -152,10 +152,36 @@ async fn local_substitutes_by_kind_what_no_profile_defines() {
     assert_eq!(mine.substitutions().len(), 1);
 }
 
+/// A variable that would define what `local` stands in for.
+#[tokio::test]
+async fn a_connection_in_the_environment_and_a_local_profile() {
+    let text = "extends: local\nconnections:\n  my_api: { type: http, base_url: 'http://mine:1' }\n";
+    let words = |word: &str| format!("{text}local: {{ kafka: {word} }}\n");
+    let (broker, none) = (words("broker"), words("none"));
+    let files = [
+        (".dpone/profiles/mine.yaml", text),
+        (".dpone/profiles/broker.yaml", &broker),
+        (".dpone/profiles/none.yaml", &none),
+    ];
+    let variables = [("DPONE_CONN_KC_BOOTSTRAP_SERVERS", "real:1"), ("DPONE_CONN_KC_SSL_CA_LOCATION", "")];
+    let world = World::new(&files, &variables);
+
+    let report = world.resolver(Some("mine")).kafka(&env("kc")).await.unwrap_err();
+    is(&report, "DP0216", &["DPONE_CONN_KC_BOOTSTRAP_SERVERS", "profile mine -> local", "local: { kafka: none }"]);
+    assert!(world.resolver(Some("mine")).kafka(&by(ConnectionType::Vault, "kc")).await.unwrap().substituted);
+    assert!(world.resolver(Some("broker")).kafka(&env("kc")).await.unwrap().substituted);
+    assert_eq!(world.resolver(Some("none")).kafka(&env("kc")).await.unwrap().bootstrap_servers, "real:1");
+
+    let local = world.resolver(Some("local"));
+    assert!(local.kafka(&env("kc")).await.unwrap().substituted);
+    let expected = "connection kc -> local broker 127.0.0.1:4001 (DPONE_CONN_KC_BOOTSTRAP_SERVERS is not used)";
+    assert_eq!(local.substitutions(), [expected]);
+}
+
 #[tokio::test]
 async fn local_without_its_services_is_an_error() {
     let profile = Profile::load(Path::new("."), Some("local"), &|_| None).unwrap();
-    let resolver = Resolver::new(profile, None, ".".into(), |_| None);
+    let resolver = Resolver::new(profile, None, ".".into(), BTreeMap::new().into());
     is(&resolver.http(&env("a")).await.unwrap_err(), "DP1005", &["`a`"]);
     let block = StateBlock::Sqlite { connection: None, schema: "s".into(), table: "t".into() };
     is(&resolver.state(&block).await.unwrap_err(), "DP1005", &[]);
@@ -204,10 +230,25 @@ async fn a_file_gives_connections_too() {
 
 #[tokio::test]
 async fn http_and_kafka_mistakes_name_the_field_and_its_place() {
-    let http: [(&[(&str, &str)], &str, &[&str]); 10] = [
+    let http: [(&[(&str, &str)], &str, &[&str]); 16] = [
         (&[], "DP0203", &["no profile was chosen; the environment (DPONE_CONN_A_*)", "set DPONE_CONN_A_BASE_URL"]),
-        (&[("USERNAME", "u")], "DP0204", &["lacks `password`", "set environment variable DPONE_CONN_A_PASSWORD"]),
-        (&[("PASSWORD", "p")], "DP0204", &["lacks `username`"]),
+        (&[("PASSWORD", "p")], "DP0204", &["lacks `username`", "set environment variable DPONE_CONN_A_USERNAME"]),
+        (&[("USERNAME", ""), ("PASSWORD", "")], "DP0212", &["DPONE_CONN_A_USERNAME is empty, and so is the password"]),
+        (&[("USERNAME", "")], "DP0212", &["is empty, and so is the password"]),
+        (&[("USERNAME", "a:b")], "DP0212", &["DPONE_CONN_A_USERNAME holds a colon"]),
+        (&[("TOKEN", "")], "DP0212", &["DPONE_CONN_A_TOKEN is empty"]),
+        (&[("API_KEY", ""), ("BASE_URL", "http://h")], "DP0212", &["DPONE_CONN_A_API_KEY is empty"]),
+        (
+            &[("BASE_URL", "http://h"), ("TOKN", "t"), ("BOOTSTRAP_SERVERS", "h:1")],
+            "DP0215",
+            &[
+                "DPONE_CONN_A_BOOTSTRAP_SERVERS (a field of kafka connections), DPONE_CONN_A_TOKN (did you mean \
+                 DPONE_CONN_A_TOKEN?), which are no fields of connection `a`",
+                "a connection of type http takes BASE_URL, ENDPOINT, TOKEN,",
+            ],
+        ),
+        // What is misspelt is named, rather than that nothing was found.
+        (&[("TOKN", "t")], "DP0215", &["which is no field"]),
         (&[("TOKEN", "t"), ("API_KEY", "k")], "DP0212", &["DPONE_CONN_A_API_KEY contradicts `token`"]),
         (&[("API_KEY", "k"), ("API_KEY_IN", "body")], "DP0212", &["it takes header or query"]),
         (&[("BASE_URL", "api.example.com")], "DP0212", &["DPONE_CONN_A_BASE_URL is no absolute URL"]),
@@ -217,12 +258,14 @@ async fn http_and_kafka_mistakes_name_the_field_and_its_place() {
         (&[("SSL_CA_LOCATION", "gone.pem")], "DP0211", &["DPONE_CONN_A_SSL_CA_LOCATION", "gone.pem"]),
     ];
     for (variables, code, words) in http {
-        let report = with_env(variables).http(&env("a")).await.unwrap_err();
+        let resolver = with_env(variables).used_as(vec![("a".into(), Kind::Http)]);
+        let report = resolver.http(&env("a")).await.unwrap_err();
         is(&report, code, words);
         assert!(!report.to_string().contains("pw@"), "{report}");
     }
     let servers = ("BOOTSTRAP_SERVERS", "h:1");
-    let kafka: [(&[(&str, &str)], &str, &[&str]); 6] = [
+    let kafka: [(&[(&str, &str)], &str, &[&str]); 7] = [
+        (&[servers, ("SASL_PASWORD", "p")], "DP0215", &["did you mean DPONE_CONN_A_SASL_PASSWORD?"]),
         (&[("SECURITY_PROTOCOL", "ssl")], "DP0204", &["lacks `bootstrap_servers`"]),
         (&[servers, ("SECURITY_PROTOCOL", "tls")], "DP0212", &["it takes plaintext, ssl, sasl_plaintext, sasl_ssl"]),
         (&[servers, ("SASL_PASSWORD", "p")], "DP0204", &["lacks `security_protocol`"]),
@@ -245,23 +288,84 @@ async fn http_and_kafka_mistakes_name_the_field_and_its_place() {
         ),
     ];
     for (variables, code, words) in kafka {
-        is(&with_env(variables).kafka(&env("a")).await.unwrap_err(), code, words);
+        let resolver = with_env(variables).used_as(vec![("a".into(), Kind::Kafka)]);
+        is(&resolver.kafka(&env("a")).await.unwrap_err(), code, words);
     }
-    let postgres_cases: [(&[(&str, &str)], &str, &[&str]); 3] = [
+    let postgres_cases: [(&[(&str, &str)], &str, &[&str]); 4] = [
+        (&[("HOST", "h"), ("USER", "u"), ("DATABASE", "d")], "DP0215", &["DPONE_CONN_A_USER,"]),
         (&[("HOST", "h")], "DP0204", &["lacks `database`, `username`"]),
         (&[("HOST", "h"), ("DATABASE", "d"), ("USERNAME", "u"), ("PORT", "x")], "DP0212", &["no port number"]),
         (&[("HOST", "h"), ("DATABASE", "d"), ("USERNAME", "u"), ("SSL_MODE", "on")], "DP0212", &["verify-full"]),
     ];
     for (variables, code, words) in postgres_cases {
-        is(&with_env(variables).state(&postgres("a")).await.unwrap_err(), code, words);
+        let resolver = with_env(variables).used_as(vec![("a".into(), Kind::Postgres)]);
+        is(&resolver.state(&postgres("a")).await.unwrap_err(), code, words);
     }
+}
+
+/// User name and password, each missing, empty or set, and what is sent.
+#[tokio::test]
+async fn one_half_of_basic_auth_may_be_empty() {
+    let cases = [
+        (Some("u"), Some("p"), Some(("u", "p"))),
+        (Some("u"), Some(""), Some(("u", ""))),
+        (Some("u"), None, Some(("u", ""))),
+        (Some(""), Some("p"), Some(("", "p"))),
+        (None, Some("p"), None),
+        (Some(""), Some(""), None),
+        (Some(""), None, None),
+    ];
+    for (username, password, expected) in cases {
+        let fields = [("username", username), ("password", password)];
+        let set = || fields.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+        let auth: String = set().map(|(name, value)| format!(", {name}: '{value}'")).collect();
+        let yaml =
+            format!("connections:\n  a: {{ type: http, base_url: 'http://h', auth: {{ type: basic{auth} }} }}\n");
+        let files = [(".dpone/connections.yaml", yaml.as_str()), (".dpone/profiles/p.yaml", yaml.as_str())];
+        let variables: Vec<(String, String)> =
+            set().map(|(name, value)| (format!("DPONE_CONN_A_{}", name.to_uppercase()), value.to_owned())).collect();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let world = World::new(&files, &variables);
+        let profile = Profile::load(world.path(), Some("p"), &|_| None);
+        let from_profile = match profile {
+            Ok(_) => world.resolver(Some("p")).http(&env("a")).await,
+            Err(error) => Err(error.into()),
+        };
+        let by_file = world.resolver(None).http(&by(ConnectionType::File, "a")).await;
+        for (place, found) in
+            [("profile", from_profile), ("file", by_file), ("env", world.resolver(None).http(&env("a")).await)]
+        {
+            let found = found.map(|connection| match connection.auth {
+                Auth::Basic { username, password } => (username, password.expose().to_owned()),
+                other => panic!("{place} {fields:?}: {other:?}"),
+            });
+            let found = found.as_ref().ok().map(|(username, password)| (username.as_str(), password.as_str()));
+            assert_eq!(found, expected, "{place} {fields:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_token_in_a_profile_is_not_no_login() {
+    let text = "connections:\n  a: { type: http, base_url: 'http://h', auth: { type: bearer, token: '${T}' } }\n";
+    let world = World::new(&[(".dpone/profiles/p.yaml", text)], &[("T", "")]);
+    let report = world.resolver(Some("p")).http(&env("a")).await.unwrap_err();
+    is(&report, "DP0212", &["`token` at .dpone/profiles/p.yaml:2", "is empty"]);
+}
+
+#[tokio::test]
+async fn an_id_that_is_used_twice_has_the_fields_of_both() {
+    let resolver = with_env(&[("BASE_URL", "http://h"), ("BOOTSTRAP_SERVERS", "h:1")]);
+    let resolver = resolver.used_as(vec![("a".into(), Kind::Http), ("a".into(), Kind::Kafka)]);
+    resolver.http(&env("a")).await.unwrap();
+    resolver.kafka(&env("a")).await.unwrap();
 }
 
 /// A resolver without a profile whose environment has these fields of connection `a`.
 fn with_env(variables: &[(&str, &str)]) -> Resolver {
     let named = variables.iter().map(|(name, value)| (format!("DPONE_CONN_A_{name}"), (*value).to_owned()));
-    let variables: HashMap<String, String> = named.collect();
-    Resolver::new(Profile::default(), None, "/nonexistent".into(), move |name| variables.get(name).cloned())
+    let variables: BTreeMap<String, String> = named.collect();
+    Resolver::new(Profile::default(), None, "/nonexistent".into(), variables.into())
 }
 
 #[tokio::test]

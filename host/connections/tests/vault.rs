@@ -71,7 +71,8 @@ async fn serve(request: Request<Incoming>, log: &Asked, answer: Answer) -> Respo
 fn resolver(address: &str, variables: &[(&str, &str)]) -> Resolver {
     let mut env: HashMap<String, String> = HashMap::from([("VAULT_ADDR".to_owned(), address.to_owned())]);
     env.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    Resolver::new(Profile::default(), None, PathBuf::from("/nonexistent"), move |name| env.get(name).cloned())
+    let env: std::collections::BTreeMap<_, _> = env.into_iter().collect();
+    Resolver::new(Profile::default(), None, PathBuf::from("/nonexistent"), env.into())
 }
 
 fn reference(id: &str) -> ConnectionRef {
@@ -141,6 +142,29 @@ async fn refusals_are_told_apart() {
         assert!(report.message().contains(message), "{report}");
         assert!(!report.to_string().contains("hvs.t"), "{report}");
     }
+}
+
+#[tokio::test]
+async fn a_user_name_alone_logs_in() {
+    let (address, _) =
+        stub(|_, _, _| (200, r#"{"data":{"data":{"base_url":"https://x","username":"k3y","password":""}}}"#)).await;
+    let connection = resolver(&address, &[("VAULT_TOKEN", "t")]).http(&reference("a")).await.unwrap();
+    assert!(matches!(&connection.auth, Auth::Basic { username, password } if username == "k3y" && password.is_empty()));
+}
+
+#[tokio::test]
+async fn a_field_that_is_nearly_ours_is_pointed_out() {
+    let (address, _) = stub(|_, _, _| {
+        (
+            200,
+            r#"{"data":{"data":{"base_url":"https://x","tokn":"s3cr3t","owner":"etl","api_key":"k","api_keys":"z"}}}"#,
+        )
+    })
+    .await;
+    let resolver = resolver(&address, &[("VAULT_TOKEN", "t")]);
+    resolver.http(&reference("a")).await.unwrap();
+    let expected = "connection a: the field `tokn` of Vault (secret/a) is not read; did you mean `token`?";
+    assert_eq!(resolver.warnings(), [expected]);
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ pub use oci::{OCI_SCHEME, OciReference};
 pub use policy::{
     Fence, GrantKind, HostRule, Lent, PluginCaps, PluginRules, Policy, Tenant, TenantLimits, load_policy,
 };
+pub use read::nearest;
 pub use substitute::Variables;
 pub use units::{parse_duration, parse_size};
 pub use yaml::{MAX_BYTES, MAX_DEPTH};

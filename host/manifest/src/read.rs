@@ -180,7 +180,7 @@ fn unknown_key_hint(name: &str, known: &[&str]) -> String {
 }
 
 /// The name at the smallest edit distance, if it is near enough to be meant.
-pub(crate) fn nearest(name: &str, among: &[&str]) -> Option<String> {
+pub fn nearest(name: &str, among: &[&str]) -> Option<String> {
     let lower = name.to_lowercase().replace('-', "_");
     let scored = among.iter().map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), *candidate));
     let (distance, candidate) = scored.min_by_key(|(distance, _)| *distance)?;

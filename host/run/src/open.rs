@@ -53,8 +53,12 @@ pub async fn open(
     mut resolved: Resolved,
     journal: Option<&Reopened>,
 ) -> Result<Opened, Report> {
-    for line in &resolved.substitutions {
+    // Outside of `local` a warning says it.
+    for line in resolved.substitutions.iter().filter(|_| resolved.is_local) {
         session.note(line.clone());
+    }
+    for warning in &resolved.warnings {
+        session.warn(warning.clone());
     }
     let started_at = journal.map_or_else(jiff::Timestamp::now, |journal| journal.head.started_at);
     let seed = match journal {

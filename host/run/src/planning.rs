@@ -1,6 +1,6 @@
 //! C: what the run will load, and the document that says so.
 
-use crate::authority;
+use crate::authority::{self, Admission};
 use crate::open::{self, Opened};
 use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Request, Resolved};
@@ -62,7 +62,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
         strategy,
         plugins: opened.plugins.iter().map(Plugin::facts).collect(),
         lock: opened.admission.lock.clone(),
-        warnings: opened.admission.warnings.clone(),
+        warnings: warnings(&opened.resolved, &opened.admission),
         tenant: opened.tenant.clone(),
     });
     if let Some(artifact) = &session.artifact {
@@ -157,10 +157,15 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
         topic,
         strategy,
         plugins: loaded.iter().map(Plugin::facts).collect(),
+        warnings: warnings(&resolved, &admission),
         lock: admission.lock,
-        warnings: admission.warnings,
         tenant: host.tenancy.as_ref().map(|tenancy| tenancy.rules().plan(manifest)),
     }))
+}
+
+/// What a reviewer should know before a run: of the connections, and of the plugins' authority.
+fn warnings(resolved: &Resolved, admission: &Admission) -> Vec<String> {
+    resolved.warnings.iter().chain(&admission.warnings).cloned().collect()
 }
 
 /// What state belongs to. Where `local` stands in for the source, the manifest's own URL counts: a

@@ -5,7 +5,7 @@ use crate::folders::Folders;
 use crate::open::open_state;
 use crate::plugins;
 use crate::resolve::{self, Host, Needs, Request, Resolved};
-use dpone_connections::Resolver;
+use dpone_connections::{Resolver, Role, Rule};
 use dpone_egress::{Client, ClientConfig, RetryPolicy};
 use dpone_manifest::{ConnectionRef, ConnectionType};
 use dpone_model::Report;
@@ -16,6 +16,9 @@ use std::time::Duration;
 
 /// How long one service may take to answer `doctor`.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// An id that no profile defines, because ids have no spaces: what the built-in profile would put in its place.
+const UNDEFINED: &str = "any other id";
 
 /// One thing that was tried.
 pub struct Probe {
@@ -45,9 +48,8 @@ pub async fn doctor(host: &Host, profile: Option<&str>, builtins: &[(&str, &[u8]
     let mut probes = vec![Probe { name: "working folder".to_owned(), result: folder }];
     probes.push(Probe { name: "plugins".to_owned(), result: components(host, builtins).await });
     let name = format!("profile {}", profile.unwrap_or("none"));
-    // Any id stands for what the built-in profile would put in its place.
-    let needs = Needs { http: Some("doctor"), kafka: Some("doctor") };
-    match resolve::resolver(host, profile, &needs).await {
+    let needs = Needs { http: Some(UNDEFINED), kafka: Some(UNDEFINED), ..Needs::default() };
+    match resolve::resolver(host, profile, needs).await {
         Err(report) => probes.push(Probe { name, result: Err(report) }),
         Ok(resolver) => {
             let defined = resolver.list(&[]).map(|listed| format!("{} connections defined", listed.len()));
@@ -61,13 +63,26 @@ pub async fn doctor(host: &Host, profile: Option<&str>, builtins: &[(&str, &[u8]
     probes
 }
 
+/// What stands in for connections that the profile does not define, or why nothing does.
 async fn local(resolver: &Resolver) -> Vec<Probe> {
-    let broker = named_kafka(resolver, "doctor").await;
-    let api = match resolver.http(&reference("doctor")).await {
-        Ok(connection) => Ok(connection.base_url.map_or_else(String::new, |url| url.to_string())),
-        Err(report) => Err(report),
+    let profile = resolver.profile();
+    let rule = |role| profile.described_rule(role);
+    let broker = match profile.rule(Role::Kafka) {
+        Rule::StandsIn => named_kafka(resolver, UNDEFINED).await,
+        _ => Ok(rule(Role::Kafka)),
     };
-    vec![Probe { name: "local broker".to_owned(), result: broker }, Probe { name: "demo API".to_owned(), result: api }]
+    let api = match profile.rule(Role::Http) {
+        Rule::StandsIn => resolver
+            .http(&reference(UNDEFINED))
+            .await
+            .map(|connection| connection.base_url.map_or_else(String::new, |url| url.to_string())),
+        _ => Ok(rule(Role::Http)),
+    };
+    vec![
+        Probe { name: "local broker".to_owned(), result: broker },
+        Probe { name: "demo API".to_owned(), result: api },
+        Probe { name: "local state".to_owned(), result: Ok(rule(Role::State)) },
+    ]
 }
 
 /// What the profile itself defines. State connections are opened by `connections test`, which knows

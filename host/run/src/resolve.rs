@@ -6,8 +6,10 @@ use crate::events::Events;
 use crate::finder::{Finder, Found};
 use crate::tenancy::Tenancy;
 use async_trait::async_trait;
-use dpone_connections::{HttpConnection, KafkaConnection, LocalServices, Profile, Resolver, StateConnection};
-use dpone_manifest::{Manifest, Variables};
+use dpone_connections::{
+    Environment, HttpConnection, KafkaConnection, Kind, LocalServices, Profile, Resolver, Role, StateConnection,
+};
+use dpone_manifest::{Manifest, StateBlock, Variables};
 use dpone_model::{Report, codes};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +38,7 @@ pub trait LocalStarter: Send + Sync {
     async fn start(&self, needs: LocalNeeds) -> Result<LocalServices, Report>;
 }
 
-/// What no profile of the chain defines, so that `local` has to stand in for it.
+/// What `local` has to stand in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LocalNeeds {
     pub api: bool,
@@ -86,8 +88,10 @@ pub struct Resolved {
     pub http: HttpConnection,
     pub kafka: KafkaConnection,
     pub state: StateConnection,
-    /// Connections that stand in for others, a line each.
+    /// What stands in for what the manifest names, a line each.
     pub substitutions: Vec<String>,
+    /// What looks like a mistake about a connection.
+    pub warnings: Vec<String>,
 }
 
 /// Reads the manifest and finds its plugins; no network but for a component of a registry that is not
@@ -121,17 +125,35 @@ pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Res
 pub async fn resolve(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Result<Resolved, Report> {
     let local = check(host, request, text).await?;
     let manifest = &local.manifest;
-    let needs = Needs { http: Some(&manifest.source.connection.id), kafka: Some(&manifest.sink.connection.id) };
-    let resolver = resolver(host, request.profile.as_deref(), &needs).await?;
-    let http = resolver.http(&manifest.source.connection).await;
-    let kafka = resolver.kafka(&manifest.sink.connection).await;
-    let state = resolver.state(&manifest.state).await;
-    let substitutions = resolver.substitutions();
+    let needs = Needs {
+        http: Some(&manifest.source.connection.id),
+        kafka: Some(&manifest.sink.connection.id),
+        uses: uses(manifest),
+    };
+    let resolver = resolver(host, request.profile.as_deref(), needs).await?;
+    let at = |key: &str, report: Report| match report.code().id == codes::connection::UNDEFINED.id
+        || report.code().id == codes::connection::DEMO_INTO_REAL.id
+    {
+        // The id is written there; the message says where the profile has others.
+        true => report.at(manifest.origin.place(&format!("{key}.connection_id"))),
+        false => report,
+    };
+    let http = resolver.http(&manifest.source.connection).await.map_err(|report| at("source", report));
+    let kafka = resolver.kafka(&manifest.sink.connection).await.map_err(|report| at("sink", report));
+    let state = resolver.state(&manifest.state).await.map_err(|report| at("state", report));
     match (http, kafka, state) {
         (Ok(http), Ok(kafka), Ok(state)) => {
-            let profile = request.profile.clone();
-            let is_local = resolver.profile().extends_local();
-            let resolved = Resolved { is_local, local, profile, http, kafka, state, substitutions };
+            let mut resolved = Resolved {
+                is_local: resolver.profile().extends_local(),
+                profile: request.profile.clone(),
+                substitutions: resolver.substitutions(),
+                warnings: resolver.warnings(),
+                local,
+                http,
+                kafka,
+                state,
+            };
+            resolved.say_where()?;
             host.tenancy.as_ref().map_or(Ok(()), |tenancy| tenancy.refuse_source(&resolved))?;
             Ok(resolved)
         }
@@ -140,6 +162,46 @@ pub async fn resolve(host: &Host, request: &Request, text: Option<Vec<u8>>) -> R
             Err(Report::all(problems).unwrap_or_else(|| Report::new(&codes::internal::BUG, "a connection was lost")))
         }
     }
+}
+
+impl Resolved {
+    /// Notes where rows come from and go to, where that is another place than the manifest's words.
+    fn say_where(&mut self) -> Result<(), Report> {
+        let id = &self.http.id;
+        if let Some(moved) = dpone_source::moved_origin(&self.local.manifest.source, &self.http)? {
+            self.substitutions.push(format!("source {} -> {} (connection {id})", moved.written, moved.used));
+            // Under `local` it is the point of the profile.
+            if !self.is_local {
+                self.warnings.push(format!(
+                    "`url` says {}, and requests go to {}: connection {id}'s base_url takes its place",
+                    moved.written, moved.used
+                ));
+            }
+        }
+        if let Some(path) = dpone_source::unused_path(&self.local.manifest.source, &self.http) {
+            self.warnings.push(format!(
+                "the path {path} of connection {id}'s base_url is not used, because `url` is absolute; write `url` as a path to put it behind"
+            ));
+        }
+        if let (true, StateConnection::Postgres { id, host, .. }) = (self.kafka.substituted, &self.state) {
+            self.warnings.push(format!(
+                "rows go to the local broker, and state to connection {id} at {host}: a run that publishes to the real broker from that state would not load these rows"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What a manifest uses its connections as.
+fn uses(manifest: &Manifest) -> Vec<(String, Kind)> {
+    let state = match &manifest.state {
+        StateBlock::Disabled => None,
+        StateBlock::Postgres { connection, .. } => Some((connection.id.clone(), Kind::Postgres)),
+        StateBlock::Sqlite { connection, .. } => connection.as_ref().map(|it| (it.id.clone(), Kind::Sqlite)),
+    };
+    let both =
+        [(manifest.source.connection.id.clone(), Kind::Http), (manifest.sink.connection.id.clone(), Kind::Kafka)];
+    both.into_iter().chain(state).collect()
 }
 
 /// What a manifest may refer to as `${NAME}`.
@@ -154,30 +216,28 @@ fn process_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Ids that a command will look up.
-#[derive(Debug, Clone, Copy, Default)]
+/// What a command will look up.
+#[derive(Debug, Clone, Default)]
 pub struct Needs<'a> {
     pub http: Option<&'a str>,
     pub kafka: Option<&'a str>,
+    /// What a manifest uses its connections as; empty where there is no manifest.
+    pub uses: Vec<(String, Kind)>,
 }
 
-/// The profile's connections; starts the local services that the profile needs for them.
-pub async fn resolver(host: &Host, profile: Option<&str>, needs: &Needs<'_>) -> Result<Resolver, Report> {
-    let lent = host.tenancy.as_ref().map(|tenancy| (tenancy.loan.profile.clone(), tenancy.variables()));
-    let (profile, lent) = match lent {
-        Some((profile, variables)) => (profile, Some(variables)),
-        None => (Profile::load(&host.workdir, profile, &process_variable)?, None),
+/// The profile's connections; starts the local services that stand in for what is needed.
+pub async fn resolver(host: &Host, profile: Option<&str>, needs: Needs<'_>) -> Result<Resolver, Report> {
+    let (profile, environment) = match &host.tenancy {
+        Some(tenancy) => (tenancy.loan.profile.clone(), tenancy.variables().into()),
+        None => (Profile::load(&host.workdir, profile, &process_variable)?, Environment::of_process()),
     };
-    let env = move |name: &str| match &lent {
-        Some(variables) => variables.get(name).cloned(),
-        None => process_variable(name),
-    };
-    let missing = |id: Option<&str>| id.is_some_and(|id| !profile.defines(id));
+    // Where nothing may stand in, the look-up says so.
+    let stands_in = |role, id: Option<&str>| id.is_some_and(|id| profile.stand_in(role, id).unwrap_or(false));
     let local = if profile.extends_local() {
-        let needs = LocalNeeds { api: missing(needs.http), broker: missing(needs.kafka) };
+        let needs = LocalNeeds { api: stands_in(Role::Http, needs.http), broker: stands_in(Role::Kafka, needs.kafka) };
         Some(host.local.start(needs).await?)
     } else {
         None
     };
-    Ok(Resolver::new(profile, local, host.workdir.clone(), env))
+    Ok(Resolver::new(profile, local, host.workdir.clone(), environment).used_as(needs.uses))
 }

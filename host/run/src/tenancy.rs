@@ -8,7 +8,7 @@ use crate::artifact::io_report;
 use crate::finder::{self, Found};
 use crate::resolve::Resolved;
 use crate::signature::{self, SignatureAt, TrustedKey};
-use dpone_connections::{Loan, LoanOnWire, Profile, fields::env_prefix};
+use dpone_connections::{Environment, Loan, LoanOnWire, Profile, Role, fields::env_prefix};
 use dpone_manifest::{Fence, Manifest, Policy, Tenant};
 use dpone_model::{Allowance, Meter, Report, codes};
 use dpone_plan::Rules;
@@ -167,21 +167,21 @@ impl PolicyFile {
     /// What a tenant has, taken from the operator's profile and environment.
     ///
     /// # Errors
-    /// A key file that cannot be used.
+    /// A key file that cannot be used; a misspelt variable of a connection that is lent.
     pub fn tenancy(
         &self,
         tenant: &Tenant,
         workdir: &Path,
         profile: &Profile,
-        env: &dyn Fn(&str) -> Option<String>,
+        environment: &Environment,
     ) -> Result<Tenancy, Report> {
         let others = self.policy.tenants.iter().filter(|other| other.name != tenant.name);
         // In the environment two spellings may be one connection.
         let elsewhere: BTreeSet<String> =
             others.flat_map(|other| other.connections.iter().map(|lent| env_prefix(&lent.from))).collect();
-        let loan = Loan::of(profile, &tenant.connections, workdir, env);
-        // What `local` stands in for is each tenant's own.
-        let is_own = |id: &str| loan.profile.extends_local() && !loan.profile.defines(id);
+        let loan = Loan::of(profile, &tenant.connections, workdir, environment)?;
+        // The state that `local` keeps is each tenant's own.
+        let is_own = |id: &str| loan.profile.stand_in(Role::State, id) == Ok(true);
         let contested = tenant.connections.iter().filter(|lent| elsewhere.contains(&env_prefix(&lent.from)));
         let contested = contested.filter(|lent| !is_own(&lent.id)).map(|lent| lent.id.clone()).collect();
         let signers = tenant.plugins.signers.iter().map(|path| TrustedKey::read(&self.folder.join(path)));
@@ -191,7 +191,11 @@ impl PolicyFile {
             require: self.policy.require.clone(),
             loan,
             meter: meter(tenant),
-            variables: tenant.env.iter().filter_map(|(name, from)| Some((name.clone(), env(from)?))).collect(),
+            variables: tenant
+                .env
+                .iter()
+                .filter_map(|(name, from)| Some((name.clone(), environment.get(from)?)))
+                .collect(),
             signers: signers.collect::<Result<_, _>>()?,
             contested,
             tenant: tenant.clone(),

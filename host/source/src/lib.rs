@@ -40,7 +40,7 @@ pub use rules::is_reserved_header;
 pub use signing::Signing;
 pub use single::SinglePage;
 pub use slices::{ListConfig, list_slices};
-pub use template::{Template, resolved_url};
+pub use template::{MovedOrigin, Template, moved_origin, resolved_url, unused_path};
 pub use view::{ResponseView, rescan};
 pub use walk::{Page, ResumeFrom, SliceRequest, Walk, WalkConfig};
 

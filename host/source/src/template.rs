@@ -91,6 +91,36 @@ pub fn resolved_url(source: &Source, connection: &HttpConnection) -> Result<Url,
     Ok(url)
 }
 
+/// The origin of `options.url` and the one that requests go to instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedOrigin {
+    pub written: String,
+    pub used: String,
+}
+
+/// Whether the connection's `base_url` takes requests to another origin than the manifest's `url` says.
+/// Origins compare as RFC 6454 has it: scheme and host in any case, and a default port is none.
+pub fn moved_origin(source: &Source, connection: &HttpConnection) -> Result<Option<MovedOrigin>, Error> {
+    let Some(written) = absolute(source) else { return Ok(None) };
+    let (written, used) = (written.origin(), resolved_url(source, connection)?.origin());
+    Ok((written != used)
+        .then(|| MovedOrigin { written: written.ascii_serialization(), used: used.ascii_serialization() }))
+}
+
+/// The path of the connection's `base_url`, where requests go past it because the manifest's `url` is
+/// absolute and lies elsewhere.
+pub fn unused_path(source: &Source, connection: &HttpConnection) -> Option<String> {
+    let written = absolute(source)?;
+    let folder = connection.base_url.as_ref()?.path().trim_end_matches('/');
+    let is_below = written.path().strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    (!is_below).then(|| folder.to_owned())
+}
+
+/// `options.url`, where it is a whole one.
+fn absolute(source: &Source) -> Option<Url> {
+    Url::parse(source.url.trim()).ok().filter(is_http)
+}
+
 fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
 }
@@ -239,6 +269,61 @@ mod tests {
         let url = Url::parse("https://api.example.com/orders?x=1#f").unwrap();
         let base = Url::parse("http://127.0.0.1:8080/ignored").unwrap();
         assert_eq!(with_origin(&url, &base).as_str(), "http://127.0.0.1:8080/orders?x=1");
+    }
+
+    fn source(url: &str) -> Source {
+        let manifest = format!(
+            "name: x\nsource: {{ type: api, connection_id: api, options: {{ url: \"{url}\" }} }}\n\
+             sink: {{ type: kafka, connection_id: k, topic: t, strategy: {{ mode: full_refresh }} }}\n"
+        );
+        dpone_manifest::load(manifest.as_bytes(), "m.yaml", &dpone_manifest::Variables::none()).unwrap().source
+    }
+
+    /// Manifest, connection, and the two origins where they differ; and the path that is not used.
+    const ORIGINS: &[(&str, Option<&str>, Option<(&str, &str)>, Option<&str>)] = &[
+        ("/orders", Some("https://eu.example.com/v1"), None, None),
+        ("https://api.example.com/orders", None, None, None),
+        ("https://api.example.com/orders", Some("https://api.example.com"), None, None),
+        ("HTTPS://API.Example.com:443/orders", Some("https://api.example.com/"), None, None),
+        ("http://h:80/x", Some("http://h"), None, None),
+        (
+            "https://api.example.com/orders?x=1",
+            Some("https://eu.example.com"),
+            Some(("https://api.example.com", "https://eu.example.com")),
+            None,
+        ),
+        (
+            "https://api.example.com/orders",
+            Some("http://api.example.com"),
+            Some(("https://api.example.com", "http://api.example.com")),
+            None,
+        ),
+        ("http://h/x", Some("http://h:8080"), Some(("http://h", "http://h:8080")), None),
+        ("https://h:8443/x", Some("https://h"), Some(("https://h:8443", "https://h")), None),
+        ("https://h/x", Some("https://h/v1"), None, Some("/v1")),
+        ("https://h/v1/x", Some("https://h/v1/"), None, None),
+        ("https://h/v10/x", Some("https://h/v1"), None, Some("/v1")),
+        ("https://h/v1/x", Some("https://eu/v2"), Some(("https://h", "https://eu")), Some("/v2")),
+    ];
+
+    #[test]
+    fn a_base_url_that_moves_requests_is_noticed() {
+        for (url, base, moved, path) in ORIGINS {
+            let source = source(url);
+            let connection = HttpConnection {
+                id: "api".into(),
+                origin_note: String::new(),
+                base_url: base.map(|base| Url::parse(base).unwrap()),
+                substituted: false,
+                auth: Auth::None,
+                ca_pem: None,
+                secrets: BTreeMap::new(),
+            };
+            let found = moved_origin(&source, &connection).unwrap();
+            let found = found.as_ref().map(|moved| (moved.written.as_str(), moved.used.as_str()));
+            assert_eq!(found, *moved, "{url} {base:?}");
+            assert_eq!(unused_path(&source, &connection).as_deref(), *path, "{url} {base:?}");
+        }
     }
 
     #[test]

@@ -145,6 +145,20 @@ fn your_own_api_in_five_minutes() {
 }
 
 #[test]
+fn a_misspelt_id_prints_what_the_page_shows() {
+    let api = Customers::start();
+    let workspace = customers_workspace(&api);
+    workspace
+        .write("customers.yaml", block("name: customers").replace("connection_id: my_api", "connection_id: my_apii"));
+    let shown = block("error[DP0213]");
+    let ran = readme(&workspace, "plan customers.yaml");
+    ran.expect_exit(11);
+    for line in shown.lines().map(|line| line.trim_end_matches(" …")) {
+        assert!(ran.stderr.contains(line), "`{line}` is not in:\n{}", ran.stderr);
+    }
+}
+
+#[test]
 fn your_own_plugin() {
     let api = Customers::start();
     let workspace = customers_workspace(&api);

@@ -16,7 +16,7 @@ pub async fn connections(common: &Common, args: Connections) -> Outcome {
 
 async fn list(common: &Common) -> Outcome {
     let host = context::host(common)?;
-    let resolver = dpone_run::resolve::resolver(&host, common.profile.as_deref(), &Needs::default()).await?;
+    let resolver = dpone_run::resolve::resolver(&host, common.profile.as_deref(), Needs::default()).await?;
     let variables: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     let entries = resolver.list(&variables)?;
     if entries.is_empty() {

@@ -13,8 +13,8 @@ pub async fn topic(common: &Common, args: Topic) -> Outcome {
     let Topic::Read(args) = args;
     let host = context::host(common)?;
     let resolver = {
-        let needs = Needs { http: None, kafka: Some(&args.connection) };
-        dpone_run::resolve::resolver(&host, common.profile.as_deref(), &needs).await?
+        let needs = Needs { kafka: Some(&args.connection), ..Needs::default() };
+        dpone_run::resolve::resolver(&host, common.profile.as_deref(), needs).await?
     };
     let reference = ConnectionRef::new(args.connection.clone(), ConnectionType::Env);
     let connection = resolver.kafka(&reference).await?;

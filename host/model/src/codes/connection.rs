@@ -25,4 +25,12 @@ crate::codes! { Connection:
         "The path is taken as it stands, relative to the working directory.";
     INVALID_FIELD = "DP0212", AfterFix, "a connection's field has a value that cannot be used",
         "The message names the field, where it is set, and what it takes. Two ways to log in on one connection contradict each other and are refused.";
+    UNDEFINED = "DP0213", AfterFix, "a connection is not among those that the profile defines",
+        "The profile extends `local` and defines connections of this use, so another id is a misspelling rather than a wish for demo data. Define it, or let the profile say in words what may stand in: `local: { http: demo, kafka: broker, state: sqlite }`.";
+    DEMO_INTO_REAL = "DP0214", AfterFix, "demo data would land in a real broker",
+        "The profile has a Kafka connection of its own, and the manifest's HTTP connection is not defined, so that the demo API would stand in for it. Define the HTTP connection, or write `local: { http: demo }` in the profile where demo data in that broker is what you want.";
+    UNKNOWN_VARIABLE = "DP0215", AfterFix, "a variable of a connection is no field of it",
+        "A misspelt `DPONE_CONN_<ID>_<FIELD>` would be passed over, and the request would go out without it. Variables of another connection whose id begins with this one are told apart by their own fields: `DPONE_CONN_API_V2_TOKEN` is of `api_v2`. Where the rest of the id reads like a part of a field (`ACCESS_TOKEN`), the other connection needs its BASE_URL, BOOTSTRAP_SERVERS, HOST or PATH set as well.";
+    TWO_READINGS = "DP0216", AfterFix, "a connection is defined in the environment, and the profile has `local` stand in for it",
+        "A profile is looked at before the environment, and one that extends `local` lets the demo API, the local broker and SQLite stand in for what it does not define; rows could end up elsewhere than was meant. Say which: `local: { kafka: none }` in the profile leaves the connection to the environment, `local: { kafka: broker }` lets the local broker stand in. Plain `--profile local` always stands in.";
 }

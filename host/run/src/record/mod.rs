@@ -11,7 +11,7 @@ use crate::resolve::Host;
 use crate::resume::StoredWindow;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use dpone_connections::{HttpConnection, Profile, Resolver};
+use dpone_connections::{Environment, HttpConnection, Profile, Resolver, Role};
 use dpone_journal::{Head, Journals, PageEntry, Reader};
 use dpone_json::Scanner;
 use dpone_manifest::{Body, Manifest, PluginUse, Source, Variables};
@@ -108,11 +108,11 @@ async fn connection(
     notes: &mut Vec<String>,
 ) -> Option<HttpConnection> {
     let wanted = &manifest.source.connection;
-    let env = |name: &str| std::env::var(name).ok();
-    let resolved = match Profile::load(&host.workdir, profile, &env) {
+    let environment = Environment::of_process();
+    let resolved = match Profile::load(&host.workdir, profile, &|name| environment.get(name)) {
         // The demo API asks for no credentials, and need not be started to be told so.
-        Ok(profile) if profile.extends_local() && !profile.defines(&wanted.id) => return None,
-        Ok(profile) => Resolver::new(profile, None, host.workdir.clone(), env).http(wanted).await,
+        Ok(profile) if profile.stand_in(Role::Http, &wanted.id) == Ok(true) => return None,
+        Ok(profile) => Resolver::new(profile, None, host.workdir.clone(), environment).http(wanted).await,
         Err(error) => Err(error.into()),
     };
     resolved

@@ -31,7 +31,8 @@ impl Redactor {
             Auth::None => {}
             Auth::Bearer(token) => self.secret(token.expose()),
             Auth::Basic { username, password } => {
-                self.secret(password.expose());
+                // Without a password the user name is the key.
+                self.secret(if password.is_empty() { username } else { password.expose() });
                 self.secret(&STANDARD.encode(format!("{username}:{}", password.expose())));
             }
             Auth::ApiKey { name, value, .. } => {
