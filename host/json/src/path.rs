@@ -33,6 +33,11 @@ impl Path {
         Self(segments)
     }
 
+    /// The field of this name, whatever characters it holds.
+    pub fn of_field(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }

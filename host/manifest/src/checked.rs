@@ -25,6 +25,9 @@ pub struct Manifest {
     pub resume_max_age: Option<Duration>,
     /// `diagnostics.values: shown` (default masked): whether messages may quote values of rows.
     pub values_shown: bool,
+    /// `type_inference.conflict_policy: fail` is written: a field of mixed kinds ends the run. Without the
+    /// key it is a warning.
+    pub mixed_fails: bool,
     pub origin: Origin,
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn manifest(root: &Value<'_>) -> Option<Manifest> {
     let mut diagnostics = block.block("diagnostics");
     let values_shown = diagnostics.one_of("values", &[("masked", false), ("shown", true)]).unwrap_or(false);
     diagnostics.finish();
-    type_inference(block.block("type_inference"));
+    let mixed_fails = type_inference(block.block("type_inference"));
     if let Some(value) = block.get("schema_contract") {
         value.not_yet("`schema_contract`", "remove it; drift is judged by the schema kept in state");
     }
@@ -57,6 +57,7 @@ pub(crate) fn manifest(root: &Value<'_>) -> Option<Manifest> {
         journal,
         resume_max_age,
         values_shown,
+        mixed_fails,
         origin: Origin::default(),
     };
     let secrets: BTreeSet<String> = manifest.plugins().flat_map(|plugin| plugin.grants.secrets.clone()).collect();
@@ -198,8 +199,9 @@ fn journal(mut block: Block<'_>) -> Journal {
     Journal { keep: keep.unwrap_or(Keep::UntilVerified), max_bytes }
 }
 
-/// The schema comes from every record, so only what that means may be asked for.
-fn type_inference(mut block: Block<'_>) {
+/// The schema comes from every record, so only what that means may be asked for. Gives whether a mixed
+/// field is an error.
+fn type_inference(mut block: Block<'_>) -> bool {
     let later = "remove it; the schema is read from every record of the run";
     let only = |value: Option<Value<'_>>, default: &str| {
         if let Some(value) = value.filter(|value| value.scalar_text().is_some_and(|text| text != default)) {
@@ -214,12 +216,15 @@ fn type_inference(mut block: Block<'_>) {
     }
     only(block.get("sample_rows").filter(|value| value.integer(1..=u64::MAX).is_some()), "10000");
     only(block.get("confidence_threshold"), "0.98");
+    let mut mixed_fails = false;
     if let Some(value) = block.get("conflict_policy")
-        && value.one_of(&[("fail", ()), ("variant_column", ()), ("quarantine", ())]).is_some()
+        && let Some(fails) = value.one_of(&[("fail", true), ("variant_column", false), ("quarantine", false)])
     {
+        mixed_fails = fails;
         only(Some(value), "fail");
     }
     block.finish();
+    mixed_fails
 }
 
 /// How long the bodies of failed runs stay, whatever `journal.keep` says of good ones.

@@ -57,7 +57,7 @@ pub struct PlanInput<'a> {
     pub profile: Option<&'a str>,
     /// Method and URL of the first request, without secrets.
     pub first_request: String,
-    /// Connections that stand in for the manifest's, a line each.
+    /// What stands in for what the manifest names, a line each.
     pub substitutions: Vec<String>,
     pub boundary: &'a Boundary,
     pub window: &'a Window,
@@ -74,7 +74,7 @@ pub struct PlanInput<'a> {
     pub plugins: Vec<PluginFacts>,
     /// The lock file that the plugins were held to.
     pub lock: Option<LockFacts>,
-    /// Of the plugins and their authority.
+    /// Of the connections, the plugins and their authority.
     pub warnings: Vec<String>,
     /// What is used of what the policy gives, where there is one.
     pub tenant: Option<TenantPlan>,
@@ -223,10 +223,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         boundary: boundary(&input),
         staging: staging(&input),
         schema: known_row(&input.state).map(|row| row.map(|row| row.checkpoint.schema.clone()).unwrap_or_default()),
-        schema_rule:
-            "additions and widenings (null to a type, integer to decimal) pass; an absent field is no removal; \
-                      a breaking change ends the run before publication (DP0601)"
-                .to_owned(),
+        schema_rule: schema_rule(manifest),
         state: state(&input),
         strategy: strategy(&input),
         target: TargetPlan {
@@ -245,6 +242,15 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         },
         tenant: input.tenant.clone(),
     }
+}
+
+fn schema_rule(manifest: &Manifest) -> String {
+    let mixed = if manifest.mixed_fails { "ends the run before publication (DP0602)" } else { "is warned of" };
+    format!(
+        "additions and widenings (null to a type, integer to decimal) pass; an absent field is no removal; a field of \
+         mixed kinds {mixed}; a breaking change, such as a kind that a mixed field did not have before, ends the run \
+         before publication (DP0601)"
+    )
 }
 
 fn known_row<'a>(state: &StateFacts<'a>) -> Option<Option<&'a StateRow>> {

@@ -27,7 +27,7 @@ pub use document::{
     StrategyPlan, TargetPlan, TopicFacts, plan,
 };
 pub use error::Error;
-pub use evolution::{Breaking, SchemaPlan, Widened, evolve};
+pub use evolution::{Breaking, Mixed, SchemaPlan, Widened, evolve, unite};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use lock::{Compared, LOCK_VERSION, Lock, LockFacts, LockedPlugin};
 pub use strategy::{StrategyFacts, TopicPolicy, judge_strategy, target_facts};

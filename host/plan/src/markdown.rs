@@ -129,7 +129,7 @@ impl Plan {
 
 fn fields(schema: &Schema) -> String {
     let field = |(name, field): (&String, &dpone_model::schema::FieldType)| {
-        format!("`{name}` {}{}", field.logical.name(), if field.nullable { "?" } else { "" })
+        format!("`{name}` {}{}", field.described(), if field.nullable { "?" } else { "" })
     };
     let fields: Vec<String> = schema.fields.iter().map(field).collect();
     if fields.is_empty() { "none yet; the first run fixes them".to_owned() } else { fields.join(", ") }

@@ -282,8 +282,7 @@ fn is_older(later: Option<&CursorValue>, kept: Option<&CursorValue>) -> bool {
 
 /// The value of a top-level field of a record, where it is an instant or a number.
 fn cursor_value(record: &[u8], field: &str) -> Option<CursorValue> {
-    let path = Path::parse(&field.replace('\\', "\\\\").replace('.', "\\."));
-    let (kind, span) = dpone_json::get(record, &path, None)?;
+    let (kind, span) = dpone_json::get(record, &Path::of_field(field), None)?;
     let text = span.of(record);
     match kind {
         Kind::String => CursorValue::instant(&dpone_json::unescape(text)),

@@ -1,6 +1,6 @@
 //! E: what the extract looks like: logical types per field, from the kinds that the scan noted.
 
-use dpone_model::schema::{FieldType, LogicalType, Schema};
+use dpone_model::schema::{FieldType, LogicalType, Schema, SeenKind};
 use dpone_model::{Kind, Names, Records};
 
 /// Collects kinds per field over all pages; memory grows with the number of names only.
@@ -67,7 +67,12 @@ impl SchemaObserver {
         let first_of = |shape: usize| seen.first.get(shape).copied().flatten();
         // The first record that is not null tells the reader more than a null would.
         let first_seen = shapes().filter(|shape| *shape != 0).filter_map(first_of).max().or(first_of(0));
-        FieldType { logical, nullable: seen.shapes & 1 != 0 || seen.count < self.records, first_seen }
+        let kind = |shape| Some(SeenKind { logical: LOGICAL.get(shape).copied()?, first_seen: first_of(shape) });
+        let kinds = match logical {
+            LogicalType::Mixed => SeenKind::set(shapes().filter(|shape| *shape != 0).filter_map(kind)),
+            _ => Vec::new(),
+        };
+        FieldType { logical, nullable: seen.shapes & 1 != 0 || seen.count < self.records, first_seen, kinds }
     }
 }
 
@@ -112,5 +117,30 @@ mod tests {
         let schema = schema_of(&["{\"a\":1}", "{\"a\":2}\n{\"a\":\"x\"}"]);
         assert_eq!(schema.fields["a"].logical, LogicalType::Mixed);
         assert_eq!(schema.fields["a"].first_seen, Some((2, 1)));
+    }
+
+    /// Values of one field, in records of a page each, and the kinds with their pages.
+    #[test]
+    fn kinds_that_no_type_joins_are_told_apart() {
+        for (values, kinds) in [
+            (&["1", "\"x\""][..], &[("integer", 1), ("string", 2)][..]),
+            (&["{}", "null", "\"x\"", "\"y\""], &[("string", 3), ("object", 1)]),
+            (&["true", "1"], &[("boolean", 1), ("integer", 2)]),
+            (&["true", "false"], &[]),
+            (&["1", "1.5", "1e3"], &[]),
+            (&["1", "1.5", "\"x\""], &[("decimal", 2), ("string", 3)]),
+            (&["[]", "{}"], &[("array", 1), ("object", 2)]),
+            (&["null", "1"], &[]),
+            (
+                &["\"1\"", "1", "true", "[1]", "{}"],
+                &[("boolean", 3), ("integer", 2), ("string", 1), ("array", 4), ("object", 5)],
+            ),
+        ] {
+            let pages: Vec<String> = values.iter().map(|value| format!("{{\"a\":{value}}}")).collect();
+            let schema = schema_of(&pages.iter().map(String::as_str).collect::<Vec<_>>());
+            let found = schema.fields["a"].kinds.iter();
+            let found: Vec<_> = found.map(|kind| (kind.logical.name(), kind.first_seen.unwrap().0)).collect();
+            assert_eq!(found, kinds, "{values:?}");
+        }
     }
 }

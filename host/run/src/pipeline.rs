@@ -134,9 +134,8 @@ async fn batch(
     pulled?;
     let pages = first..=extract.writer.reader().pages() as u64;
     let described = session.step(Step::Describe, async |_| Ok(stage::describe(extract, pages))).await?;
-    let (known, shown) = (&part.schema, opened.shows_values());
-    let schema =
-        session.step(Step::Evolve, async |session| stage::evolve(session, known, &described, extract, shown)).await?;
+    let evolve = async |session: &mut Session| stage::evolve(session, &part.schema, &described, extract, opened);
+    let schema = session.step(Step::Evolve, evolve).await?;
     let judged = session.step(Step::Stage, async |session| stage::stage(session, extract, described).await).await?;
     Ok((schema, judged))
 }

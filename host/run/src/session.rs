@@ -7,6 +7,7 @@ use crate::pipeline::Finished;
 use crate::resolve::{Host, Request, Resolved};
 use dpone_journal::PageEntry;
 use dpone_model::{Counts, Exit, Meter, Report, RunId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The run's own bookkeeping.
@@ -23,6 +24,8 @@ pub struct Session {
     pub meter: Arc<Meter>,
     /// There is a journal that `dpone resume` would go on with.
     pub resumable: bool,
+    /// What is said of a field once a run, however many batches and slices show it.
+    said: BTreeSet<(&'static str, String)>,
 }
 
 /// What came before the slice at hand.
@@ -73,6 +76,7 @@ impl Session {
             cancel: host.cancel.clone(),
             meter: Arc::new(Meter::within(host.tenancy.as_ref().map(|tenancy| tenancy.meter.clone()))),
             resumable: false,
+            said: BTreeSet::new(),
         }
     }
 
@@ -114,6 +118,11 @@ impl Session {
         let text = text.into();
         self.note(format!("warning: {text}"));
         self.report.warnings.push(text);
+    }
+
+    /// Whether this is the first time in the run that something is to be said of the field.
+    pub fn is_first_word(&mut self, what: &'static str, field: &str) -> bool {
+        self.said.insert((what, field.to_owned()))
     }
 
     /// Adds a page to the counts.

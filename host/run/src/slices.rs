@@ -16,7 +16,7 @@ use dpone_journal::{Bodies, Journals, Writer};
 use dpone_manifest::Keep;
 use dpone_model::http::RequestSigner;
 use dpone_model::plugin::{Slice, SliceContext};
-use dpone_model::schema::Schema;
+use dpone_model::schema::{FieldType, Schema};
 use dpone_model::state::{LeaseRequest, StateRow, StateWrite};
 use dpone_model::{Checkpoint, Exit, Report, RunId, StateKey, Watermark, codes};
 use dpone_source::{ListConfig, list_slices};
@@ -28,7 +28,7 @@ pub struct Part {
     pub row: StateRow,
     /// Of the journal: the run's own id for a load that is not cut.
     pub journal_id: RunId,
-    /// What is known of the fields: the slice's own row, else what the load knows.
+    /// What is known of the fields: by the slice's own row, and of those that it does not know by the load's.
     pub schema: Schema,
     /// What the slicer said; `None` for a load that is not cut.
     pub slice: Option<Slice>,
@@ -176,10 +176,10 @@ impl Load<'_> {
             LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
         let row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
         let held = Held::keep(opened.state.clone(), key.clone(), opened.run_id.clone(), session.cancel.clone());
-        let known = if row.checkpoint.schema.fields.is_empty() { &cut.schema } else { &row.checkpoint.schema };
-        let part = Part { schema: known.clone(), key: key.clone(), row, journal_id, slice: Some(slice) };
+        let known = row.checkpoint.schema.clone().over(&cut.schema);
+        let part = Part { schema: known, key: key.clone(), row, journal_id, slice: Some(slice) };
         let result = self.part(session, &part, earlier).await;
-        let learned = if result.is_ok() { learn(cut, opened, &key).await } else { Ok(()) };
+        let learned = if result.is_ok() { learn(session, cut, opened, &key).await } else { Ok(()) };
         held.release().await;
         result.and(learned)
     }
@@ -210,10 +210,14 @@ impl Load<'_> {
 }
 
 /// What a loaded slice leaves for those after it, and for the load as a whole.
-async fn learn(cut: &mut Cut, opened: &Opened, key: &StateKey) -> Result<(), Report> {
+async fn learn(session: &mut Session, cut: &mut Cut, opened: &Opened, key: &StateKey) -> Result<(), Report> {
     let Some(row) = opened.state.load(key).await? else { return Ok(()) };
-    if !row.checkpoint.schema.fields.is_empty() {
-        cut.schema = row.checkpoint.schema;
+    let (schema, mixed) = dpone_plan::unite(&cut.schema, &row.checkpoint.schema);
+    cut.schema = schema;
+    for field in mixed.into_iter().map(|mixed| mixed.field) {
+        let now = cut.schema.fields.get(&field).map(FieldType::described).unwrap_or_default();
+        session
+            .warn(format!("the field `{field}` is {now}: slice {} and earlier ones have different kinds", key.slice));
     }
     let is_greater = |new: &Watermark| match &cut.watermark {
         Some(known) => new.value.compare(&known.value) == Some(std::cmp::Ordering::Greater),

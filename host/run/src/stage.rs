@@ -2,11 +2,14 @@
 //! message is out.
 
 use crate::extract::Extract;
+use crate::open::Opened;
 use crate::session::Session;
+use bytes::Bytes;
+use dpone_json::Path;
 use dpone_model::plugin::CheckCounts;
-use dpone_model::schema::Schema;
+use dpone_model::schema::{FieldType, Schema, described};
 use dpone_model::{Report, codes};
-use dpone_plan::SchemaPlan;
+use dpone_plan::{Breaking, Mixed, SchemaPlan};
 use dpone_quality::Skip;
 use std::ops::RangeInclusive;
 use std::sync::PoisonError;
@@ -39,42 +42,97 @@ pub fn describe(extract: &Extract, pages: RangeInclusive<u64>) -> Described {
     Described { schema: extract.work.schema.schema(scanner.names()), pages, is_last: extract.complete }
 }
 
-/// F: what the seen schema means for the known one; a breaking change ends the run here.
+/// F: what the seen schema means for the known one; a breaking change ends the run here, and so does a
+/// mixed field where `type_inference.conflict_policy: fail` is written.
 pub fn evolve(
     session: &mut Session,
     known: &Schema,
     described: &Described,
     extract: &Extract,
-    values_shown: bool,
+    opened: &Opened,
 ) -> Result<SchemaPlan, Report> {
     let plan = dpone_plan::evolve(known, &described.schema);
     if let Some(artifact) = &session.artifact {
         artifact.write("schema.json", &plan)?;
     }
-    match plan.breaking.is_empty() {
-        true => Ok(plan),
-        false => Err(breaking(&plan, extract, values_shown)),
+    let examples = Examples { extract, shown: opened.shows_values() };
+    let mut problems: Vec<Report> = plan.breaking.iter().map(|breaking| examples.breaking(breaking)).collect();
+    if opened.resolved.local.manifest.mixed_fails {
+        problems.extend(plan.mixed.iter().map(|mixed| {
+            Report::new(&codes::schema::MIXED, examples.mixed(mixed))
+                .hint("cast it with a transform, or remove `type_inference.conflict_policy` to be warned only")
+        }));
+    }
+    match Report::all(problems) {
+        Some(report) => Err(report),
+        None => {
+            say(session, &plan, &examples);
+            Ok(plan)
+        }
     }
 }
 
-/// Every breaking field, with the old type, the new one, and a record that has it.
-fn breaking(plan: &SchemaPlan, extract: &Extract, values_shown: bool) -> Report {
-    let reports = plan.breaking.iter().map(|breaking| {
-        let (field, old, new) = (&breaking.field, breaking.old.name(), breaking.new.name());
-        let example = breaking.first_seen.map_or_else(String::new, |at| example(extract, at, values_shown));
-        Report::new(&codes::schema::BREAKING, format!("the field `{field}` was {old} and is now {new}{example}"))
-            .hint("cast it with a transform, or `dpone state adopt` when consumers are ready for the new type")
-    });
-    Report::all(reports.collect()).unwrap_or_else(|| bug(&"no breaking field"))
+/// A warning for each mixed field, and a note for each whose kinds were not known.
+fn say(session: &mut Session, plan: &SchemaPlan, examples: &Examples<'_>) {
+    for mixed in &plan.mixed {
+        if session.is_first_word("mixed", &mixed.field) {
+            session.warn(format!("{}; its consumers have to take both", examples.mixed(mixed)));
+        }
+    }
+    for field in &plan.adopted {
+        if !session.is_first_word("adopted", field) {
+            continue;
+        }
+        let now = plan.merged.fields.get(field).map(FieldType::described).unwrap_or_default();
+        session.note(format!(
+            "the field `{field}` was known as mixed without its kinds; from now on it is {now}, and another kind is a breaking change"
+        ));
+    }
 }
 
-fn example(extract: &Extract, (page, record): (u64, u32), values_shown: bool) -> String {
-    let at = format!(": page {page}, record {record}");
-    let entry = extract.writer.reader().read(page).ok().filter(|_| values_shown);
-    let bytes = entry.as_ref().and_then(|entry| Some(entry.index.values.get(record as usize)?.of(entry.published())));
-    let text =
-        bytes.map(|bytes| String::from_utf8_lossy(bytes.get(..bytes.len().min(300)).unwrap_or(bytes)).into_owned());
-    text.map_or(at.clone(), |text| format!("{at}: {text}"))
+/// Records that show what a message says, and their values where they may be shown.
+struct Examples<'a> {
+    extract: &'a Extract,
+    shown: bool,
+}
+
+impl Examples<'_> {
+    /// A breaking field, with the old type, the new one, and a record that has it.
+    fn breaking(&self, breaking: &Breaking) -> Report {
+        let of = |logical| described(logical, breaking.kinds.iter().copied());
+        let (field, old, new) = (&breaking.field, of(breaking.old), of(breaking.new));
+        let example = breaking.first_seen.map_or_else(String::new, |at| {
+            let text = self.record(at).map_or_else(String::new, |record| format!(": {}", cut(&record)));
+            format!(": page {}, record {}{text}", at.0, at.1)
+        });
+        Report::new(&codes::schema::BREAKING, format!("the field `{field}` was {old} and is now {new}{example}"))
+            .hint("cast it with a transform, or `dpone state adopt` when consumers are ready for the new type")
+    }
+
+    /// A mixed field, with a record of each kind.
+    fn mixed(&self, mixed: &Mixed) -> String {
+        let kinds = mixed.kinds.iter().map(|kind| {
+            let name = kind.logical.name();
+            let Some((page, record)) = kind.first_seen else { return name.to_owned() };
+            let value = self.record((page, record)).and_then(|bytes| {
+                let (_, span) = dpone_json::get(&bytes, &Path::of_field(&mixed.field), None)?;
+                Some(format!(" ({})", dpone_json::excerpt(span.of(&bytes), 0)))
+            });
+            format!("{name} at page {page}, record {record}{}", value.unwrap_or_default())
+        });
+        format!("the field `{}` is mixed: {}", mixed.field, kinds.collect::<Vec<_>>().join("; "))
+    }
+
+    /// A record as it is published.
+    fn record(&self, (page, record): (u64, u32)) -> Option<Bytes> {
+        let entry = self.extract.writer.reader().read(page).ok().filter(|_| self.shown)?;
+        let span = entry.index.values.get(record as usize)?;
+        Some(Bytes::copy_from_slice(span.of(entry.published())))
+    }
+}
+
+fn cut(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.get(..bytes.len().min(300)).unwrap_or(bytes)).into_owned()
 }
 
 /// G: duplicates and checks give their verdicts; sizes and keys were judged page by page.

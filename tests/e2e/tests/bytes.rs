@@ -151,6 +151,26 @@ fn keys_of_every_mode() {
     }
 }
 
+/// `\ud83d` and `\ud83e` have no bytes, and a stand-in would make one key of two rows.
+#[test]
+fn a_key_that_has_no_bytes_is_refused_with_its_record() {
+    const ROWS: [&str; 2] = [
+        r#"{"order_id":"x\ud83d","updated_at":"2026-01-01T00:00:01Z"}"#,
+        r#"{"order_id":"x\ud83e","updated_at":"2026-01-01T00:00:02Z"}"#,
+    ];
+    let (stand, server) = (Stand::small(), serve(&ROWS));
+    let workspace = stand.workspace_with_api(&server.base_url());
+    workspace.write("guide.yaml", GUIDE);
+    let ran = workspace.dpone(&["run", "guide.yaml", "--profile", "test"]);
+    ran.expect_exit(30).expect_error(&["DP0707", "`order_id` holds half of a surrogate pair", "page 1", "record 0"]);
+
+    // Rows as they stand are told apart.
+    let edits = [(MERGE, "    mode: incremental_append"), ("mode: unique_key\n", "mode: hash_row\n")];
+    let messages = load(&workspace, "keys.halves", &edits);
+    assert_values(&messages, &ROWS);
+    assert_ne!(messages[0].0, messages[1].0);
+}
+
 #[test]
 fn modes_without_a_key() {
     let (stand, server) = (Stand::small(), serve(&RECORDS));

@@ -112,12 +112,13 @@ pub(super) static TYPE_INFERENCE: &[Key] = &[
     key(
         "conflict_policy",
         Choice(&[
-            word("fail", "A change of a field's kind that consumers cannot take ends the run (exit 22)."),
+            word("fail", "The run ends before publication (exit 22), with a record of each kind."),
             word("variant_column", "").later(),
             word("quarantine", "").later(),
         ]),
-        "What a field with values of several kinds means.",
+        "What becomes of a field whose values are of kinds that no type joins, such as numbers and texts. Whatever \
+         is written, a kind that a field did not have in earlier runs ends the run.",
     )
-    .default("fail")
+    .without("the run warns, with a record of each kind")
     .example("fail"),
 ];
