@@ -72,11 +72,11 @@ pub async fn extract(
     Ok(Extract { walk, work, writer, complete, delivered_before, marked: Instant::now() })
 }
 
-/// The run's producer.
-pub fn publisher(session: &Session, opened: &Opened, plan: &SlicePlan) -> Result<Publisher, Report> {
-    let topic = Some(plan.topic.clone());
-    let options = Options { stop: session.cancel.flag(), topic, meter: session.meter.clone() };
-    Publisher::new(&opened.kafka, &opened.resolved.local.manifest, options)
+/// Publishes the slice with the run's producer.
+pub async fn publisher(session: &Session, opened: &Opened, plan: &SlicePlan) -> Result<Publisher, Report> {
+    let producer = session.cancel.guard(opened.producer.take(&opened.resolved, &plan.topic)).await?;
+    let options = Options { stop: session.cancel.flag(), meter: session.meter.clone() };
+    Ok(Publisher::new(producer, &opened.resolved.local.manifest.sink, options))
 }
 
 async fn page_work(

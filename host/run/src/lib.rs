@@ -23,6 +23,7 @@ pub mod planning;
 mod plugin_http;
 pub mod plugins;
 pub mod probe;
+mod producer;
 pub mod record;
 pub mod resolve;
 mod resume;

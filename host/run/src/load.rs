@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::stage::{Judged, bug};
 use dpone_journal::{Reader, Writer};
 use dpone_model::Report;
-use dpone_sink::{DeliveryReport, Publisher};
+use dpone_sink::{DeliveryReport, Producer, Publisher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,8 @@ pub struct Loaded {
 pub enum Delivery {
     /// A streamed slice goes on with this publisher.
     Open(Publisher),
-    Done(DeliveryReport),
+    /// The producer comes back for the next slice.
+    Done(DeliveryReport, Option<Producer>),
 }
 
 /// What the worker gives back, in any case.
@@ -69,11 +70,11 @@ pub async fn load(
     let done = tokio::task::spawn_blocking(move || worker.run()).await.map_err(|cause| bug(&cause))?;
     let (published, acknowledged) = match &done.delivery {
         Delivery::Open(publisher) => publisher.counts(),
-        Delivery::Done(report) => (report.published, report.acknowledged),
+        Delivery::Done(report, _) => (report.published, report.acknowledged),
     };
     session.counts.published = earlier + published;
     session.counts.acknowledged = earlier + acknowledged;
-    if let Delivery::Done(report) = &done.delivery {
+    if let Delivery::Done(report, _) = &done.delivery {
         write_report(session, report);
     }
     let extract = Extract { walk, work, writer: done.writer, complete, delivered_before, marked: done.marked };
@@ -86,7 +87,7 @@ pub async fn load(
 /// so that it is accounted for and a resumed run does not send it again.
 pub async fn settle(session: &mut Session, extract: &mut Extract, publisher: Publisher) {
     let (published, acknowledged) = publisher.counts();
-    let Ok(report) = tokio::task::spawn_blocking(move || publisher.finish()).await else { return };
+    let Ok(report) = tokio::task::spawn_blocking(move || publisher.finish().0).await else { return };
     session.counts.published += report.published.saturating_sub(published);
     session.counts.acknowledged += report.acknowledged.saturating_sub(acknowledged);
     write_report(session, &report);
@@ -114,7 +115,7 @@ impl Worker {
         {
             return Done { writer: self.writer, marked: self.marked, delivery: Delivery::Open(self.publisher), result };
         }
-        let report = self.publisher.finish();
+        let (report, producer) = self.publisher.finish();
         let through = report.acknowledged_through;
         let marked = self.writer.mark(|progress| {
             progress.delivered_through = progress.delivered_through.max(through);
@@ -124,7 +125,9 @@ impl Worker {
         if result.is_ok() {
             result = report.check().and_then(|()| marked.map_err(Report::from));
         }
-        Done { writer: self.writer, marked: self.marked, delivery: Delivery::Done(report), result }
+        // After a failure the producer is closed here, where waiting for its threads holds up nobody.
+        let producer = producer.filter(|_| result.is_ok());
+        Done { writer: self.writer, marked: self.marked, delivery: Delivery::Done(report, producer), result }
     }
 
     /// Messages of the pages up to `delivered`.

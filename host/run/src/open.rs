@@ -3,10 +3,12 @@
 
 use crate::artifact::{CheckpointReport, PluginReport};
 use crate::authority::{self, Admission};
+use crate::cancel::Cancel;
 use crate::extract::Extract;
 use crate::folders::Folders;
 use crate::lease::Held;
 use crate::plugins::{self, Plugin};
+use crate::producer::IdleProducer;
 use crate::resolve::{Host, Resolved};
 use crate::resume::Reopened;
 use crate::session::Session;
@@ -35,6 +37,7 @@ pub struct Opened {
     pub kafka: Kafka,
     /// None where it does not exist yet.
     pub topic: Option<TopicDescription>,
+    pub producer: IdleProducer,
     pub sandbox: Sandbox,
     pub plugins: Vec<Plugin>,
     pub signer: Option<Arc<Signing>>,
@@ -83,19 +86,14 @@ pub async fn open(
     }
     let tenant = host.tenancy.as_ref().map(|tenancy| tenancy.rules().plan(&resolved.local.manifest));
     let signer = plugins::signer(&sandbox, &resolved, &plugins, seed, started_at).await?;
-    let state = open_state(&resolved).await?;
     let key = StateKey::whole(resolved.local.manifest.name.clone());
-    let lease = LeaseRequest { run_id: run_id.clone(), host: host_name(), pid: std::process::id() };
-    let row = session.cancel.guard(state.acquire(&key, &lease)).await?;
+    // Both wait for others most of the time, so they wait together.
+    let leased = lease(&resolved, &key, &run_id, &session.cancel);
+    let (leased, target) = tokio::join!(leased, session.cancel.guard(target(&resolved)));
+    let (state, row, held) = leased?;
     session.report.checkpoint.before = Some(CheckpointReport::of(row.revision, &row.checkpoint));
-    let held = Held::keep(state.clone(), key.clone(), run_id.clone(), session.cancel.clone());
-    let target = async {
-        if let Some(journal) = journal {
-            journal.refuse_other_state(row.revision)?;
-        }
-        target(&resolved).await
-    };
-    match session.cancel.guard(target).await {
+    let target = journal.map_or(Ok(()), |journal| journal.refuse_other_state(row.revision)).and(target);
+    match target {
         Ok((kafka, topic)) => Ok(Opened {
             resolved,
             run_id,
@@ -108,6 +106,7 @@ pub async fn open(
             lease: Some(held),
             kafka,
             topic,
+            producer: IdleProducer::default(),
             sandbox,
             plugins,
             signer,
@@ -125,6 +124,7 @@ pub async fn open(
 
 /// Lets go of what the run held.
 pub async fn close(opened: Opened) {
+    opened.producer.close().await;
     if let Some(lease) = opened.lease {
         lease.release().await;
     }
@@ -172,6 +172,20 @@ impl Opened {
         };
         self.plugins.iter().zip(usages).map(report).collect()
     }
+}
+
+/// Opens the state store and takes the load's lease, which is renewed from now on.
+async fn lease(
+    resolved: &Resolved,
+    key: &StateKey,
+    run_id: &RunId,
+    cancel: &Cancel,
+) -> Result<(Arc<dyn StateStore>, StateRow, Held), Report> {
+    let state = open_state(resolved).await?;
+    let lease = LeaseRequest { run_id: run_id.clone(), host: host_name(), pid: std::process::id() };
+    let row = cancel.guard(state.acquire(key, &lease)).await?;
+    let held = Held::keep(state.clone(), key.clone(), run_id.clone(), cancel.clone());
+    Ok((state, row, held))
 }
 
 async fn target(resolved: &Resolved) -> Result<(Kafka, Option<TopicDescription>), Report> {

@@ -97,16 +97,26 @@ pub(crate) async fn slice(
             }
         };
         first = judged.pages.end() + 1;
-        let sending = publisher.take().map_or_else(|| begin::publisher(session, opened, &plan), Ok)?;
-        let loaded =
-            session.step(Step::Load, async |session| load::load(session, extract, sending, judged).await).await?;
+        let open = publisher.take();
+        let loaded = session
+            .step(Step::Load, async |session| {
+                let publisher = match open {
+                    Some(publisher) => publisher,
+                    None => begin::publisher(session, opened, &plan).await?,
+                };
+                load::load(session, extract, publisher, judged).await
+            })
+            .await?;
         extract = loaded.extract;
         let delivered = match loaded.delivery {
             Delivery::Open(open) => {
                 publisher = Some(open);
                 continue;
             }
-            Delivery::Done(report) => report,
+            Delivery::Done(report, producer) => {
+                producer.into_iter().for_each(|producer| opened.producer.give_back(producer));
+                report
+            }
         };
         let done = session.step(Step::Finalize, async |_| Ok(verify::finalize(delivered))).await?;
         let verified =

@@ -75,6 +75,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
     let topic = opened.kafka.ensure_topic(opened.resolved.is_local).await?;
     // A topic that is made anew is not the one that earlier runs filled.
     dpone_plan::judge_strategy(manifest, Some(&topic), earlier)?;
+    opened.producer.open(&opened.resolved, &topic);
     if advances_state(request) && skips_rows(&window, &opened.row, manifest) {
         session
             .warn("the window starts above what is loaded, and state will move: the rows between are not loaded later");

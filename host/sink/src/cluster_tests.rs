@@ -2,6 +2,7 @@
 //!
 //! It has no admin calls; topics are created through its own interface.
 
+use crate::producer::Producer;
 use crate::publisher::{Options, Publisher};
 use crate::testing::{connection, sink};
 use crate::{DeliveryReport, Kafka, MessageView, ReadOptions, probe, read_topic};
@@ -29,13 +30,8 @@ fn publisher(cluster: &MockCluster<'_, DefaultProducerContext>, sink: &Sink) -> 
 }
 
 fn open(cluster: &MockCluster<'_, DefaultProducerContext>, sink: &Sink, stop: Arc<AtomicBool>) -> Publisher {
-    Publisher::open(
-        &connection(&cluster.bootstrap_servers()),
-        sink,
-        Some(1_000_000),
-        Options { stop, ..Options::default() },
-    )
-    .unwrap()
+    let producer = Producer::open(&connection(&cluster.bootstrap_servers()), sink, Some(1_000_000)).unwrap();
+    Publisher::new(producer, sink, Options { stop, ..Options::default() })
 }
 
 /// A page of `count` records `{"order_id":N}` with keys `N`.
@@ -69,7 +65,7 @@ fn every_message_is_accounted_for_and_read_back() {
         let (body, index) = page(number * 10_000, if number == 3 { 0 } else { 2_500 });
         publisher.publish(number, &body, &index, &|record| record == 7).unwrap();
     }
-    let report = publisher.finish();
+    let (report, _) = publisher.finish();
     report.check().unwrap();
     let published = 4 * 2_499;
     assert_eq!((report.published, report.acknowledged, report.failed), (published, published, 0));
@@ -114,7 +110,7 @@ fn keys_go_where_javas_clients_put_them() {
         index.push_key(key.as_bytes());
     }
     publisher.publish(1, b"{}", &index, &|_| false).unwrap();
-    publisher.finish().check().unwrap();
+    publisher.finish().0.check().unwrap();
     let found: HashMap<String, i32> =
         read(&cluster, &ReadOptions::default()).iter().map(|m| (m.key_text().unwrap(), m.partition)).collect();
     for (key, hash) in vectors {
@@ -132,7 +128,7 @@ fn headers_envelope_and_null_keys() {
     let body = b"[{\"n\": 1E400}]";
     let index = PageIndex { values: vec![Span::new(1, 13)], ..PageIndex::default() };
     publisher.publish(1, body, &index, &|_| false).unwrap();
-    publisher.finish().check().unwrap();
+    publisher.finish().0.check().unwrap();
     let message = read(&cluster, &ReadOptions::default()).remove(0);
     assert_eq!(message.key, None);
     let value = concat!(
@@ -152,7 +148,7 @@ fn reading_starts_and_stops_where_asked() {
     let mut publisher = publisher(&cluster, &sink(TOPIC));
     let (body, index) = page(1, 100);
     publisher.publish(1, &body, &index, &|_| false).unwrap();
-    let report = publisher.finish();
+    let (report, _) = publisher.finish();
     let count = |options: ReadOptions| read(&cluster, &options).len() as u64;
     assert_eq!(count(ReadOptions { limit: Some(5), ..ReadOptions::default() }), 5);
     assert_eq!(count(ReadOptions { limit: Some(0), ..ReadOptions::default() }), 0);
@@ -175,19 +171,68 @@ fn a_full_queue_holds_the_caller_back() {
     let cluster = cluster(1);
     cluster.broker_round_trip_time(1, Duration::from_millis(20)).unwrap();
     let mut sink = sink(TOPIC);
-    sink.queue_max_bytes = 64 << 10;
+    sink.queue_max_bytes = 16 << 10;
     sink.delivery.linger_ms = 0;
     let servers = connection(&cluster.bootstrap_servers());
-    let mut publisher = Publisher::open(&servers, &sink, Some(1_000), Options::default()).unwrap();
+    let producer = Producer::open(&servers, &sink, Some(1_000)).unwrap();
+    let mut publisher = Publisher::new(producer, &sink, Options::default());
     for number in 1..=3 {
-        let (body, index) = page(number * 10_000, 5_000);
+        let (body, index) = page(number * 10_000, 1_500);
         publisher.publish(number, &body, &index, &|_| false).unwrap();
         let (handed, acknowledged) = publisher.counts();
-        assert!((handed - acknowledged) * 17 < 2 * (64 << 10), "{handed} {acknowledged}");
+        assert!((handed - acknowledged) * 17 < 2 * (16 << 10), "{handed} {acknowledged}");
     }
-    let report = publisher.finish();
+    let (report, _) = publisher.finish();
     report.check().unwrap();
-    assert_eq!((report.acknowledged, report.acknowledged_through), (15_000, 3));
+    assert_eq!((report.acknowledged, report.acknowledged_through), (4_500, 3));
+}
+
+/// CPU time of the thread that calls this.
+fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// A wait that spins through a part of each millisecond shows in the CPU time of the thread, however
+/// busy the machine is: the waits here last a second and more.
+#[test]
+fn waiting_costs_no_cpu_time() {
+    let cluster = cluster(1);
+    let mut hurried = sink(TOPIC);
+    hurried.delivery.flush_timeout = Duration::from_millis(1_500);
+    let mut publisher = publisher(&cluster, &hurried);
+    cluster.broker_down(1).unwrap();
+    let (body, index) = page(1, 10);
+    publisher.publish(1, &body, &index, &|_| false).unwrap();
+    let before = thread_cpu();
+    let (report, _) = publisher.finish();
+    assert_eq!(report.acknowledged, 0);
+    let flushing = thread_cpu() - before;
+    assert!(flushing < Duration::from_millis(150), "flushing took {flushing:?} of CPU time");
+
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = ReadOptions { timeout: Duration::from_millis(1_500), ..ReadOptions::default() };
+    let before = thread_cpu();
+    let address = silent.local_addr().unwrap().to_string();
+    read_topic(&connection(&address), TOPIC, &options, &mut |_| true).unwrap_err();
+    let reading = thread_cpu() - before;
+    assert!(reading < Duration::from_millis(150), "reading took {reading:?} of CPU time");
+}
+
+/// An idempotent producer that has to ask twice for its id waits half a second before its first message.
+#[test]
+fn a_fresh_producer_gets_its_id_at_once() {
+    let cluster = cluster(1);
+    let begun = Instant::now();
+    for _ in 0..6 {
+        let producer = Producer::open(&connection(&cluster.bootstrap_servers()), &sink(TOPIC), None).unwrap();
+        let mut publisher = Publisher::new(producer, &sink(TOPIC), Options::default());
+        let (body, index) = page(1, 1);
+        publisher.publish(1, &body, &index, &|_| false).unwrap();
+        publisher.finish().0.check().unwrap();
+    }
+    // Six fresh producers that ask twice take at least three seconds, also on an idle machine.
+    assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
 }
 
 /// Publishes pages until one fails or all are through.
@@ -196,12 +241,12 @@ fn deliver(mut publisher: Publisher) -> (Result<(), Report>, DeliveryReport) {
     for number in 1..=3 {
         let (body, index) = page(number * 100, 100);
         result = publisher.publish(number, &body, &index, &|_| false);
-        publisher.poll(Duration::from_millis(200));
+        publisher.wait(200);
         if result.is_err() {
             break;
         }
     }
-    (result, publisher.finish())
+    (result, publisher.finish().0)
 }
 
 #[test]
@@ -241,7 +286,7 @@ fn a_stop_ends_production_between_chunks() {
     stop.store(true, Ordering::Relaxed);
     let error = publisher.publish(2, &body, &index, &|_| false).unwrap_err();
     assert_eq!(error.code(), &codes::interrupted::INTERRUPTED);
-    let report = publisher.finish();
+    let (report, _) = publisher.finish();
     assert_eq!((report.published, report.acknowledged, report.acknowledged_through), (10, 0, 0));
     assert!(read(&cluster, &ReadOptions::default()).is_empty(), "what was queued is dropped");
 }
@@ -255,7 +300,7 @@ fn messages_that_stay_unacknowledged_are_no_success() {
     cluster.broker_down(1).unwrap();
     let (body, index) = page(1, 10);
     publisher.publish(1, &body, &index, &|_| false).unwrap();
-    let report = publisher.finish();
+    let (report, _) = publisher.finish();
     let error = report.check().unwrap_err();
     assert_eq!(error.code(), &codes::delivery::NOT_DELIVERED);
     assert!(error.message().starts_with("10 of 10"), "{error}");

@@ -57,6 +57,9 @@ pub fn base(connection: &KafkaConnection, connect_timeout: Duration) -> ClientCo
     // librdkafka takes no less than a second.
     let setup = connect_timeout.as_millis().clamp(1_000, i32::MAX as u128);
     config.set("socket.connection.setup.timeout.ms", setup.to_string());
+    // The first connection to a broker that metadata named waits for half of this time
+    // (`sparse_connect_intvl` in rdkafka_conf.c), which is most of what a short run spends on Kafka.
+    config.set("reconnect.backoff.ms", "20");
     config.set("reconnect.backoff.max.ms", "1000");
     for (name, value) in &connection.options {
         config.set(name, value.expose());

@@ -3,11 +3,14 @@
 use crate::Error;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Keeps the last errors, so that "timed out" can be explained.
+/// The context of every client. It keeps the last errors, so that "timed out" can be explained.
 #[derive(Debug, Default)]
 pub struct Events {
     errors: Mutex<Vec<(RDKafkaErrorCode, String)>>,
@@ -104,4 +107,14 @@ impl ClientContext for Events {
         tracing::debug!(target: "librdkafka", %error, reason, "client error");
         self.note(&error, reason);
     }
+}
+
+impl ConsumerContext for Events {}
+
+impl ProducerContext for Events {
+    type DeliveryOpaque = usize;
+
+    /// Delivery reports are taken from the queue (`native::Topic::serve`); those that are left when a
+    /// producer is closed come here, and nobody asks for them.
+    fn delivery(&self, _: &DeliveryResult<'_>, _: usize) {}
 }

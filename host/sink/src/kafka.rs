@@ -7,13 +7,11 @@ use dpone_connections::KafkaConnection;
 use dpone_manifest::Sink;
 use dpone_model::Report;
 use dpone_model::target::{TargetReader, TopicDescription};
-use rdkafka::ClientContext;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
 use rdkafka::metadata::{Metadata, MetadataTopic};
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaRespErr;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -133,10 +131,7 @@ fn existing(topic: &MetadataTopic) -> Result<Option<u32>, Error> {
 
 /// A client for questions. Its own errors explain why an answer does not come.
 struct Client {
-    metadata: Arc<BaseProducer<Asking>>,
-    /// Made at the first admin request, that is after metadata came: requests that never get an
-    /// answer keep librdkafka from ending.
-    admin: tokio::sync::OnceCell<AdminClient<Asking>>,
+    metadata: Arc<BaseProducer<Events>>,
     config: ClientConfig,
     connection: KafkaConnection,
     timeout: Duration,
@@ -146,14 +141,8 @@ impl Client {
     fn open(connection: &KafkaConnection, timeout: Duration) -> Result<Self, Error> {
         let config = config::base(connection, timeout);
         let producer =
-            config.create_with_context(Asking::default()).map_err(|error| config::explain(&error, connection))?;
-        Ok(Self {
-            metadata: Arc::new(producer),
-            admin: tokio::sync::OnceCell::new(),
-            config,
-            connection: connection.clone(),
-            timeout,
-        })
+            config.create_with_context(Events::default()).map_err(|error| config::explain(&error, connection))?;
+        Ok(Self { metadata: Arc::new(producer), config, connection: connection.clone(), timeout })
     }
 
     async fn metadata(&self, topic: Option<String>) -> Result<Metadata, Report> {
@@ -173,19 +162,6 @@ impl Client {
         asked.await.map_err(|cause| Report::new(&dpone_model::codes::internal::BUG, cause.to_string()))
     }
 
-    async fn admin(&self) -> Result<&AdminClient<Asking>, Error> {
-        let open = || async {
-            self.config
-                .create_with_context(Asking::default())
-                .map_err(|error| config::explain(&error, &self.connection))
-        };
-        self.admin.get_or_try_init(open).await
-    }
-
-    fn options(&self) -> AdminOptions {
-        AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout))
-    }
-
     async fn create(&self, sink: &Sink) -> Result<(), Report> {
         let wanted = &sink.topic_config;
         let partitions = wanted.partitions.unwrap_or(1).try_into().unwrap_or(i32::MAX);
@@ -196,7 +172,13 @@ impl Client {
             topic = topic.set(name, value);
         }
         let refused = |cause: String| Error::Create { topic: sink.topic.clone(), cause };
-        let results = self.admin().await?.create_topics([&topic], &self.options()).await;
+        // Made after metadata came: requests that never get an answer keep librdkafka from ending.
+        let admin: AdminClient<Events> = self
+            .config
+            .create_with_context(Events::default())
+            .map_err(|error| config::explain(&error, &self.connection))?;
+        let options = AdminOptions::new().request_timeout(Some(self.timeout)).operation_timeout(Some(self.timeout));
+        let results = admin.create_topics([&topic], &options).await;
         match results.map_err(|error| refused(explain(&error)))?.into_iter().next() {
             // Somebody else was faster.
             None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
@@ -206,29 +188,20 @@ impl Client {
 
     /// Effective configuration. Empty where the broker has no such request.
     async fn configs(&self, topic: &str) -> Result<BTreeMap<String, String>, Report> {
-        let refused = |cause: String| Error::Admin {
-            what: "the topic's configuration cannot be read".into(),
-            topic: topic.to_owned(),
-            cause,
-        };
-        let asked = self.admin().await?.describe_configs([&ResourceSpecifier::Topic(topic)], &self.options()).await;
-        let resource = match asked {
-            Ok(resources) => resources.into_iter().next(),
-            Err(KafkaError::AdminOp(code)) => Some(Err(code)),
-            Err(error) => return Err(refused(error.to_string()).into()),
-        };
-        match resource {
-            None | Some(Err(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion)) => {
+        let (client, name, timeout) = (self.metadata.clone(), topic.to_owned(), self.timeout);
+        let asked = tokio::task::spawn_blocking(move || native::topic_configs(client.client(), &name, timeout));
+        match asked.await.map_err(|cause| Report::new(&dpone_model::codes::internal::BUG, cause.to_string()))? {
+            Ok(configs) => Ok(configs),
+            Err(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion) => {
                 tracing::debug!(topic, "the broker does not describe configurations");
                 Ok(BTreeMap::new())
             }
-            Some(Err(code)) => Err(refused(code.to_string()).into()),
-            Some(Ok(resource)) => Ok(resource
-                .entries
-                .into_iter()
-                .filter(|entry| !entry.is_sensitive)
-                .filter_map(|entry| Some((entry.name, entry.value?)))
-                .collect()),
+            Err(code) => Err(Error::Admin {
+                what: "the topic's configuration cannot be read".into(),
+                topic: topic.to_owned(),
+                cause: code.to_string(),
+            }
+            .into()),
         }
     }
 }
@@ -242,13 +215,13 @@ fn explain(error: &KafkaError) -> String {
 
 /// Asks until an answer comes, the time is over, or the broker refuses us.
 fn metadata(
-    client: &BaseProducer<Asking>,
+    client: &BaseProducer<Events>,
     topic: Option<&str>,
     brokers: &str,
     timeout: Duration,
 ) -> Result<Metadata, Error> {
     let deadline = Instant::now() + timeout;
-    let events = &client.context().0;
+    let events = client.context();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let answer = client.client().fetch_metadata(topic, left.min(ATTEMPT).max(Duration::from_millis(1)));
@@ -269,24 +242,4 @@ fn metadata(
         // A failure that came at once, such as "all brokers are down", is tried again in a moment.
         std::thread::sleep(left.min(Duration::from_millis(50)));
     }
-}
-
-/// The context of a client that sends no messages.
-#[derive(Debug, Default)]
-struct Asking(Events);
-
-impl ClientContext for Asking {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
-    }
-}
-
-impl ProducerContext for Asking {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }

@@ -6,14 +6,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dpone_connections::KafkaConnection;
 use dpone_model::Report;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What to read.
@@ -122,15 +123,41 @@ pub fn read_topic(
     config.set("enable.auto.offset.store", "false");
     config.set("enable.partition.eof", "true");
     config.set("auto.offset.reset", "error");
-    let consumer: BaseConsumer<Reading> =
-        config.create_with_context(Reading::default()).map_err(|error| config::explain(&error, connection))?;
-    let reader = TopicReader { consumer: &consumer, connection, topic, options };
+    let mut consumer: BaseConsumer<Events> =
+        config.create_with_context(Events::default()).map_err(|error| config::explain(&error, connection))?;
+    let arrival = Arc::new(Arrival::default());
+    let notified = arrival.clone();
+    consumer.set_nonempty_callback(move || notified.notify());
+    let reader = TopicReader { consumer: &consumer, arrival: &arrival, connection, topic, options };
     let ends = reader.assign()?;
     reader.run(ends, on_message).map_err(Report::from)
 }
 
+/// Something came into the consumer's empty queue. `BaseConsumer::poll` with a time to wait spins
+/// through its last millisecond; a sleep until librdkafka notifies costs nothing.
+#[derive(Debug, Default)]
+struct Arrival {
+    has_come: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Arrival {
+    fn notify(&self) {
+        *self.has_come.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    /// Returns once something came since the last wait, at the latest after `timeout`.
+    fn wait(&self, timeout: Duration) {
+        let guard = self.has_come.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(guard, timeout, |has_come| !*has_come);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+}
+
 struct TopicReader<'a> {
-    consumer: &'a BaseConsumer<Reading>,
+    consumer: &'a BaseConsumer<Events>,
+    arrival: &'a Arrival,
     connection: &'a KafkaConnection,
     topic: &'a str,
     options: &'a ReadOptions,
@@ -157,7 +184,7 @@ impl TopicReader<'_> {
 
     fn partitions(&self) -> Result<Vec<i32>, Error> {
         let brokers = &self.connection.bootstrap_servers;
-        let events = &self.consumer.context().0;
+        let events = self.consumer.context();
         let deadline = Instant::now() + self.options.timeout;
         let metadata = loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -168,9 +195,10 @@ impl TopicReader<'_> {
                 Ok(metadata) => break metadata,
                 Err(_) if !left.is_zero() => {
                     // Nothing is assigned yet; the poll only collects errors.
-                    if let Some(Err(error)) = self.consumer.poll(Duration::from_millis(50)) {
+                    if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
                         tracing::debug!(%error, "while looking for the topic");
                     }
+                    self.arrival.wait(Duration::from_millis(50));
                     if let Some(refused) = events.refusal(brokers) {
                         return Err(refused);
                     }
@@ -200,12 +228,15 @@ impl TopicReader<'_> {
         let mut left = self.options.limit.unwrap_or(u64::MAX);
         let mut heard = Instant::now();
         while !ends.is_empty() && left > 0 {
-            match self.consumer.poll(Duration::from_millis(100)) {
+            match self.consumer.poll(Duration::ZERO) {
                 None if heard.elapsed() >= self.options.timeout => {
                     let cause = format!("no message came for {} ms", self.options.timeout.as_millis());
                     return Err(Error::Read { topic: self.topic.to_owned(), cause });
                 }
-                None => continue,
+                None => {
+                    self.arrival.wait(Duration::from_millis(100));
+                    continue;
+                }
                 Some(Ok(message)) => {
                     let Some(end) = ends.get(&message.partition()).copied() else { continue };
                     if message.offset() < end {
@@ -248,18 +279,3 @@ fn is_passing(error: &KafkaError) -> bool {
         )
     )
 }
-
-#[derive(Debug, Default)]
-struct Reading(Events);
-
-impl ClientContext for Reading {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
-    }
-}
-
-impl ConsumerContext for Reading {}
