@@ -77,10 +77,19 @@ pub enum Command {
     Plugin(Plugin),
     /// Write a run's pages as a recorded case for its extractor, with secrets out
     Record(Record),
-    /// Explain an error code, or list them all
-    Explain { code: Option<String> },
-    /// Print the manifest's JSON Schema, for editors
-    Schema,
+    /// Explain an error code or a key of a file, or list all codes
+    Explain {
+        /// A code such as `DP0203`, or the end of a key's path, such as `pagination.max_pages`
+        #[arg(value_name = "CODE|KEY")]
+        code: Option<String>,
+    },
+    /// Print the JSON Schema of a kind of file, for editors, or its reference
+    Schema {
+        #[arg(value_enum, default_value_t = FileKind::Manifest)]
+        of: FileKind,
+        #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
+        format: SchemaFormat,
+    },
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Compile a component from stdin to stdout; the host calls this in a child process
@@ -203,6 +212,24 @@ pub struct Plan {
     /// Also write the plan here, for review and `run --plan`; not for a tenant's
     #[arg(long, value_name = "FILE", conflicts_with = "policy")]
     pub out: Option<PathBuf>,
+}
+
+/// A kind of file that people write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileKind {
+    Manifest,
+    Profile,
+    /// The file of `connection_type: file`
+    Connections,
+    Policy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFormat {
+    /// JSON Schema, draft 2020-12
+    Json,
+    /// A page with every key, its type, default, meaning and an example
+    Md,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -27,6 +27,7 @@ pub mod fields;
 mod lend;
 mod list;
 mod profile;
+pub mod reference;
 mod resolver;
 mod stand_in;
 mod variables;

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 
 const TASKS: &str = "cargo dev TASK
   check    layers, licences and tidiness of the tree
+  docs     write host/manifest/docs anew of the tree of keys
   bench    build in release mode and run tests/bench (further arguments go there)
   fuzz     mutate documents and manifests until stopped (`--minutes N`, default 120)";
 
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
             cargo(&["build", "--release", "--package", "dpone-cli", "--package", "dpone-bench"], &[])
                 && cargo(&["run", "--release", "--package", "dpone-bench", "--"], rest)
         }
+        "docs" => docs(),
         "fuzz" => fuzz(rest),
         _ => {
             eprintln!("{TASKS}");
@@ -36,6 +38,15 @@ fn check() -> bool {
     problems.extend(dpone_dev::tidy::unexplained_modules(&root));
     problems.iter().for_each(|problem| eprintln!("{problem}"));
     problems.is_empty()
+}
+
+/// The test that holds the pages to the tree also writes them.
+fn docs() -> bool {
+    let arguments = ["test", "--quiet", "--package", "dpone-connections", "--test", "docs"];
+    let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let status =
+        Command::new(program).args(arguments).env("UPDATE_EXPECTED", "1").current_dir(dpone_dev::root()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 fn fuzz(rest: &[String]) -> bool {

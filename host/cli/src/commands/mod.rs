@@ -11,6 +11,7 @@ mod plan;
 mod plugin;
 mod record;
 mod run;
+mod schema;
 mod state;
 mod tenant;
 mod topic;
@@ -40,10 +41,7 @@ pub async fn dispatch(cli: Cli) -> Outcome {
         Command::Plugin(args) => plugin::plugin(&common, args).await,
         Command::Record(args) => record::record(&common, args).await,
         Command::Explain { code } => explain::explain(code.as_deref()),
-        Command::Schema => {
-            println!("{:#}", dpone_manifest::reference::MANIFEST.json_schema());
-            Ok(Exit::Ok)
-        }
+        Command::Schema { of, format } => schema::schema(of, format),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "dpone", &mut std::io::stdout());
             Ok(Exit::Ok)

@@ -55,6 +55,14 @@ impl Document {
         entries
     }
 
+    /// A document with nothing but the keys that it must have, with their examples; `None` where it may be
+    /// empty.
+    pub fn least(&self) -> Option<String> {
+        let mut least = String::new();
+        required(&Section { form: None, groups: self.keys.to_vec() }, "", &mut least);
+        (!least.is_empty()).then_some(least)
+    }
+
     /// The keys of the block that an entry stands in, itself included; of one form, where it belongs to one.
     pub fn siblings(&self, entry: &Entry) -> Vec<&'static Key> {
         let Some([.., block, last]) = entry.steps.last_chunk::<2>().map(<[Step; 2]>::as_slice) else {
@@ -67,6 +75,20 @@ impl Document {
     }
 }
 
+fn required(section: &Section, indent: &str, out: &mut String) {
+    for key in section.keys().filter(|key| key.is_required) {
+        match sections(key.takes).first().filter(|_| key.example.is_empty()) {
+            None => out.push_str(&format!("{indent}{}: {}\n", key.name, key.example)),
+            Some(inner) => {
+                out.push_str(&format!("{indent}{}:\n", key.name));
+                let mut indent = format!("{indent}  ");
+                open(key.takes, false, out, &mut indent);
+                required(inner, &indent, out);
+            }
+        }
+    }
+}
+
 fn walk(section: &Section, at: &str, steps: &[Step], entries: &mut Vec<Entry>) {
     for key in section.keys() {
         let path = if at.is_empty() { key.name.to_owned() } else { format!("{at}.{}", key.name) };
@@ -74,9 +96,8 @@ fn walk(section: &Section, at: &str, steps: &[Step], entries: &mut Vec<Entry>) {
         steps.push(Step { key, form: section.form });
         let form = section.form.map(|form| form.name);
         entries.push(Entry { path: path.clone(), key, form, steps: steps.clone() });
-        let below = format!("{path}{}", suffix(key.takes));
-        for section in sections(key.takes) {
-            walk(&section, &below, &steps, entries);
+        for inner in sections(key.takes) {
+            walk(&inner, &format!("{path}{}", suffix(key.takes)), &steps, entries);
         }
     }
 }
@@ -97,6 +118,16 @@ impl Entry {
         if self.key.example.is_empty() { fill(self.key.takes, &[], "") } else { self.key.example.to_owned() }
     }
 
+    /// The path that the names of keys in its value are joined to.
+    pub(super) fn below(&self) -> String {
+        format!("{}{}", self.path, suffix(self.key.takes))
+    }
+
+    /// Keys that stand in the key's value whatever its `type`.
+    pub fn keys_below(&self) -> Vec<&'static Key> {
+        sections(self.key.takes).iter().filter(|section| section.form.is_none()).flat_map(Section::keys).collect()
+    }
+
     /// A whole document in which the key has this value: beside it stand the keys that each block must
     /// have, with their examples, and nothing else. Tests hold the examples against the reader with it.
     pub fn document(&self, of: &Document, value: &str) -> String {
@@ -113,12 +144,11 @@ impl Entry {
             if let Some(form) = step.form {
                 lines.push(format!("type: {}", form.name));
             }
-            if depth == last {
-                lines.extend(step.key.beside.iter().map(|(name, value)| format!("{name}: {value}")));
-                lines.push(format!("{}: {}", step.key.name, self.example()));
-            } else {
-                lines.push(format!("{}:", step.key.name));
-            }
+            lines.extend(step.key.beside.iter().map(|(name, value)| format!("{name}: {value}")));
+            lines.push(match depth == last {
+                true => format!("{}: {}", step.key.name, self.example()),
+                false => format!("{}:", step.key.name),
+            });
             for line in lines {
                 shown.push_str(&format!("{indent}{line}\n"));
                 indent = indent.replace('-', " ");
@@ -161,10 +191,7 @@ fn fill(takes: Takes, steps: &[Step], value: &str) -> String {
 
 fn block(sections: &[Section], steps: &[Step], value: &str) -> String {
     let step = steps.first();
-    let beside = match steps {
-        [only] => only.key.beside,
-        _ => &[],
-    };
+    let beside = step.map_or(&[][..], |step| step.key.beside);
     let mut pairs: Vec<(&str, String)> = beside.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
     if let Some(step) = step {
         let rest = steps.get(1..).unwrap_or_default();
@@ -197,5 +224,34 @@ fn form_of(sections: &[Section], step: Option<&Step>, pairs: &[(&str, String)]) 
         (None, Some(name)) => forms().find(|form| form.name == name || form.alias == Some(name)),
         (None, None) if named("uses").is_some() => None,
         (None, None) => forms().next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::reference::{MANIFEST, POLICY};
+    use crate::{Variables, load, load_policy};
+
+    fn entry(path: &str) -> super::Entry {
+        MANIFEST.entries().into_iter().find(|entry| entry.path == path).unwrap()
+    }
+
+    #[test]
+    fn an_example_is_shown_from_the_root_on() {
+        let shown = entry("quality.checks[].severity").shown();
+        assert_eq!(shown, "quality:\n  checks:\n    - severity: warning\n");
+        let shown = entry("source.options.pagination.page_size_param").shown();
+        assert_eq!(
+            shown,
+            "source:\n  options:\n    pagination:\n      type: page\n      page_size: 100\n      page_size_param: per_page\n"
+        );
+        let shown = entry("quality.checks[].threshold").shown();
+        assert_eq!(shown, "quality:\n  checks:\n    - type: min_rows\n      threshold: 1\n");
+    }
+
+    #[test]
+    fn the_least_is_what_the_readers_ask_for() {
+        load(MANIFEST.least().unwrap().as_bytes(), "least.yaml", &Variables::none()).unwrap();
+        load_policy(POLICY.least().unwrap().as_bytes(), "least.yaml").unwrap();
     }
 }

@@ -53,8 +53,11 @@ pub(super) static INCREMENTAL: &[Key] = &[
     key(
         "order",
         Choice(&[
-            word("ascending", "Oldest first."),
-            word("descending", "Newest first; the walk ends at the first page that lies before the lower bound."),
+            word("ascending", "Oldest first; the walk ends at the first page whose rows all lie after `end`."),
+            word(
+                "descending",
+                "Newest first; the walk ends at the first page whose rows all lie before the lower bound.",
+            ),
         ]),
         "Order in which the API gives rows, by the cursor field.",
     )

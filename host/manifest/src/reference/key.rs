@@ -17,7 +17,7 @@ pub struct Key {
     pub without: Option<&'static str>,
     /// A value, as YAML that may stand inside `{ }`. Empty for a block, whose keys have examples.
     pub example: &'static str,
-    /// Keys of the same block that the example needs, with their values.
+    /// Keys of the same block that the example needs, or that of any key in its value.
     pub beside: &'static [(&'static str, &'static str)],
     pub support: Support,
     /// The key that this one is an older spelling of.

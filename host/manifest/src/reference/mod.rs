@@ -8,6 +8,8 @@
 mod entries;
 mod incremental;
 mod key;
+mod lookup;
+mod markdown;
 mod pagination;
 mod plugin;
 mod policy;
@@ -17,9 +19,11 @@ mod schema;
 mod sink;
 mod source;
 mod strategy;
+mod words;
 
 pub use entries::Entry;
 pub use key::{Form, Key, Support, Takes, Word, key, word};
+pub use lookup::{Found, Hit, lookup};
 
 use dpone_model::plugin::PluginKind;
 use key::Takes::{Any, Block, List, Pattern, Plugin};
@@ -34,13 +38,19 @@ pub struct Document {
     pub about: &'static str,
     /// Groups of keys at the root.
     pub keys: &'static [&'static [Key]],
+    /// Paths of keys whose own keys are described in another file of the reference.
+    pub elsewhere: &'static [(&'static str, &'static str)],
 }
 
 pub static MANIFEST: Document = Document {
     name: "manifest",
     title: "dpone manifest",
-    about: "A manifest describes one pipeline: a REST API whose records are loaded into one Kafka topic.",
+    about: "A manifest describes one pipeline: a REST API whose records are loaded into one Kafka topic. `${NAME}` in \
+            a value is a variable of the environment, `{{ name }}` a parameter of `--param name=value`; \
+            `{{ data_interval_start }}` and `{{ data_interval_end }}` are the command's `--from` and `--to`. `$${` \
+            stands for the characters themselves.",
     keys: &[ROOT],
+    elsewhere: &[],
 };
 
 pub static POLICY: Document = Document {
@@ -48,6 +58,7 @@ pub static POLICY: Document = Document {
     title: "dpone policy",
     about: "A policy says what each tenant of a host may do. What it does not give, a tenant does not have.",
     keys: &[policy::POLICY],
+    elsewhere: &[],
 };
 
 static ROOT: &[Key] = &[
@@ -66,7 +77,7 @@ static ROOT: &[Key] = &[
     .required(),
     key("transforms", List(&Plugin(PluginKind::Transform, TRANSFORM)), "Changes to the records, in this order.")
         .without("records stay as they are"),
-    key("sink", Block(&[sink::TYPE, source::CONNECTION_ID, source::CONNECTION, sink::SINK]), "Where the rows go.")
+    key("sink", Block(&[sink::TYPE, sink::CONNECTION_ID, source::CONNECTION, sink::SINK]), "Where the rows go.")
         .required(),
     key("state", Block(&[run::STATE, source::CONNECTION]), "Where the position of the pipeline is kept between runs."),
     key("quality", Block(&[quality::QUALITY]), "Checks that judge a load."),
@@ -74,11 +85,7 @@ static ROOT: &[Key] = &[
     key("journal", Block(&[run::JOURNAL]), "The pages of a run on disk, which a failed run is resumed from."),
     key("resume", Block(&[run::RESUME]), "How a failed run is resumed."),
     key("diagnostics", Block(&[run::DIAGNOSTICS]), "What messages and reports show."),
-    key(
-        "type_inference",
-        Block(&[run::TYPE_INFERENCE]),
-        "How the schema is read from the records. Only the defaults work yet.",
-    ),
+    key("type_inference", Block(&[run::TYPE_INFERENCE]), "How the schema is read from the records."),
     key(
         "schema_contract",
         Any,

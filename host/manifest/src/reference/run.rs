@@ -112,13 +112,12 @@ pub(super) static TYPE_INFERENCE: &[Key] = &[
     key(
         "conflict_policy",
         Choice(&[
-            word("fail", "The run ends before publication (exit 22), with a record of each kind."),
+            word("fail", "Such a field ends the run before its first message (exit 22)."),
             word("variant_column", "").later(),
             word("quarantine", "").later(),
         ]),
-        "What becomes of a field whose values are of kinds that no type joins, such as numbers and texts. Whatever \
-         is written, a kind that a field did not have in earlier runs ends the run.",
+        "What a field means whose values are of several kinds, such as numbers and texts.",
     )
-    .without("the run warns, with a record of each kind")
+    .without("such a field is a warning, and a kind that it did not have before ends the run")
     .example("fail"),
 ];

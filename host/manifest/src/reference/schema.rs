@@ -20,6 +20,10 @@ impl Document {
         if let Some(root) = root.as_object_mut() {
             root.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
             root.insert("title".into(), json!(self.title));
+            if self.entries().iter().any(|entry| matches!(entry.key.takes.inner(), Takes::Plugin(..))) {
+                let shared = SHARED.iter().map(|key| (key.name.to_owned(), schema(key.takes)));
+                root.insert("$defs".into(), Value::Object(shared.collect()));
+            }
         }
         root
     }
@@ -56,6 +60,8 @@ fn property(key: &Key) -> Value {
     let (mut schema, prefix) = match (key.support, key.default) {
         (Support::Later, _) => (json!({ "not": {} }), "Not yet. "),
         (Support::OnlyDefault, Some(default)) => (or_reference(json!({ "const": value(default) })), "Not yet. "),
+        // These stand in every plugin's block.
+        _ if SHARED.contains(key) => (json!({ "$ref": format!("#/$defs/{}", key.name) }), ""),
         _ => (schema(key.takes), ""),
     };
     about.insert_str(0, prefix);

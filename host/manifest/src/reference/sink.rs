@@ -2,6 +2,7 @@
 
 use super::key::Takes::{Block, Choice, Flag, Integer, Names, Pairs, Pattern, PositiveDuration, Size, Text};
 use super::key::{Key, key, word};
+use super::source::connection_id;
 use super::strategy::STRATEGY;
 
 pub(super) static TYPE: &[Key] = &[key(
@@ -11,6 +12,8 @@ pub(super) static TYPE: &[Key] = &[key(
 )
 .required()
 .example("kafka")];
+
+pub(super) static CONNECTION_ID: &[Key] = &[connection_id("kafka_cluster")];
 
 pub(super) static SINK: &[Key] = &[
     key(

@@ -12,15 +12,19 @@ pub(super) static TYPE: &[Key] =
 pub(super) static OPTIONS: &[Key] =
     &[key("options", Block(&[REQUEST, PAGES]), "The request, and how its pages follow one another.").required()];
 
+pub(super) static CONNECTION_ID: &[Key] = &[connection_id("my_api")];
+
 /// The connection of a source or a sink.
-pub(super) static CONNECTION_ID: &[Key] = &[key(
-    "connection_id",
-    Pattern("^[A-Za-z0-9._-]+$", "letters, digits, `_`, `-` and `.`"),
-    "Name of the connection, which holds the address and the credentials. The profile of `--profile` is asked \
+pub(super) const fn connection_id(example: &'static str) -> Key {
+    key(
+        "connection_id",
+        Pattern("^[A-Za-z0-9._-]+$", "letters, digits, `_`, `-` and `.`"),
+        "Name of the connection, which holds the address and the credentials. The profile of `--profile` is asked \
          first, then the place that `connection_type` names.",
-)
-.required()
-.example("my_api")];
+    )
+    .required()
+    .example(example)
+}
 
 /// Where the connection of a source, a sink or a state is looked up.
 pub(super) static CONNECTION: &[Key] = &[
@@ -112,8 +116,8 @@ static REQUEST: &[Key] = &[
     key(
         "retry",
         Block(&[RETRY]),
-        "Repeated attempts of one request, with growing pauses and jitter. Broken connections, timeouts, 429 and \
-         server errors are tried again.",
+        "Repeated attempts of one request. Connections that break, timeouts and the statuses 408, 425, 429, 500, 502, \
+         503 and 504 are tried again, after pauses of random length up to a ceiling that doubles.",
     ),
     key(
         "max_page_bytes",
@@ -174,13 +178,17 @@ static RETRY: &[Key] = &[
     key("max_attempts", Integer(1, 100), "Attempts of one request, the first one included; 1 never tries again.")
         .default("5")
         .example("8"),
-    key("base_ms", Integer(1, 86_400_000), "First pause; each further one is up to twice as long.")
-        .default("500")
-        .example("250"),
-    key("max_ms", Integer(1, 86_400_000), "Longest pause that grew by itself.").default("30000").example("60000"),
-    key("max_elapsed", Takes::Duration, "Longest time over all attempts of a request; none begins later.")
-        .default("60s")
-        .example("5m"),
+    key("base_ms", Integer(1, 86_400_000), "Ceiling of the first pause.").default("500").example("250"),
+    key("max_ms", Integer(1, 86_400_000), "Ceiling of every pause that the API did not ask for.")
+        .default("30000")
+        .example("60000"),
+    key(
+        "max_elapsed",
+        Takes::Duration,
+        "Longest time over all attempts and pauses of a request, pauses that the API asked for aside.",
+    )
+    .default("60s")
+    .example("5m"),
     key(
         "max_retry_after",
         Takes::Duration,

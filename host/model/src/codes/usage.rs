@@ -5,8 +5,8 @@ crate::codes! { Usage:
         "An argument is missing, unknown or contradicts another. `dpone help COMMAND` lists what the command takes.";
     UNKNOWN_RUN = "DP0002", AfterFix, "there is no such run",
         "No journal or artifact of that run id is here. `dpone journal list` shows the runs that can be resumed.";
-    UNKNOWN_CODE = "DP0003", AfterFix, "there is no such error code",
-        "`dpone explain` without a code lists all of them with their titles.";
+    UNKNOWN_CODE = "DP0003", AfterFix, "there is no such error code or key",
+        "`dpone explain` without a code lists all codes with their titles. A key is named by the end of its path, such as `max_pages` or `pagination.max_pages`; `dpone schema manifest --format md` prints all keys.";
     PLUGIN_NAME = "DP0010", AfterFix, "the name of a plugin project cannot be used",
         "A plugin's name is up to 64 lower case letters and digits in words joined by `-`. Words of the languages and names of the packages that a project depends on are taken.";
     FOLDER_EXISTS = "DP0011", AfterFix, "the folder is there already",
