@@ -6,29 +6,62 @@
 use crate::Outcome;
 use crate::measure::{Cost, measure, median};
 use crate::site::{Options, Site};
+use std::collections::BTreeMap;
 
 const GUIDE: &str = include_str!("../../manifests/guide.yaml");
 
 pub fn run(options: &Options) -> Outcome {
     let site = Site::start(options)?;
     let bench = std::env::current_exe()?.display().to_string();
-    let (mut floors, mut runs, mut natives) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut floors, mut runs, mut natives, mut steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // The first round fills caches and the broker's connections; it is not counted.
     for round in 0..=options.runs {
         let topic = format!("floor-{round}");
         site.create_topic(&topic)?;
         let floor = measure(&[&bench, "floor", &site.api, &site.broker, &topic].map(str::to_owned), site.folder())?;
-        let run = site.run(&site.job(&format!("dpone-{round}"), GUIDE)?)?;
+        let job = site.job(&format!("dpone-{round}"), GUIDE)?;
+        let run = site.run(&job)?;
+        let step_ms = steps_of(&Site::report(&job)?);
         let job = site.job(&format!("native-{round}"), GUIDE)?;
         let native = measure(&[&bench, "native", "manifest.yaml"].map(str::to_owned), &job)?;
         if round > 0 {
             floors.push(floor);
             runs.push(run);
+            steps.push(step_ms);
             natives.push(native);
         }
     }
     report(options, &floors, &runs, &natives);
+    where_time_goes(&floors, &runs, &steps);
     Ok(())
+}
+
+/// Milliseconds of each step, by letter.
+fn steps_of(report: &serde_json::Value) -> BTreeMap<String, f64> {
+    let steps = report.get("steps").and_then(serde_json::Value::as_array).into_iter().flatten();
+    steps
+        .filter_map(|step| Some((step.get("step")?.as_str()?.to_owned(), step.get("duration_ms")?.as_f64()?)))
+        .collect()
+}
+
+/// Wall time by step, and CPU time by thread, of `dpone run` and of the floor.
+fn where_time_goes(floors: &[Cost], runs: &[Cost], steps: &[BTreeMap<String, f64>]) {
+    let list = |entries: Vec<(String, f64)>, unit: &str| {
+        let mut shown: Vec<_> = entries.into_iter().filter(|(_, value)| *value >= 0.5).collect();
+        shown.sort_by(|a, b| b.1.total_cmp(&a.1));
+        shown.iter().map(|(name, value)| format!("{name} {value:.0} {unit}")).collect::<Vec<_>>().join(", ")
+    };
+    println!("by step of dpone, wall: {}", list(medians(steps, 1.0), "ms"));
+    for (name, costs) in [("dpone", runs), ("the floor", floors)] {
+        let threads: Vec<_> = costs.iter().map(|cost| cost.threads.clone()).collect();
+        println!("by thread of {name}, CPU: {}", list(medians(&threads, 1e3), "ms"));
+    }
+}
+
+fn medians(runs: &[BTreeMap<String, f64>], scale: f64) -> Vec<(String, f64)> {
+    let names: std::collections::BTreeSet<_> = runs.iter().flat_map(BTreeMap::keys).collect();
+    let value = |name: &String| median(runs.iter().map(|run| run.get(name).copied().unwrap_or_default()).collect());
+    names.into_iter().map(|name| (name.clone(), value(name) * scale)).collect()
 }
 
 fn report(options: &Options, floors: &[Cost], runs: &[Cost], natives: &[Cost]) {

@@ -76,9 +76,7 @@ fn variants() -> Outcome<Vec<Variant>> {
 
 /// Reads from the run's artifact how long each component's calls took, in seconds.
 fn plugins(job: &Path) -> Outcome<Vec<(String, f64)>> {
-    let folder = job.join(".dpone/runs/api_to_kafka");
-    let run = std::fs::read_dir(&folder)?.next().ok_or("the run left no artifact")??.path();
-    let report: Value = serde_json::from_slice(&std::fs::read(run.join("run.json"))?)?;
+    let report = Site::report(job)?;
     let plugins = report.get("plugins").and_then(Value::as_array).ok_or("run.json names no plugins")?;
     let spent = |plugin: &Value| {
         let name = plugin.get("name")?.as_str()?.to_owned();

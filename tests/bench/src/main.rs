@@ -7,6 +7,8 @@
 //!   processes of their own, and prints wall, CPU and peak memory of the floor program, of `dpone run`
 //!   with the guide's manifest as it is, and of the same job with a native extractor in place of the
 //!   component.
+//!   Then it says where the time goes: wall time by step, CPU time by thread.
+//! - `dpone-bench short [--runs N]`: a later run of the guide's manifest on `local`, and a check of it.
 //! - `dpone-bench job [--rows N] [--runs N] [--broker HOST:PORT]`: what plugins cost a whole job: the
 //!   guide's manifest without checks, and the same with a transform, with three checks, with both.
 //! - `dpone-bench sandbox [--records N] [--rounds N]`: what the sandbox costs a call: each kind of
@@ -24,6 +26,7 @@ mod measure;
 mod native;
 mod pages;
 mod sandbox;
+mod short;
 mod site;
 mod tenants;
 
@@ -42,6 +45,7 @@ fn main() -> Outcome {
         ["measure", ..] => measure::run_measured(arguments.get(1..).unwrap_or_default()),
         ["job", options @ ..] => job::run(&site::Options::parse(options)?),
         ["tenants", options @ ..] => tenants::run(&site::Options::parse(options)?),
+        ["short", options @ ..] => short::run(&site::Options::parse(options)?),
         ["sandbox", options @ ..] => sandbox::run(options),
         options => compare::run(&site::Options::parse(options)?),
     }

@@ -107,6 +107,13 @@ impl Site {
         measure(&[&dpone, "run", "manifest.yaml", "--profile", "bench", "--quiet"].map(str::to_owned), job)
     }
 
+    /// `run.json` of the one run that such a folder has seen.
+    pub fn report(job: &Path) -> Outcome<serde_json::Value> {
+        let folder = job.join(".dpone/runs/api_to_kafka");
+        let run = std::fs::read_dir(&folder)?.next().ok_or("the run left no artifact")??.path();
+        Ok(serde_json::from_slice(&std::fs::read(run.join("run.json"))?)?)
+    }
+
     pub fn create_topic(&self, name: &str) -> Outcome {
         use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
         let admin: AdminClient<rdkafka::client::DefaultClientContext> =
