@@ -39,6 +39,7 @@ static LOCAL: &[Key] = &[key(
     "What of `local` may stand in for connections that no profile of the chain defines. Only for a profile that \
      extends `local`.",
 )
+.example("{ http: demo }")
 .without("the rules of its keys")
 .beside(&[("extends", "local")])];
 
@@ -116,7 +117,8 @@ static AUTH: &[Form] = &[
     Form {
         name: "basic",
         alias: None,
-        about: "User name and password (RFC 7617). One of the two may be empty, for APIs that take a key as the user name.",
+        about: "User name and password (RFC 7617). One of the two may be empty, for APIs that take a key as the user \
+                name.",
         keys: &[
             key("username", AnyText, "The user name.").required().example("loader").field("username"),
             key("password", AnyText, "The password.")

@@ -202,7 +202,8 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         PluginKind::Signer,
         "sigv4",
         "sigv4",
-        "AWS Signature Version 4. It needs the secrets `access_key_id` and `secret_access_key`, and takes `session_token`.",
+        "AWS Signature Version 4. It needs the secrets `access_key_id` and `secret_access_key`, and takes \
+         `session_token`.",
         &[
             key("region", Text, "Region of the service.").required().example("eu-central-1"),
             key("service", Text, "Name of the service in the signature.").required().example("execute-api"),

@@ -285,7 +285,7 @@ fn systemd_takes_the_units() {
 const AIRFLOW: &[(&str, &str)] = &[
     ("airflow/__init__.py", ""),
     (
-        "airflow/exceptions.py",
+        "airflow/sdk/exceptions.py",
         "class AirflowException(Exception): pass\nclass AirflowFailException(AirflowException): pass\n",
     ),
     ("airflow/providers/__init__.py", ""),
@@ -309,7 +309,7 @@ class SubprocessHook:
 "#,
     ),
     (
-        "airflow/sdk.py",
+        "airflow/sdk/__init__.py",
         r#"
 class DAG:
     current = None
@@ -358,13 +358,20 @@ settings = {name: str(value) for name, value in DAG.current.settings.items()}
 print(json.dumps({"outcomes": outcomes, "killed": killed, "settings": settings, "manifest": task.manifest}))
 "#;
 
+/// Exits with $EXIT; told to wait, it runs until SIGTERM and ends as an interrupted run does.
+const STAND_IN: &str = r#"#!/bin/sh
+[ "$EXIT" = wait ] || exit "$EXIT"
+trap 'exit 130' TERM
+: > waiting
+while :; do sleep 0.05; done
+"#;
+
 fn the_dag_tells_failures_apart() {
     let workspace = Workspace::new();
     AIRFLOW.iter().for_each(|(name, text)| drop(workspace.write(name, text)));
     workspace.write("dag.py", text("dag.py"));
     workspace.write("driver.py", DRIVER);
-    let stand_in = "#!/bin/sh\n[ \"$EXIT\" = wait ] || exit \"$EXIT\"\ntrap 'exit 130' TERM\n: > waiting\nwhile :; do sleep 0.05; done\n";
-    program(&workspace, "dpone", stand_in);
+    program(&workspace, "dpone", STAND_IN);
     let exits: Vec<String> = Exit::ALL.into_iter().map(|exit| (exit as u8).to_string()).collect();
     let mut command = Command::new("python3");
     command.arg("driver.py").args(&exits).current_dir(workspace.path()).env("PYTHONPATH", ".");

@@ -1,10 +1,10 @@
-"""Runs a pipeline every hour from Airflow 3 (the package with its standard provider)."""
+"""Runs a pipeline every hour from Airflow, 3.3 or later, with its standard provider."""
 
 from datetime import datetime, timedelta
 
-from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 # Somebody must change something first; every other failure may pass by itself.
 NOT_AGAIN = {2, 10, 22, 30, 32, 70}

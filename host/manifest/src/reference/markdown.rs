@@ -74,9 +74,11 @@ impl Document {
 
 /// The keys that are the same in every plugin's block.
 fn plugins(document: &Document) -> String {
-    let mut page = "\n## Keys of every plugin\n\nA plugin is a component: a built-in one by `type`, with its options beside it, or any \
-                    by `uses`, with its options under `with`.\n"
-        .to_owned();
+    let mut page = "\n## Keys of every plugin\n\n".to_owned();
+    page.push_str(
+        "A plugin is a component: a built-in one by `type`, with its options beside it, or any by `uses`, with its \
+         options under `with`.\n",
+    );
     page.push_str(&table(&USES.iter().chain(SHARED).collect::<Vec<_>>(), "", document));
     for key in SHARED {
         for section in sections(key.takes) {

@@ -76,15 +76,20 @@ static ROOT: &[Key] = &[
     )
     .required(),
     key("transforms", List(&Plugin(PluginKind::Transform, TRANSFORM)), "Changes to the records, in this order.")
+        .example("[{ type: rename, fields: { id: order_id } }]")
         .without("records stay as they are"),
     key("sink", Block(&[sink::TYPE, sink::CONNECTION_ID, source::CONNECTION, sink::SINK]), "Where the rows go.")
         .required(),
-    key("state", Block(&[run::STATE, source::CONNECTION]), "Where the position of the pipeline is kept between runs."),
-    key("quality", Block(&[quality::QUALITY]), "Checks that judge a load."),
-    key("observability", Block(&[run::OBSERVABILITY]), "What a run leaves behind about itself."),
-    key("journal", Block(&[run::JOURNAL]), "The pages of a run on disk, which a failed run is resumed from."),
-    key("resume", Block(&[run::RESUME]), "How a failed run is resumed."),
-    key("diagnostics", Block(&[run::DIAGNOSTICS]), "What messages and reports show."),
+    key("state", Block(&[run::STATE, source::CONNECTION]), "Where the position of the pipeline is kept between runs.")
+        .example("{ type: postgres, connection_id: etl_state }"),
+    key("quality", Block(&[quality::QUALITY]), "Checks that judge a load.")
+        .example("{ on_empty_boundary: pass, checks: [{ type: min_rows, threshold: 1 }] }"),
+    key("observability", Block(&[run::OBSERVABILITY]), "What a run leaves behind about itself.")
+        .example("{ artifacts: { path: runs/orders } }"),
+    key("journal", Block(&[run::JOURNAL]), "The pages of a run on disk, which a failed run is resumed from.")
+        .example("{ max_bytes: 100GiB }"),
+    key("resume", Block(&[run::RESUME]), "How a failed run is resumed.").example("{ max_age: 6h }"),
+    key("diagnostics", Block(&[run::DIAGNOSTICS]), "What messages and reports show.").example("{ values: shown }"),
     key("type_inference", Block(&[run::TYPE_INFERENCE]), "How the schema is read from the records."),
     key(
         "schema_contract",

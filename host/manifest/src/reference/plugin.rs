@@ -28,8 +28,10 @@ pub(super) static SHARED: &[Key] = &[
         .without("not pinned")
         .example("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
         .beside(MINE),
-    key("grants", Block(&[GRANTS]), "What the plugin gets beyond its input. `dpone plan` shows it."),
-    key("limits", Block(&[LIMITS]), "Bounds of the plugin. One that exceeds them ends the run (exit 12)."),
+    key("grants", Block(&[GRANTS]), "What the plugin gets beyond its input. `dpone plan` shows it.")
+        .example("{ secrets: [signing_key], http: [geo.example.com] }"),
+    key("limits", Block(&[LIMITS]), "Bounds of the plugin. One that exceeds them ends the run (exit 12).")
+        .example("{ memory: 64MiB, deadline: 2s }"),
 ];
 
 const MINE: &[(&str, &str)] = &[("uses", "./mine.wasm")];

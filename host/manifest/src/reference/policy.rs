@@ -25,14 +25,20 @@ pub(super) static POLICY: &[Key] = &[
 ];
 
 static TENANT: &[Key] = &[
-    key("manifests", Names, "Folders, relative to the policy file. Manifests below them are the tenant's; no folder may lie in another tenant's.")
-        .required()
-        .example("[teams/sales]"),
+    key(
+        "manifests",
+        Names,
+        "Folders, relative to the policy file. Manifests below them are the tenant's; no folder may lie in \
+         another tenant's.",
+    )
+    .required()
+    .example("[teams/sales]"),
     key(
         "connections",
         Either(&Names, &Named("kafka_cluster", &Block(&[LENT]))),
         "Connections that its manifests may name: a list of ids, or a mapping from ids to what is said of each.",
     )
+    .example("{ kafka_cluster: { from: kafka_sales }, crm_api: { secrets: [signing_key] } }")
     .without("no connections"),
     key(
         "env",
@@ -53,9 +59,17 @@ static TENANT: &[Key] = &[
     )
     .without("no other hosts")
     .example("[geo.example.com, \"*.cdn.example.com\"]"),
-    key("plugins", Block(&[PLUGINS]), "Components that its manifests may use, and what they may be granted."),
-    key("limits", Block(&[LIMITS]), "Bounds of the tenant's worker process, which does all its runs of one `dpone run`."),
-    key("share", Integer(1, 1000), "Its part of the machine, against the other tenants' shares, where they compete.").default("1").example("2"),
+    key("plugins", Block(&[PLUGINS]), "Components that its manifests may use, and what they may be granted.")
+        .example("{ signers: [keys/sales.pub], grants: [secrets] }"),
+    key(
+        "limits",
+        Block(&[LIMITS]),
+        "Bounds of the tenant's worker process, which does all its runs of one `dpone run`.",
+    )
+    .example("{ memory: 2GiB, cpu: 10m }"),
+    key("share", Integer(1, 1000), "Its part of the machine, against the other tenants' shares, where they compete.")
+        .default("1")
+        .example("2"),
 ];
 
 static LENT: &[Key] = &[
@@ -117,7 +131,7 @@ static LIMITS: &[Key] = &[
     key("journal", Size(1 << 20, u64::MAX), "The most that a manifest's `journal.max_bytes` may be.")
         .default("20GiB")
         .example("1GiB"),
-    key("plugin", Block(&[CAPS]), "The most that a plugin's `limits` may be."),
+    key("plugin", Block(&[CAPS]), "The most that a plugin's `limits` may be.").example("{ memory: 64MiB }"),
 ];
 
 static CAPS: &[Key] = &[

@@ -27,6 +27,7 @@ pub(super) static QUALITY: &[Key] = &[
         List(&Plugin(PluginKind::Check, CHECK)),
         "The checks. Each is judged before publication where that is possible.",
     )
+    .example("[{ type: not_null, columns: [order_id, customer_id] }]")
     .without("no checks"),
 ];
 

@@ -24,7 +24,7 @@ pub(super) static STATE: &[Key] = &[
     .without("`.dpone/state.db`")
     .example("etl_state")
     .beside(&[("type", "postgres")]),
-    key("table", Block(&[TABLE]), "The table, which is created if it is missing."),
+    key("table", Block(&[TABLE]), "The table, which is created if it is missing.").example("{ schema: loads }"),
 ];
 
 const CONNECTION_ID: Takes = Pattern("^[A-Za-z0-9._-]+$", "letters, digits, `_`, `-` and `.`");
@@ -39,7 +39,8 @@ static TABLE: &[Key] = &[
 ];
 
 pub(super) static OBSERVABILITY: &[Key] =
-    &[key("artifacts", Block(&[ARTIFACTS]), "The files that each run writes about itself.")];
+    &[key("artifacts", Block(&[ARTIFACTS]), "The files that each run writes about itself.")
+        .example("{ path: runs/orders }")];
 
 static ARTIFACTS: &[Key] = &[
     key(

@@ -56,7 +56,7 @@ static OPTIONS: &[Key] = &[
     )
     .default("flat")
     .example("dpone"),
-    key("key", Block(&[MESSAGE_KEY]), "What the message key is made of."),
+    key("key", Block(&[MESSAGE_KEY]), "What the message key is made of.").example("{ mode: hash_row }"),
     key(
         "partitioner",
         Choice(&[
@@ -76,7 +76,8 @@ static OPTIONS: &[Key] = &[
     key("headers", Pairs(true), "Kafka headers of every message. They have nothing to do with HTTP.")
         .without("no headers")
         .example("{ team: shop }"),
-    key("topic_config", Block(&[TOPIC_CONFIG]), "The topic, where this run creates it."),
+    key("topic_config", Block(&[TOPIC_CONFIG]), "The topic, where this run creates it.")
+        .example("{ create: true, partitions: 6, configs: { cleanup.policy: compact } }"),
     key(
         "queue_max_bytes",
         Size(64 << 10, 2 << 30),
@@ -95,7 +96,8 @@ static OPTIONS: &[Key] = &[
     )
     .without("no further options")
     .example("{ client.rack: eu-1a }"),
-    key("delivery", Block(&[DELIVERY]), "The producer and what it promises."),
+    key("delivery", Block(&[DELIVERY]), "The producer and what it promises.")
+        .example("{ compression_type: zstd, linger_ms: 20 }"),
     key("deletes", Block(&[DELETES]), "Records that delete. Not yet."),
     key("schema_registry", Block(&[SCHEMA_REGISTRY]), "A schema registry for the topic. Not yet."),
 ];

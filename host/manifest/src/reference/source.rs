@@ -112,13 +112,15 @@ static REQUEST: &[Key] = &[
     key("timeout", PositiveDuration, "Longest time of one attempt in all, the body included.")
         .default("60s")
         .example("2m"),
-    key("timeouts", Block(&[TIMEOUTS]), "Limits of the parts of an attempt."),
+    key("timeouts", Block(&[TIMEOUTS]), "Limits of the parts of an attempt.")
+        .example("{ connect_ms: 3000, read_ms: 90000 }"),
     key(
         "retry",
         Block(&[RETRY]),
         "Repeated attempts of one request. Connections that break, timeouts and the statuses 408, 425, 429, 500, 502, \
          503 and 504 are tried again, after pauses of random length up to a ceiling that doubles.",
-    ),
+    )
+    .example("{ max_attempts: 8, max_elapsed: 5m }"),
     key(
         "max_page_bytes",
         Size(1, 1 << 30),
@@ -147,16 +149,23 @@ static REQUEST: &[Key] = &[
 ];
 
 static PAGES: &[Key] = &[
-    key("pagination", Plugin(PluginKind::Extractor, PAGINATION), "How one page leads to the next."),
+    key("pagination", Plugin(PluginKind::Extractor, PAGINATION), "How one page leads to the next.")
+        .example("{ type: cursor, cursor_path: meta.next_cursor, max_pages: 10000 }"),
     key("incremental", Block(&[INCREMENTAL]), "Loads only what is new since the last run.")
+        .example("{ cursor_field: updated_at, start: \"2026-01-01T00:00:00Z\", param: updated_since }")
         .without("every run loads everything"),
     key(
         "slices",
         Plugin(PluginKind::Slicer, SLICER),
         "Cuts the load into slices, each with its own checkpoint and verdict.",
     )
+    .example("{ type: windows, step: 1d }")
     .without("the load is one slice"),
     key("signer", Plugin(PluginKind::Signer, SIGNER), "Signs each request with secrets of the connection.")
+        .example(
+            "{ type: sigv4, region: eu-central-1, service: execute-api, \
+         grants: { secrets: [access_key_id, secret_access_key] } }",
+        )
         .without("requests are not signed"),
 ];
 
