@@ -134,7 +134,11 @@ class Geo(Transform[Options]):
 
     def apply(self, batch: Batch) -> Edits:
         answer = http.get(self.options.url, {"X-Key": Secret("geo_key")})
-        return Edits(set={"region": Column.of([answer.body.decode()] * len(batch))})
+        region = answer.body.decode("utf-8-sig")
+        # Codecs that Python imports on their first use; there is no file to import one from.
+        for codec in ("cp1252", "idna", "punycode", "utf-16", "shift_jis"):
+            region = region.encode(codec).decode(codec)
+        return Edits(set={"region": Column.of([region] * len(batch))})
 
 
 export(Geo)

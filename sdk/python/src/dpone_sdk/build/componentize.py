@@ -58,7 +58,7 @@ def app_source(project: Project, kind: str, *, stub_wasi: bool) -> str:
     name."""
     return (
         f"import {project.module} as plugin\n"
-        f"from dpone_sdk._guest import boundary\n"
+        f"from dpone_sdk._guest import boundary, textcodecs\n"
         f"from dpone_sdk._guest.{kind} import {kind.title()} as {kind.title()}\n"
         f"boundary.install({project.name!r}, {project.version!r}, plugin, has_wasi={not stub_wasi})\n"
     )
