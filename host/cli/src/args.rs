@@ -69,6 +69,8 @@ pub enum Command {
     /// The journals of runs
     #[command(subcommand)]
     Journal(Journal),
+    /// The runs of a pipeline, from their artifacts, newest first
+    Runs(Runs),
     /// The connections of a profile
     #[command(subcommand)]
     Connections(Connections),
@@ -181,6 +183,10 @@ pub struct Run {
 pub struct Resume {
     /// The run's id, as `dpone journal list` shows it
     pub run: String,
+    /// Go on with this mended manifest instead of the run's own, which lies in its journal. Quality, limits,
+    /// timeouts, retries and delivery may change; a run that would extract or send something else is refused
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     #[command(flatten)]
     pub policy: PolicyArgs,
     #[command(flatten)]
@@ -247,6 +253,9 @@ pub enum State {
     History {
         #[command(flatten)]
         state: StateArgs,
+        /// Of this slice, instead of the load as a whole
+        #[arg(long, value_name = "ID")]
+        slice: Option<String>,
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
@@ -324,6 +333,18 @@ pub enum Journal {
     },
 }
 
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// A manifest's file, or the name of a pipeline
+    #[arg(value_name = "MANIFEST|PIPELINE")]
+    pub named: String,
+    /// How many of the newest
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Connections {
     /// The connections that a profile or the environment defines
@@ -357,6 +378,8 @@ pub enum Plugin {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Compile components into the cache ahead of their first run, as for an image
+    Compile(PluginCompile),
     /// Write a new plugin project, with the SDK and a first recorded case
     New(PluginNew),
     /// Build a project into NAME.wasm
@@ -379,6 +402,18 @@ pub struct Record {
     /// Only the first N pages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub pages: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginCompile {
+    /// Components (a file, `oci://…@sha256:…`, a name along the plugin path), or manifests: all of theirs
+    #[arg(value_name = "FILE|MANIFEST", required_unless_present = "builtins")]
+    pub named: Vec<String>,
+    /// The built-in plugins
+    #[arg(long)]
+    pub builtins: bool,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

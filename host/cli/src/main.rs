@@ -9,6 +9,7 @@ mod context;
 mod local;
 mod progress;
 mod summary;
+mod table;
 
 use args::{Cli, Command};
 use clap::Parser;

@@ -3,17 +3,18 @@
 //! The report is JSON, because a worker's comes through a pipe. Each fact has a function of its own that
 //! gives no line where the report does not have it.
 
+use dpone_run::Remedy;
 use serde_json::Value;
 use std::path::Path;
 
 /// A run's report for a person. A run that never got an id has nothing to sum up but its error.
-pub fn summary(report: &Value, artifact: Option<&Path>, resumable: bool, is_tenants: bool) -> Option<String> {
+pub fn summary(report: &Value, artifact: Option<&Path>, remedy: Remedy, is_tenants: bool) -> Option<String> {
     let run_id = report["run_id"].as_str().filter(|run_id| !run_id.is_empty())?;
     let mut lines = vec![rows(report, run_id)];
     lines.extend(slices(report));
     lines.extend(state(report));
     lines.extend(artifact.map(|folder| format!("artifact: {}", folder.display())));
-    lines.extend(resumable.then(|| resume(run_id, is_tenants)));
+    lines.extend(resume(run_id, remedy, is_tenants));
     Some(lines.join("\n"))
 }
 
@@ -42,7 +43,15 @@ fn state(report: &Value) -> Option<String> {
     Some(format!("state: revision {}, cursor {cursor}", after["revision"]))
 }
 
-fn resume(run_id: &str, is_tenants: bool) -> String {
+/// Only where it can help.
+fn resume(run_id: &str, remedy: Remedy, is_tenants: bool) -> Option<String> {
     let policy = if is_tenants { " --policy FILE" } else { "" };
-    format!("resume with: dpone resume {run_id}{policy}")
+    let command = format!("dpone resume {run_id}{policy}");
+    match remedy {
+        Remedy::NewRun => None,
+        Remedy::Resume => Some(format!("resume with: {command} (it keeps the manifest that it was started with)")),
+        Remedy::ResumeMended => Some(format!(
+            "mend the manifest, then go on with: {command} --manifest FILE (pages are kept; what made them may not change)"
+        )),
+    }
 }

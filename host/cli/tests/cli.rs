@@ -7,7 +7,9 @@ use std::process::{Command, Output};
 fn dpone(arguments: &[&str]) -> Output {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_dpone"));
-    command.args(arguments).current_dir(scratch.path()).env_remove("DPONE_PROFILE").output().expect("dpone starts")
+    // A test leaves nothing in the developer's home.
+    command.env("DPONE_CACHE_DIR", scratch.path().join("cache")).env_remove("DPONE_PROFILE");
+    command.args(arguments).current_dir(scratch.path()).output().expect("dpone starts")
 }
 
 #[test]

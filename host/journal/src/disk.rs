@@ -56,6 +56,13 @@ pub fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
     }
 }
 
+/// Whether a segment of that length may hold room beyond its pages: one that was preallocated is so many
+/// whole blocks long, and one that was trimmed to its last page hardly ever is.
+pub fn may_have_slack(bytes: u64) -> bool {
+    const BLOCK: u64 = 4096;
+    bytes > 0 && bytes.is_multiple_of(BLOCK)
+}
+
 /// Bytes that an ordinary user may still write on the folder's file system.
 pub fn free_bytes(dir: &Dir) -> io::Result<u64> {
     let stat = rustix::fs::fstatvfs(folder_handle(dir)?)?;

@@ -1,7 +1,7 @@
 //! What is written beside the pages: how a run was started, and how far it came.
 
 use dpone_model::plugin::Identity;
-use dpone_model::{PipelineName, Report, RunId};
+use dpone_model::{Exit, PipelineName, Report, RunId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,6 +72,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Pages that the run may already have relied on.
+    pub(crate) fn promised(&self) -> u64 {
+        self.sealed_pages.max(self.delivered_through)
+    }
+
     pub(crate) fn new(now: Timestamp) -> Self {
         Self {
             slice: 0,
@@ -130,6 +135,43 @@ pub enum Status {
     Purged,
 }
 
+/// How the last attempt of a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A process works on it.
+    Running,
+    Succeeded,
+    /// [`Progress::failure`] says with what.
+    Failed,
+    /// By a signal, after which it closed its journal.
+    Interrupted,
+    /// It ended without a word: killed, or the machine went down.
+    Killed,
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
+        }
+    }
+
+    pub(crate) fn of(status: Status, progress: &Progress) -> Self {
+        match &progress.failure {
+            _ if status == Status::Active => Self::Running,
+            _ if progress.finished => Self::Succeeded,
+            Some(failure) if failure.exit_code == Exit::Interrupted as u8 => Self::Interrupted,
+            Some(_) => Self::Failed,
+            None => Self::Killed,
+        }
+    }
+}
+
 /// One run as `journal list` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
@@ -140,11 +182,12 @@ pub struct Summary {
     pub manifest_sha256: String,
     pub plugins: Vec<Identity>,
     pub status: Status,
+    pub outcome: Outcome,
     /// `dpone resume` can go on with it.
     pub resumable: bool,
     /// That were journalled, by their heads.
     pub pages: u64,
-    /// Of its segment files, preallocated room included.
+    /// Of its segment files; while it runs, preallocated room included.
     pub bytes_on_disk: u64,
     pub progress: Progress,
 }

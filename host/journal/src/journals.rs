@@ -3,12 +3,12 @@
 use crate::Error;
 use crate::disk;
 use crate::entry::run_mark;
-use crate::head::{Head, Progress, Status, Summary};
+use crate::head::{Head, Outcome, Progress, Status, StoredFailure, Summary};
 use crate::pool::Pool;
 use crate::reader::{Reader, Shared};
 use crate::recover;
 use crate::syncer::Syncer;
-use crate::writer::{Current, Limits, PROGRESS, Writer, drop_segments};
+use crate::writer::{Current, HEAD, Limits, PROGRESS, Writer, drop_segments, save_progress};
 use cap_std::fs::Dir;
 use dpone_model::{PipelineName, RunId};
 use jiff::Timestamp;
@@ -17,7 +17,6 @@ use std::fs::{File, TryLockError};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-const HEAD: &str = "head.json";
 const LOCK: &str = "lock";
 
 /// `.dpone/journal`
@@ -42,6 +41,15 @@ pub enum PurgeFilter {
 impl PurgeFilter {
     /// How long the pages of a run that stopped before K stay.
     pub const KEEP_FAILED: Duration = Duration::from_secs(72 * 3600);
+}
+
+/// Whether a process works on a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    Active,
+    Stopped,
+    /// It has no journal: it has not come to D, or its journal was forgotten.
+    Unknown,
 }
 
 /// What a purge did.
@@ -79,10 +87,8 @@ impl Journals {
             // Its old pages would carry the new run's mark.
             return Err(Error::Io { file: HEAD.into(), source: std::io::ErrorKind::AlreadyExists.into() });
         }
-        let json =
-            serde_json::to_vec_pretty(head).map_err(|error| Error::Io { file: HEAD.into(), source: error.into() })?;
-        disk::replace(&dir, HEAD, &json).map_err(Error::io(HEAD))?;
         let mut writer = self.writer(head, dir, limits, lock, Progress::new(Timestamp::now()), Vec::new())?;
+        writer.replace_head(head)?;
         writer.mark(|_| {})?;
         Ok(writer)
     }
@@ -100,7 +106,7 @@ impl Journals {
             return refused("its pages are gone");
         }
         let pages = whole_pages(&dir, &head, &progress)?;
-        let pool = Pool::open(&self.dir, self.pool_bytes).map_err(Error::io("the segment pool"))?;
+        let pool = self.pool(self.pool_bytes)?;
         recover::cut_tail(&dir, &pages, &pool, run.as_str())?;
         let writer = self.writer(&head, dir, limits, lock, progress.clone(), pages)?;
         let reader = writer.reader();
@@ -117,18 +123,57 @@ impl Journals {
         Ok((head, reader, progress))
     }
 
-    /// Every run that left something here, oldest first. What cannot be read is left out with a
+    /// Whether a process works on a run.
+    pub fn activity(&self, run: &RunId) -> Result<Activity, Error> {
+        let dir = match self.find(run) {
+            Err(Error::Unknown { .. }) => return Ok(Activity::Unknown),
+            found => found?,
+        };
+        match lock(&dir, run.as_str()) {
+            Ok(_) => Ok(Activity::Stopped),
+            Err(Error::Busy { .. }) => Ok(Activity::Active),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Pipelines that left something here.
+    pub fn pipelines(&self) -> Result<Vec<String>, Error> {
+        let names = disk::names(&self.dir).map_err(Error::io("the journal's folder"))?;
+        Ok(names.into_iter().filter(|name| PipelineName::parse(name).is_some()).collect())
+    }
+
+    /// What the newest run of a pipeline was started with. Run ids begin with their time.
+    pub fn newest_head(&self, pipeline: &PipelineName) -> Result<Option<Head>, Error> {
+        let mut runs = self.runs()?;
+        runs.retain(|(of, run, _)| of == pipeline && run.part_of().is_none());
+        runs.pop().map(|(_, run, dir)| Ok(describe(&dir, &run)?.0)).transpose()
+    }
+
+    /// Every run that left something here, newest first. What cannot be read is left out with a
     /// warning in the log.
     pub fn list(&self) -> Result<Vec<Summary>, Error> {
+        let pool = self.pool(self.pool_bytes)?;
         let mut summaries = Vec::new();
         for (_, run, dir) in self.runs()? {
-            match summarize(&dir, &run) {
+            match summarize(&dir, &run, &pool) {
                 Ok(summary) => summaries.push(summary),
                 Err(error) => tracing::warn!(run = run.as_str(), %error, "a journal cannot be listed"),
             }
         }
-        summaries.sort_by(|a, b| (a.started_at, &a.run_id).cmp(&(b.started_at, &b.run_id)));
+        // The slices of a run started with it, and stand behind it.
+        summaries.sort_by(|a, b| (b.started_at, &a.run_id).cmp(&(a.started_at, &b.run_id)));
         Ok(summaries)
+    }
+
+    /// Keeps with a run that has stopped how its last attempt failed.
+    pub fn note_failure(&self, run: &RunId, failure: StoredFailure) -> Result<(), Error> {
+        let dir = self.find(run)?;
+        let _lock = lock(&dir, run.as_str())?;
+        let (_, progress) = describe(&dir, run)?;
+        if progress.finished {
+            return Ok(());
+        }
+        save_progress(&dir, &Progress { failure: Some(failure), updated_at: Timestamp::now(), ..progress })
     }
 
     /// Removes pages. Head, counts and digest of each run stay, so that `list` still knows it.
@@ -139,7 +184,7 @@ impl Journals {
     /// [`Self::purge`] as of another instant.
     pub fn purge_at(&self, filter: &PurgeFilter, now: Timestamp) -> Result<Purged, Error> {
         let kept_bytes = if *filter == PurgeFilter::Expired { self.pool_bytes } else { 0 };
-        let pool = Pool::open(&self.dir, kept_bytes).map_err(Error::io("the segment pool"))?;
+        let pool = self.pool(kept_bytes)?;
         let mut purged = Purged::default();
         let mut known = false;
         for (_, run, dir) in self.runs()? {
@@ -187,7 +232,7 @@ impl Journals {
         progress: Progress,
         pages: Vec<crate::reader::Location>,
     ) -> Result<Writer, Error> {
-        let pool = Pool::open(&self.dir, self.pool_bytes).map_err(Error::io("the segment pool"))?;
+        let pool = self.pool(self.pool_bytes)?;
         let current = pages.last().map(|last| -> Result<Current, Error> {
             let name = disk::segment_name(last.segment);
             let file = disk::open_rw(&dir, &name, false).map_err(Error::io(&name))?;
@@ -211,6 +256,10 @@ impl Journals {
             shared: Arc::new(Shared { dir, run, pages: RwLock::new(pages) }),
             _lock: lock,
         })
+    }
+
+    fn pool(&self, bytes: u64) -> Result<Pool, Error> {
+        Pool::open(&self.dir, bytes).map_err(Error::io("the segment pool"))
     }
 
     fn find(&self, run: &RunId) -> Result<Dir, Error> {
@@ -271,8 +320,7 @@ fn read_json<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>, Er
 /// The pages, none fewer than the run may already have relied on.
 fn whole_pages(dir: &Dir, head: &Head, progress: &Progress) -> Result<Vec<crate::reader::Location>, Error> {
     let pages = recover::whole_pages(dir, run_mark(head.pipeline.as_str(), head.run_id.as_str()))?;
-    let promised = progress.sealed_pages.max(progress.delivered_through);
-    if (pages.len() as u64) < promised {
+    if (pages.len() as u64) < progress.promised() {
         let segment = pages.last().map_or(0, |page| page.segment);
         return Err(Error::Damaged {
             page: pages.len() as u64 + 1,
@@ -284,26 +332,35 @@ fn whole_pages(dir: &Dir, head: &Head, progress: &Progress) -> Result<Vec<crate:
 }
 
 fn segment_bytes(dir: &Dir) -> Result<u64, Error> {
-    let mut sum = 0;
-    for name in disk::names(dir).map_err(Error::io("the run's folder"))? {
-        if name.ends_with(".seg") {
-            sum += disk::found(dir.metadata(&name)).map_err(Error::io(&name))?.map_or(0, |file| file.len());
-        }
-    }
-    Ok(sum)
+    Ok(segments(dir)?.iter().map(|(_, bytes)| bytes).sum())
 }
 
-fn summarize(dir: &Dir, run: &RunId) -> Result<Summary, Error> {
+/// Segment files by name, with their lengths.
+fn segments(dir: &Dir) -> Result<Vec<(String, u64)>, Error> {
+    let mut segments = Vec::new();
+    for name in disk::names(dir).map_err(Error::io("the run's folder"))? {
+        if name.ends_with(".seg")
+            && let Some(file) = disk::found(dir.metadata(&name)).map_err(Error::io(&name))?
+        {
+            segments.push((name, file.len()));
+        }
+    }
+    Ok(segments)
+}
+
+fn summarize(dir: &Dir, run: &RunId, pool: &Pool) -> Result<Summary, Error> {
     let (head, progress) = describe(dir, run)?;
+    // A killed run has not marked its last pages.
+    let on_disk = recover::seeming_pages(dir, run_mark(head.pipeline.as_str(), run.as_str()))?;
     let status = match lock(dir, run.as_str()) {
         Err(Error::Busy { .. }) => Status::Active,
         Err(error) => return Err(error),
         Ok(_) if progress.purged => Status::Purged,
-        Ok(_) if progress.finished => Status::Kept,
-        Ok(_) => Status::Resumable,
+        Ok(_lock) => {
+            trim_met(dir, &head, &progress, pool)?;
+            if progress.finished { Status::Kept } else { Status::Resumable }
+        }
     };
-    // A killed run has not marked its last pages.
-    let on_disk = recover::count_pages(dir, run_mark(head.pipeline.as_str(), run.as_str()))?;
     Ok(Summary {
         pipeline: head.pipeline,
         run_id: head.run_id,
@@ -312,17 +369,31 @@ fn summarize(dir: &Dir, run: &RunId) -> Result<Summary, Error> {
         manifest_sha256: head.manifest_sha256,
         plugins: head.plugins,
         status,
+        outcome: Outcome::of(status, &progress),
         resumable: status == Status::Resumable,
-        pages: progress.pages.max(on_disk),
+        pages: progress.pages.max(on_disk.len() as u64),
         bytes_on_disk: segment_bytes(dir)?,
         progress,
     })
 }
 
+/// Trims what a killed run left. The caller holds its lock. A journal with fewer pages than were promised
+/// is damaged, and stays as it is.
+fn trim_met(dir: &Dir, head: &Head, progress: &Progress, pool: &Pool) -> Result<(), Error> {
+    if !segments(dir)?.iter().any(|(_, bytes)| disk::may_have_slack(*bytes)) {
+        return Ok(());
+    }
+    let pages = recover::seeming_pages(dir, run_mark(head.pipeline.as_str(), head.run_id.as_str()))?;
+    if pages.len() as u64 >= progress.promised() {
+        recover::trim(dir, &pages, pool, head.run_id.as_str())?;
+    }
+    Ok(())
+}
+
 /// Bytes that went; none where the run is not due.
 fn purge_run(dir: &Dir, run: &RunId, filter: &PurgeFilter, now: Timestamp, pool: &Pool) -> Result<Option<u64>, Error> {
     let _lock = lock(dir, run.as_str())?;
-    let (_, mut progress) = describe(dir, run)?;
+    let (head, mut progress) = describe(dir, run)?;
     let bytes = segment_bytes(dir)?;
     if bytes == 0 && progress.purged {
         return Ok(None);
@@ -336,12 +407,11 @@ fn purge_run(dir: &Dir, run: &RunId, filter: &PurgeFilter, now: Timestamp, pool:
         (PurgeFilter::Expired, _) => age >= PurgeFilter::KEEP_FAILED,
     };
     if !due {
+        trim_met(dir, &head, &progress, pool)?;
         return Ok(None);
     }
     progress.purged = true;
-    let json = serde_json::to_vec_pretty(&progress)
-        .map_err(|error| Error::Io { file: PROGRESS.into(), source: error.into() })?;
-    disk::replace(dir, PROGRESS, &json).map_err(Error::io(PROGRESS))?;
+    save_progress(dir, &progress)?;
     drop_segments(dir, pool, run.as_str())?;
     Ok(Some(bytes))
 }

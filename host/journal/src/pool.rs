@@ -35,10 +35,11 @@ impl Pool {
         Ok(None)
     }
 
-    /// Takes a segment over from a run's folder, or removes it where the pool is full.
+    /// Takes a segment over from a run's folder, or removes it where the pool is full or no run would ask
+    /// for one of that length.
     pub fn give(&self, from: &Dir, name: &str, unique: &str) -> io::Result<()> {
         let Some(file) = disk::found(from.metadata(name))? else { return Ok(()) };
-        if self.bytes()? + file.len() <= self.max_bytes {
+        if disk::may_have_slack(file.len()) && self.bytes()? + file.len() <= self.max_bytes {
             from.rename(name, &self.dir, unique)
         } else {
             from.remove_file(name)

@@ -13,9 +13,9 @@ pub(crate) fn whole_pages(dir: &Dir, run: u128) -> Result<Vec<Location>, Error> 
     pages(dir, run, true)
 }
 
-/// How many pages there seem to be, by their heads alone: for a listing.
-pub(crate) fn count_pages(dir: &Dir, run: u128) -> Result<u64, Error> {
-    Ok(pages(dir, run, false)?.len() as u64)
+/// The pages that there seem to be, by their heads alone: at least the whole ones.
+pub(crate) fn seeming_pages(dir: &Dir, run: u128) -> Result<Vec<Location>, Error> {
+    pages(dir, run, false)
 }
 
 fn pages(dir: &Dir, run: u128, verify: bool) -> Result<Vec<Location>, Error> {
@@ -80,6 +80,26 @@ pub(crate) fn cut_tail(dir: &Dir, pages: &[Location], pool: &Pool, run: &str) ->
         let cut = file.write_all_at(zeros.get(..room).unwrap_or_default(), last.end()).and_then(|()| file.sync_data());
         cut.map_err(Error::io(&name))?;
     }
+    drop_behind(dir, last, pool, run)
+}
+
+/// Gives up the room that no page uses: a stopped run keeps as much of the disk as its pages take. The run
+/// goes on in new segments.
+pub(crate) fn trim(dir: &Dir, pages: &[Location], pool: &Pool, run: &str) -> Result<(), Error> {
+    for of_segment in pages.chunk_by(|page, next| page.segment == next.segment) {
+        let Some(page) = of_segment.last() else { continue };
+        let name = segment_name(page.segment);
+        let file = disk::open_rw(dir, &name, false).map_err(Error::io(&name))?;
+        let length = file.metadata().map_err(Error::io(&name))?.len();
+        if length > page.end() {
+            file.set_len(page.end()).map_err(Error::io(&name))?;
+        }
+    }
+    drop_behind(dir, pages.last(), pool, run)
+}
+
+/// Lets go of the segments behind the last page.
+fn drop_behind(dir: &Dir, last: Option<&Location>, pool: &Pool, run: &str) -> Result<(), Error> {
     for segment in last.map_or(0, |page| page.segment + 1).. {
         let name = segment_name(segment);
         if !dir.try_exists(&name).map_err(Error::io(&name))? {

@@ -2,16 +2,18 @@
 
 use crate::disk::{self, segment_name};
 use crate::entry::{Label, encode_head};
-use crate::head::{Bodies, Progress};
+use crate::head::{Bodies, Head, Progress};
 use crate::pool::Pool;
 use crate::reader::{Location, Reader, Shared};
+use crate::recover;
 use crate::syncer::Syncer;
 use crate::{Error, PageEntry};
 use jiff::Timestamp;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+pub(crate) const HEAD: &str = "head.json";
 pub(crate) const PROGRESS: &str = "progress.json";
 
 /// Bounds of a run's journal, in bytes.
@@ -107,9 +109,15 @@ impl Writer {
         self.progress.slice = self.slice;
         self.progress.digest = format!("{:016x}", self.previous);
         self.progress.updated_at = Timestamp::now();
-        let json = serde_json::to_vec_pretty(&self.progress)
-            .map_err(|error| Error::Io { file: PROGRESS.into(), source: error.into() })?;
-        disk::replace(&self.shared.dir, PROGRESS, &json).map_err(Error::io(PROGRESS))
+        save_progress(&self.shared.dir, &self.progress)
+    }
+
+    /// Replaces what the run was started with, durably. Run, pipeline and format stay as they are: they name
+    /// the folder and mark each page.
+    pub fn replace_head(&self, head: &Head) -> Result<(), Error> {
+        let json =
+            serde_json::to_vec_pretty(head).map_err(|error| Error::Io { file: HEAD.into(), source: error.into() })?;
+        disk::replace(&self.shared.dir, HEAD, &json).map_err(Error::io(HEAD))
     }
 
     pub fn progress(&self) -> &Progress {
@@ -135,6 +143,7 @@ impl Writer {
         // A sync that is still under way must not reach a segment that a new run already owns.
         self.syncer.wait().map_err(Error::io("a segment"))?;
         self.current = None;
+        self.progress.failure = None;
         match bodies {
             Bodies::KeepUntil(until) => self.mark(|progress| {
                 progress.finished = true;
@@ -224,6 +233,28 @@ impl Writer {
         })?;
         Ok(file)
     }
+}
+
+impl Drop for Writer {
+    /// What the run leaves behind takes no more room than its pages. The segments of a run that is done are
+    /// in the pool by now, as long as they were.
+    fn drop(&mut self) {
+        if self.progress.purged {
+            return;
+        }
+        let pages = self.shared.pages.read().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = recover::trim(&self.shared.dir, &pages, &self.pool, &self.run) {
+            // It costs room until the run is purged, and nothing else.
+            tracing::debug!(run = self.run, %error, "a journal could not be trimmed");
+        }
+    }
+}
+
+/// Replaces a run's `progress.json`.
+pub(crate) fn save_progress(dir: &cap_std::fs::Dir, progress: &Progress) -> Result<(), Error> {
+    let json = serde_json::to_vec_pretty(progress)
+        .map_err(|error| Error::Io { file: PROGRESS.into(), source: error.into() })?;
+    disk::replace(dir, PROGRESS, &json).map_err(Error::io(PROGRESS))
 }
 
 /// Hands a run's segments to the pool, or removes them.

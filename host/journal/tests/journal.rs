@@ -5,7 +5,8 @@ use bytes::Bytes;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use dpone_journal::{
-    Bodies, Error, Head, Journals, Limits, PageEntry, PageIndex, PurgeFilter, Reader, Status, StoredFailure, Writer,
+    Bodies, Error, Head, Journals, Limits, Outcome, PageEntry, PageIndex, PurgeFilter, Reader, Status, StoredFailure,
+    Writer,
 };
 use dpone_model::plugin::{RequestEdit, RequestValue};
 use dpone_model::{Failure, PipelineName, Report, RunId, Span, codes};
@@ -42,6 +43,25 @@ impl Scratch {
 
     fn segment(&self, run: &str, number: u32) -> PathBuf {
         self.run_folder(run).join(format!("{number:06}.seg"))
+    }
+
+    /// Ends a writer as a kill does: the segments stay as long as they were.
+    fn kill(&self, writer: Writer, run: &str) {
+        let segments = self.segments(run).into_iter().map(|path| (path.clone(), fs::read(path).unwrap()));
+        let segments: Vec<_> = segments.collect();
+        drop(writer);
+        segments.into_iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    }
+
+    fn segments(&self, run: &str) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.run_folder(run)).unwrap().map(|entry| entry.unwrap().path());
+        let mut segments: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "seg")).collect();
+        segments.sort();
+        segments
+    }
+
+    fn lengths(&self, run: &str) -> Vec<u64> {
+        self.segments(run).iter().map(|path| fs::metadata(path).unwrap().len()).collect()
     }
 
     fn pool(&self) -> Vec<PathBuf> {
@@ -162,7 +182,7 @@ fn a_torn_tail_is_cut_at_every_byte() {
     append(&mut writer, 3..=3, 40);
     let end = writer.bytes();
     // Not sealed: the process dies here.
-    drop(writer);
+    scratch.kill(writer, "r1");
     let path = scratch.segment("r1", 0);
     let whole = fs::read(&path).unwrap();
     let garbage = vec![0xA5; SEGMENT as usize];
@@ -191,7 +211,7 @@ fn what_lay_behind_a_cut_tail_is_never_taken_for_a_page() {
     append(&mut writer, 1..=1, 40);
     let second = writer.bytes();
     append(&mut writer, 2..=3, 40);
-    drop(writer);
+    scratch.kill(writer, "r1");
     // Page 2 reached the disk torn, page 3 whole: writes are not ordered without a sync.
     let path = scratch.segment("r1", 0);
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -202,7 +222,7 @@ fn what_lay_behind_a_cut_tail_is_never_taken_for_a_page() {
     let mut other = page(2, 40);
     other.status = 203;
     writer.append(&other).unwrap();
-    drop(writer);
+    scratch.kill(writer, "r1");
     let (_, _, reader, _) = scratch.reopen("r1").unwrap();
     assert_eq!(reader.pages(), 2);
     assert_eq!(reader.read(2).unwrap(), other);
@@ -250,7 +270,7 @@ fn a_recycled_segment_keeps_nothing_of_the_earlier_run() {
     let mut second = scratch.create("r2");
     append(&mut second, 1..=1, 500);
     assert_eq!(scratch.pool().len(), pooled - 1, "a segment was recycled");
-    drop(second);
+    scratch.kill(second, "r2");
     // Pages 2… of r1 stand right behind page 1 of r2, which has the same length.
     let (_, mut writer, reader, _) = scratch.reopen("r2").unwrap();
     assert_eq!(reader.pages(), 1);
@@ -336,7 +356,7 @@ fn purge_takes_what_is_due_and_keeps_the_counts() {
     let scratch = Scratch::new();
     let now = Timestamp::now();
     let hours = |hours| now + SignedDuration::from_hours(hours);
-    for run in ["failed", "finished", "kept", "active"] {
+    for run in ["failed", "kept", "active", "finished"] {
         let mut writer = scratch.create(run);
         append(&mut writer, 1..=3, 100);
         writer.seal().unwrap();
@@ -381,11 +401,12 @@ fn one_run_can_be_purged_at_once() {
     let scratch = Scratch::new();
     let mut writer = scratch.create("r1");
     append(&mut writer, 1..=3, 100);
-    drop(writer);
+    let bytes = writer.bytes();
+    scratch.kill(writer, "r1");
     let listed = scratch.journals.list().unwrap();
     assert_eq!((listed[0].pages, listed[0].resumable), (3, true), "a killed run marked none of them");
     let purged = scratch.journals.purge(&PurgeFilter::Run(RunId::parse("r1").unwrap())).unwrap();
-    assert_eq!((purged.runs, purged.bytes), (1, SEGMENT));
+    assert_eq!((purged.runs, purged.bytes), (1, bytes));
     assert!(scratch.pool().is_empty(), "its pages do not live on in the pool");
 }
 
@@ -435,4 +456,123 @@ fn readers_run_beside_the_writer() {
     });
     append(&mut writer, 1..=200, 333);
     other.join().unwrap();
+}
+
+/// Three pages to a segment; the fourth segment has one.
+fn ten_pages(scratch: &Scratch, run: &str) -> Writer {
+    let mut writer = scratch.create(run);
+    append(&mut writer, 1..=10, 800);
+    writer.seal().unwrap();
+    assert_eq!(scratch.lengths(run), [SEGMENT; 4]);
+    writer
+}
+
+#[test]
+fn a_stopped_run_keeps_the_room_of_its_pages_and_goes_on() {
+    let scratch = Scratch::new();
+    let writer = ten_pages(&scratch, "r1");
+    let bytes = writer.bytes();
+    drop(writer);
+    assert_eq!(scratch.lengths("r1").iter().sum::<u64>(), bytes);
+    assert!(scratch.lengths("r1").iter().all(|length| *length < SEGMENT));
+    assert_eq!(scratch.journals.list().unwrap()[0].bytes_on_disk, bytes);
+    let (_, mut writer, reader, _) = scratch.reopen("r1").unwrap();
+    append(&mut writer, 11..=12, 800);
+    assert!((1..=12).all(|number| reader.read(number).unwrap() == page(number, 800)));
+    let bytes = writer.bytes();
+    drop(writer);
+    assert_eq!(scratch.lengths("r1").iter().sum::<u64>(), bytes, "a second attempt is trimmed, too");
+    let (_, writer, _, _) = scratch.reopen("r1").unwrap();
+    writer.finish(Bodies::Drop).unwrap();
+    assert!(scratch.pool().is_empty(), "no run asks for a segment that was trimmed");
+}
+
+#[test]
+fn a_kept_run_is_trimmed_and_a_finished_one_leaves_whole_segments() {
+    let scratch = Scratch::new();
+    let writer = ten_pages(&scratch, "kept");
+    let bytes = writer.bytes();
+    writer.finish(Bodies::KeepUntil(Timestamp::now() + SignedDuration::from_hours(1))).unwrap();
+    assert_eq!(scratch.lengths("kept").iter().sum::<u64>(), bytes);
+    ten_pages(&scratch, "done").finish(Bodies::Drop).unwrap();
+    let pooled: Vec<u64> = scratch.pool().iter().map(|path| fs::metadata(path).unwrap().len()).collect();
+    assert_eq!(pooled, [SEGMENT; 4], "the next run overwrites blocks that exist");
+}
+
+#[test]
+fn a_killed_run_is_trimmed_by_whoever_meets_it() {
+    let meets: [fn(&Journals); 2] =
+        [|journals| drop(journals.list().unwrap()), |journals| drop(journals.purge(&PurgeFilter::Expired).unwrap())];
+    for meet in meets {
+        let scratch = Scratch::new();
+        let mut writer = scratch.create("r1");
+        append(&mut writer, 1..=10, 800);
+        let bytes = writer.bytes();
+        scratch.kill(writer, "r1");
+        // A segment that was begun for a page of which nothing arrived.
+        fs::write(scratch.segment("r1", 4), vec![0; SEGMENT as usize]).unwrap();
+        meet(&scratch.journals);
+        assert_eq!(scratch.lengths("r1").iter().sum::<u64>(), bytes);
+        let (_, _, reader, _) = scratch.reopen("r1").unwrap();
+        assert!((1..=10).all(|number| reader.read(number).unwrap() == page(number, 800)));
+    }
+}
+
+#[test]
+fn who_meets_a_damaged_or_an_active_run_leaves_it_as_it_is() {
+    let scratch = Scratch::new();
+    let writer = ten_pages(&scratch, "r1");
+    scratch.journals.list().unwrap();
+    scratch.journals.purge(&PurgeFilter::Expired).unwrap();
+    assert_eq!(scratch.lengths("r1"), [SEGMENT; 4], "its writer goes on in the last one");
+    scratch.kill(writer, "r1");
+    // The head of a page that was sealed is gone; what follows may still be of use to somebody.
+    fs::OpenOptions::new().write(true).open(scratch.segment("r1", 1)).unwrap().write_all_at(b"?", 0).unwrap();
+    scratch.journals.list().unwrap();
+    assert_eq!(scratch.lengths("r1"), [SEGMENT; 4]);
+    assert_eq!(scratch.reopen("r1").unwrap_err().code(), &codes::disk::DAMAGED);
+}
+
+#[test]
+fn a_listing_says_how_each_run_ended_newest_first() {
+    let scratch = Scratch::new();
+    let failure = |code| StoredFailure::from(&Report::new(code, "why"));
+    let runs = ["done", "failed", "interrupted", "killed", "running"];
+    let mut running = None;
+    for (hour, run) in runs.into_iter().enumerate() {
+        let started_at = "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap();
+        let started_at = started_at + SignedDuration::from_hours(hour as i64);
+        let mut writer = scratch.journals.create(&Head { started_at, ..head(run) }, limits()).unwrap();
+        append(&mut writer, 1..=1, 100);
+        let note = |code| scratch.journals.note_failure(&RunId::parse(run).unwrap(), failure(code)).unwrap();
+        match run {
+            "done" => writer.finish(Bodies::Drop).unwrap(),
+            "killed" => scratch.kill(writer, run),
+            "running" => running = Some(writer),
+            _ => {
+                drop(writer);
+                note(if run == "failed" { &codes::source::STATUS } else { &codes::interrupted::INTERRUPTED });
+            }
+        }
+    }
+    let listed = scratch.journals.list().unwrap();
+    let shown: Vec<_> = listed.iter().map(|summary| (summary.run_id.as_str(), summary.outcome)).collect();
+    let expected = [
+        ("running", Outcome::Running),
+        ("killed", Outcome::Killed),
+        ("interrupted", Outcome::Interrupted),
+        ("failed", Outcome::Failed),
+        ("done", Outcome::Succeeded),
+    ];
+    assert_eq!(shown, expected);
+    let failed = listed[3].progress.failure.as_ref().unwrap();
+    assert_eq!((failed.code.as_str(), failed.message.as_str(), failed.exit_code), ("DP0403", "why", 20));
+    drop(running);
+
+    // A later attempt that succeeds takes the failure with it.
+    let (_, writer, _, progress) = scratch.reopen("failed").unwrap();
+    assert!(progress.failure.is_some());
+    writer.finish(Bodies::Drop).unwrap();
+    let listed = scratch.journals.list().unwrap();
+    assert_eq!((listed[3].outcome, listed[3].progress.failure.as_ref()), (Outcome::Succeeded, None));
 }

@@ -10,6 +10,7 @@
 mod builtins;
 mod case;
 mod checked;
+mod compare;
 mod document;
 mod error;
 mod oci;
@@ -25,6 +26,7 @@ mod yaml;
 
 pub use case::{Case, CaseContext, CaseCounts, CaseOutgoing, load_case};
 pub use checked::*;
+pub use compare::{Difference, differences};
 pub use document::KEEP_FAILED;
 pub use error::{Error, Problem};
 pub use oci::{OCI_SCHEME, OciReference};

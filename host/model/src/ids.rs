@@ -1,6 +1,7 @@
 //! Names that become folders, keys and log fields, checked once where they enter.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A run's id: 26 characters, sortable by start, safe as a folder name.
@@ -90,20 +91,46 @@ impl From<PipelineName> for String {
     }
 }
 
-/// What one row of state belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What one row of state belongs to: a load as a whole, or one of its slices.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StateKey {
     pub pipeline: PipelineName,
     /// The stream inside the pipeline; the guide's manifest has one, `default`.
     pub stream: String,
-    /// The slice inside the stream; a load that is not cut has one, `all`.
-    pub slice: String,
+    /// The slice inside the stream, by its id; none for the load's own row.
+    pub slice: Option<String>,
 }
 
+/// How stores write the load's own row into their column `slice`, since the first release.
+const STORED_LOAD: &str = "all";
+/// Stands before a slice's id that a reader would else take for something different. No slicer may
+/// use it in an id, so that ids which were stored before it existed read as they did.
+const STORED_ESCAPE: char = '/';
+
 impl StateKey {
-    /// The key of a pipeline with one stream and one slice.
-    pub fn whole(pipeline: PipelineName) -> Self {
-        Self { pipeline, stream: "default".into(), slice: "all".into() }
+    /// The key of a load, in a pipeline with one stream.
+    pub fn load(pipeline: PipelineName) -> Self {
+        Self { pipeline, stream: "default".into(), slice: None }
+    }
+
+    /// The key of one slice of this load.
+    pub fn of_slice(&self, id: &str) -> Self {
+        Self { slice: Some(id.to_owned()), ..self.clone() }
+    }
+
+    /// The slice as one text, the load included: no two keys have the same, whatever a slice is called.
+    pub fn stored_slice(&self) -> Cow<'_, str> {
+        match self.slice.as_deref() {
+            None => STORED_LOAD.into(),
+            Some(id) if id == STORED_LOAD || id.starts_with(STORED_ESCAPE) => format!("{STORED_ESCAPE}{id}").into(),
+            Some(id) => id.into(),
+        }
+    }
+
+    /// What [`stored_slice`](Self::stored_slice) wrote.
+    pub fn slice_of_stored(stored: &str) -> Option<String> {
+        let id = stored.strip_prefix(STORED_ESCAPE).unwrap_or(stored);
+        (stored != STORED_LOAD).then(|| id.to_owned())
     }
 }
 
@@ -122,5 +149,24 @@ mod tests {
             assert!(PipelineName::parse(bad).is_none(), "{bad:?}");
         }
         assert!(PipelineName::parse("api_to_kafka.v2-x").is_some());
+    }
+
+    #[test]
+    fn the_keys_of_a_load_and_of_its_slices_do_not_meet() {
+        let load = StateKey::load(PipelineName::parse("p").unwrap());
+        let rows = [
+            (None, "all"),
+            (Some("all"), "/all"),
+            (Some("/all"), "//all"),
+            (Some("/"), "//"),
+            (Some(""), ""),
+            (Some("2026-01"), "2026-01"),
+            (Some("ALL"), "ALL"),
+        ];
+        for (slice, stored) in rows {
+            let key = StateKey { slice: slice.map(str::to_owned), ..load.clone() };
+            assert_eq!(key.stored_slice(), stored, "{slice:?}");
+            assert_eq!(StateKey::slice_of_stored(stored), key.slice, "{stored}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Every file is written beside its name and renamed, so that a reader never sees half of one.
 
 use crate::events::Step;
+use crate::resume::Reopened;
 use dpone_model::plugin::{Identity, Usage};
 use dpone_model::{Counts, Report, Traffic, codes};
 use serde::Serialize;
@@ -23,7 +24,9 @@ pub struct RunReport {
     pub profile: Option<String>,
     pub manifest: String,
     pub manifest_sha256: String,
-    /// The run that this one went on from.
+    /// `file`, or `journal` where a resumed run went on with its own copy.
+    pub manifest_from: &'static str,
+    /// Whether this is a further attempt at a run that had stopped.
     pub resumed: bool,
     pub steps: Vec<StepReport>,
     pub pages: u64,
@@ -153,9 +156,9 @@ impl SliceReport {
         Self { id: id.to_owned(), outcome: "running", error: None, pages: 0, rows, checkpoint }
     }
 
-    pub fn ended(&mut self, counts: &Counts, checkpoint: Checkpoints, result: &Result<(), Report>) {
-        self.outcome = if result.is_ok() { "succeeded" } else { "failed" };
-        self.error = result.as_ref().err().cloned();
+    pub fn ended(&mut self, counts: &Counts, checkpoint: Checkpoints, error: Option<&Report>) {
+        self.outcome = if error.is_none() { "succeeded" } else { "failed" };
+        self.error = error.cloned();
         self.pages = counts.pages;
         self.rows = Rows::of(counts);
         self.checkpoint = checkpoint;
@@ -163,6 +166,12 @@ impl SliceReport {
 }
 
 impl RunReport {
+    /// Where the manifest comes from: a resumed run has its own, unless it was given a mended one.
+    pub(crate) fn set_manifest(&mut self, journal: Option<&Reopened>) {
+        self.resumed = journal.is_some();
+        self.manifest_from = if journal.is_some_and(|journal| !journal.is_mended) { "journal" } else { "file" };
+    }
+
     pub fn set_counts(&mut self, counts: &Counts) {
         self.pages = counts.pages;
         self.bytes = counts.bytes;

@@ -184,7 +184,7 @@ fn earlier_cursor(part: &Part, plan: &SlicePlan) -> Option<ResumeFrom> {
 }
 
 fn create_journal(opened: &Opened, request: &Request, part: &Part, plan: &SlicePlan) -> Result<Writer, Report> {
-    let slices = vec![part.key.slice.clone()];
+    let slices = part.key.slice.iter().cloned().collect();
     journal(opened, request, plan, &part.journal_id, part.row.revision, slices, serde_json::Value::Null)
 }
 

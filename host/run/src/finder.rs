@@ -98,7 +98,7 @@ impl Finder {
         let reference =
             OciReference::parse(uses).map_err(|cause| oci::Error::Reference { text: uses.to_owned(), cause })?;
         let cache = Folders::open(&self.workdir)?.cache()?;
-        let oci::Pulled { bytes, signature } = oci::pull(&reference, &cache).await?;
+        let oci::Pulled { bytes, signature } = oci::pull(&reference, &cache.dir).await?;
         Ok(Component { bytes, from: uses.to_owned(), signature: SignatureAt::Carried(signature) })
     }
 }

@@ -1,6 +1,7 @@
 //! The host's own folders, opened once, here at the edge; everything below works relative to them.
 
 use crate::artifact::io_report;
+use crate::cache::CacheFolder;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use dpone_model::Report;
@@ -29,20 +30,9 @@ impl Folders {
         self.root.open_dir(name).map_err(|cause| io_report(&self.root_path.join(name), &cause))
     }
 
-    /// Compiled components: `DPONE_CACHE_DIR`, else `.dpone/cache`.
-    pub fn cache(&self) -> Result<Dir, Report> {
-        match std::env::var_os("DPONE_CACHE_DIR") {
-            Some(path) => {
-                let path = PathBuf::from(path);
-                create_private(&path)?;
-                open_dir(&path)
-            }
-            None => {
-                let path = self.root_path.join("cache");
-                create_private(&path)?;
-                open_dir(&path)
-            }
-        }
+    /// Compiled and pulled components, of all working folders of the user.
+    pub fn cache(&self) -> Result<CacheFolder, Report> {
+        CacheFolder::open(&self.root_path.join("cache"))
     }
 
     /// Where the SQLite library wants a path.
@@ -51,12 +41,12 @@ impl Folders {
     }
 }
 
-fn create_private(path: &Path) -> Result<(), Report> {
+pub(crate) fn create_private(path: &Path) -> Result<(), Report> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(path).map_err(|cause| io_report(path, &cause))
 }
 
-fn open_dir(path: &Path) -> Result<Dir, Report> {
+pub(crate) fn open_dir(path: &Path) -> Result<Dir, Report> {
     Dir::open_ambient_dir(path, ambient_authority()).map_err(|cause| io_report(path, &cause))
 }

@@ -54,7 +54,7 @@ pub async fn open(
     session: &mut Session,
     host: &Host,
     mut resolved: Resolved,
-    journal: Option<&Reopened>,
+    journal: Option<&mut Reopened>,
 ) -> Result<Opened, Report> {
     // Outside of `local` a warning says it.
     for line in resolved.substitutions.iter().filter(|_| resolved.is_local) {
@@ -63,16 +63,19 @@ pub async fn open(
     for warning in &resolved.warnings {
         session.warn(warning.clone());
     }
-    let started_at = journal.map_or_else(jiff::Timestamp::now, |journal| journal.head.started_at);
-    let seed = match journal {
+    let started_at = journal.as_ref().map_or_else(jiff::Timestamp::now, |journal| journal.head.started_at);
+    let seed = match &journal {
         Some(journal) => journal.head.seed,
         None => random()?,
     };
-    let run_id = match journal {
+    let run_id = match &journal {
         Some(journal) => journal.head.run_id.clone(),
         None => RunId::new(started_at, random()?),
     };
     session.begin(host, &resolved, &run_id)?;
+    if let Some(journal) = journal.as_ref().filter(|journal| journal.is_mended) {
+        journal.refuse_other_extract(&resolved.local)?;
+    }
     let folders = Folders::open(&host.workdir)?;
     let sandbox = plugins::sandbox(host)?;
     let (plugins, admission) = authority::admit(host, &sandbox, &mut resolved.local).await?;
@@ -80,19 +83,19 @@ pub async fn open(
     for warning in &admission.warnings {
         session.warn(warning.clone());
     }
-    if let Some(journal) = journal {
+    if let Some(journal) = &journal {
         journal.refuse_age(resolved.local.manifest.resume_max_age)?;
         journal.refuse_other_plugins(&plugins)?;
     }
     let tenant = host.tenancy.as_ref().map(|tenancy| tenancy.rules().plan(&resolved.local.manifest));
     let signer = plugins::signer(&sandbox, &resolved, &plugins, seed, started_at).await?;
-    let key = StateKey::whole(resolved.local.manifest.name.clone());
+    let key = StateKey::load(resolved.local.manifest.name.clone());
     // Both wait for others most of the time, so they wait together.
     let leased = lease(&resolved, &key, &run_id, &session.cancel);
     let (leased, target) = tokio::join!(leased, session.cancel.guard(target(&resolved)));
     let (state, row, held) = leased?;
     session.report.checkpoint.before = Some(CheckpointReport::of(row.revision, &row.checkpoint));
-    let target = journal.map_or(Ok(()), |journal| journal.refuse_other_state(row.revision)).and(target);
+    let target = journal.map_or(Ok(()), |journal| journal.go_on_from(&row, &resolved.local, &plugins)).and(target);
     match target {
         Ok((kafka, topic)) => Ok(Opened {
             resolved,

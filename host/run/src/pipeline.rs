@@ -1,8 +1,9 @@
 //! A bounded load: eleven steps in order, A to K. Each takes the step before's result; only the
 //! last one moves state.
 //!
-//! Two types guard the order: H takes a `Judged`, which only G makes, and K takes a `Verified`,
-//! which only J makes. So "publish before the gate" and "K before J" do not compile.
+//! Types guard the order: H takes a `Judged`, which only G makes, and K takes a `Verified`, which only J
+//! makes; for a load that is cut, K takes a `LoadVerified`, which is made of that of every slice. So
+//! "publish before the gate" and "K before J" do not compile.
 
 use crate::artifact::RunReport;
 use crate::events::Step;
@@ -10,13 +11,16 @@ use crate::extract::Extract;
 use crate::load::Delivery;
 use crate::open::{self, Opened};
 use crate::planning::{self, SlicePlan};
+use crate::remedy::Remedy;
 use crate::resolve::{self, Host, Request};
+use crate::resume::{Again, Reopened};
 use crate::session::Session;
 use crate::slices::{self, Part};
 use crate::stage::Judged;
-use crate::{begin, load, resume as again, stage, verify};
+use crate::verify::SliceVerified;
+use crate::{begin, load, resume as stopped, stage, verify};
 use dpone_manifest::Staging;
-use dpone_model::{Report, RunId};
+use dpone_model::Report;
 use dpone_plan::SchemaPlan;
 use dpone_sink::Publisher;
 use std::path::PathBuf;
@@ -27,25 +31,38 @@ pub struct Finished {
     pub result: Result<(), Report>,
     /// The artifact's folder.
     pub artifact: Option<PathBuf>,
-    /// `dpone resume` would go on with it.
-    pub resumable: bool,
+    /// Where it failed: whether `dpone resume` can help.
+    pub remedy: Remedy,
 }
 
 /// Loads what is new.
 pub async fn run(host: &Host, request: &Request) -> Finished {
     let mut session = Session::start(host, request);
     let result = steps(&mut session, host, request, None).await;
-    session.close(result)
+    close(host, session, result)
 }
 
 /// Goes on with a failed or interrupted run after its last whole page.
-pub async fn resume(host: &Host, run_id: &RunId, profile: Option<&str>) -> Finished {
-    let (request, journal) = match again::reopen(host, run_id, profile) {
+pub async fn resume(host: &Host, again: &Again<'_>) -> Finished {
+    let (request, journal) = match stopped::reopen(host, again) {
         Ok(reopened) => reopened,
         Err(report) => return Session::start(host, &Request::default()).close(Err(report)),
     };
     let mut session = Session::start(host, &request);
+    // It is there to be gone on with, however far this attempt comes.
+    session.resumable = true;
     let result = steps(&mut session, host, &request, Some(journal)).await;
+    close(host, session, result)
+}
+
+/// Ends the run; its journal, which is closed by now, keeps what it failed with.
+fn close(host: &Host, session: Session, result: Result<(), Report>) -> Finished {
+    if let Err(report) = &result
+        && session.resumable
+        && let Err(report) = stopped::note_failure(host, &session.report.run_id, report)
+    {
+        tracing::warn!(%report, "the journal does not say what the run failed with");
+    }
     session.close(result)
 }
 
@@ -53,16 +70,18 @@ async fn steps(
     session: &mut Session,
     host: &Host,
     request: &Request,
-    journal: Option<again::Reopened>,
+    mut journal: Option<Reopened>,
 ) -> Result<(), Report> {
-    let text = journal.as_ref().map(|journal| journal.manifest_text.clone());
-    let resolved = session.step(Step::Resolve, async |_| resolve::resolve(host, request, text).await).await?;
+    // The run's own manifest is in its journal, whatever has become of the file.
+    let own = journal.as_ref().filter(|journal| !journal.is_mended).map(|journal| journal.manifest_text.clone());
+    session.report.set_manifest(journal.as_ref());
+    let resolved = session.step(Step::Resolve, async |_| resolve::resolve(host, request, own).await).await?;
     let opened =
-        session.step(Step::Open, async |session| open::open(session, host, resolved, journal.as_ref()).await).await?;
+        session.step(Step::Open, async |session| open::open(session, host, resolved, journal.as_mut()).await).await?;
     let result = async {
         let plan = session.step(Step::Plan, async |session| planning::slice(session, request, &opened).await).await?;
         match opened.resolved.local.manifest.source.slicer {
-            None => slice(session, host, request, &opened, &Part::whole(&opened), plan, journal).await,
+            None => slice(session, host, request, &opened, &Part::whole(&opened), plan, journal).await.map(drop),
             Some(_) => slices::each(session, host, request, &opened, plan, journal).await,
         }
     };
@@ -79,8 +98,8 @@ pub(crate) async fn slice(
     opened: &Opened,
     part: &Part,
     plan: SlicePlan,
-    journal: Option<again::Reopened>,
-) -> Result<(), Report> {
+    journal: Option<Reopened>,
+) -> Result<SliceVerified, Report> {
     let mut extract = session
         .step(Step::Pull, async |session| begin::extract(session, host, request, opened, part, &plan, journal).await)
         .await?;

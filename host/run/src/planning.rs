@@ -241,7 +241,7 @@ fn first_request(resolved: &Resolved, boundary: &Boundary) -> Result<String, Rep
 }
 
 async fn state_row(resolved: &Resolved) -> (String, Result<Option<StateRow>, Report>) {
-    let key = dpone_model::StateKey::whole(resolved.local.manifest.name.clone());
+    let key = dpone_model::StateKey::load(resolved.local.manifest.name.clone());
     match open::open_state(resolved).await {
         Ok(store) => (store.describe(), store.load(&key).await),
         Err(report) => ("unknown".to_owned(), Err(report)),

@@ -1,5 +1,6 @@
 //! The run's plugins: loading them through the one door, and configuring each for its role.
 
+use crate::artifact::io_report;
 use crate::authority::{self, Admission};
 use crate::finder::Found;
 use crate::folders::Folders;
@@ -14,7 +15,7 @@ use dpone_plan::PluginFacts;
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
 use dpone_source::Signing;
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A plugin that was let in.
@@ -56,7 +57,37 @@ pub fn author_sandbox(host: &Host) -> Result<Sandbox, Report> {
     sandbox_with(host, CompileLimits { cpu: minutes(3), wall: minutes(5), ..CompileLimits::default() })
 }
 
-/// The same, with code that counts fuel, for trials.
+/// A component whose code is in the cache from now on.
+#[derive(Debug, Serialize)]
+pub struct Compiled {
+    pub uses: String,
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Time that compiling took, now or when the cache was filled.
+    pub compile_ms: u32,
+    /// It had been compiled before.
+    pub cached: bool,
+    /// Where its code lies.
+    pub file: PathBuf,
+}
+
+/// Compiles components ahead of their first run, as for an image. A component that no run would let in is
+/// refused here, too.
+pub async fn compile_ahead(host: &Host, bytes: Vec<u8>, uses: &str) -> Result<Compiled, Report> {
+    let folder = Folders::open(&host.workdir)?.cache()?.path;
+    let sandbox = author_sandbox(host)?;
+    let loaded = sandbox.load(bytes, uses).await?;
+    let inspection = loaded.inspection();
+    let file = folder.join(sandbox.cache_entry(&inspection.identity.sha256)?);
+    if !file.is_file() {
+        // A run would have to compile it again: the log says why it could not be kept.
+        return Err(io_report(&file, &std::io::ErrorKind::NotFound.into()));
+    }
+    let (compile_ms, cached) = (inspection.compile_ms, inspection.cached);
+    Ok(Compiled { uses: uses.to_owned(), identity: inspection.identity.clone(), compile_ms, cached, file })
+}
+
+/// As [`author_sandbox`], with code that counts fuel, for trials.
 pub fn trial_sandbox(host: &Host) -> Result<Sandbox, Report> {
     Ok(author_sandbox(host)?.counting_fuel())
 }
@@ -68,7 +99,7 @@ fn sandbox_with(host: &Host, limits: CompileLimits) -> Result<Sandbox, Report> {
         .split_first()
         .ok_or_else(|| Report::new(&codes::internal::BUG, "no program to compile components with"))?;
     let child = ChildCommand { program: program.into(), args: args.iter().map(Into::into).collect() };
-    Ok(Sandbox::new(cache, limits, child)?)
+    Ok(Sandbox::new(cache.dir, limits, child)?)
 }
 
 /// Loads every plugin; all problems at once, each at its place in the manifest.

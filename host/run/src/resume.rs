@@ -4,17 +4,31 @@ use crate::folders::Folders;
 use crate::open::Opened;
 use crate::planning::SlicePlan;
 use crate::plugins::Plugin;
-use crate::resolve::{Host, Request};
-use dpone_journal::{Head, Journals, Limits, Writer};
+use crate::resolve::{Host, Local, Request};
+use dpone_journal::{Head, Journals, Limits, Progress, Writer};
+use dpone_model::state::StateRow;
 use dpone_model::{Report, RunId, codes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A journal that was opened again; its torn tail is cut.
 pub struct Reopened {
     pub head: Head,
     pub writer: Writer,
     pub manifest_text: Vec<u8>,
+    /// A manifest was given that is to take the place of the run's own.
+    pub is_mended: bool,
+}
+
+/// What `dpone resume` was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Again<'a> {
+    pub run_id: &'a RunId,
+    /// Instead of the profile that the run was started with.
+    pub profile: Option<&'a str>,
+    /// Instead of the manifest that the run was started with, of which the journal has a copy.
+    pub manifest: Option<&'a Path>,
 }
 
 /// What the journal's head keeps of a request: the command line is not given again.
@@ -46,8 +60,8 @@ pub enum Earlier {
     None,
     /// It stopped before the end; its pages are kept.
     Stopped(Box<Reopened>),
-    /// It is done.
-    Done,
+    /// It is done, as its journal says.
+    Done(Progress),
 }
 
 /// Looks for the journal of one slice.
@@ -56,16 +70,17 @@ pub fn earlier_attempt(opened: &Opened, id: &RunId) -> Result<Earlier, Report> {
     match journals.read(id) {
         Err(dpone_journal::Error::Unknown { .. }) => return Ok(Earlier::None),
         Err(error) => return Err(error.into()),
-        Ok((_, _, progress)) if progress.finished => return Ok(Earlier::Done),
+        Ok((_, _, progress)) if progress.finished => return Ok(Earlier::Done(progress)),
         Ok(_) => {}
     }
     let (head, writer, _, _) = journals.reopen(id, Limits::default())?;
     let manifest_text = head.manifest_text.clone().into_bytes();
-    Ok(Earlier::Stopped(Box::new(Reopened { head, writer, manifest_text })))
+    Ok(Earlier::Stopped(Box::new(Reopened { head, writer, manifest_text, is_mended: false })))
 }
 
-/// Opens the journal of a stopped run. `profile` replaces the one that the run was started with.
-pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Request, Reopened), Report> {
+/// Opens the journal of a stopped run.
+pub fn reopen(host: &Host, again: &Again<'_>) -> Result<(Request, Reopened), Report> {
+    let Again { run_id, profile, manifest } = again;
     let journals = Journals::open(Folders::open(&host.workdir)?.below("journal")?);
     if let Some(whole) = run_id.part_of() {
         let message = format!("{run_id} is one slice of the run {whole}");
@@ -76,7 +91,7 @@ pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Req
     let window: StoredWindow = serde_json::from_value(head.window.clone())
         .map_err(|cause| Report::new(&codes::disk::DAMAGED, format!("the journal's head: {cause}")))?;
     let request = Request {
-        manifest: head.manifest_file.clone().into(),
+        manifest: manifest.map_or_else(|| head.manifest_file.clone().into(), Path::to_path_buf),
         profile: profile.map(str::to_owned).or_else(|| head.profile.clone()),
         params: window.params,
         from: window.from,
@@ -86,12 +101,22 @@ pub fn reopen(host: &Host, run_id: &RunId, profile: Option<&str>) -> Result<(Req
         reviewed: None,
     };
     let manifest_text = head.manifest_text.clone().into_bytes();
-    Ok((request, Reopened { head, writer, manifest_text }))
+    Ok((request, Reopened { head, writer, manifest_text, is_mended: manifest.is_some() }))
+}
+
+/// Keeps in a run's journal what its last attempt failed with, for `dpone journal list`.
+pub fn note_failure(host: &Host, run_id: &str, failure: &Report) -> Result<(), Report> {
+    let Some(run_id) = RunId::parse(run_id) else { return Ok(()) };
+    let journals = Journals::open(Folders::open(&host.workdir)?.below("journal")?);
+    Ok(journals.note_failure(&run_id, failure.into())?)
 }
 
 impl Reopened {
     /// The journalled pages were made by these very plugins; others would give other bytes.
     pub fn refuse_other_plugins(&self, plugins: &[Plugin]) -> Result<(), Report> {
+        if self.is_mended {
+            return self.refuse_other_makers(plugins);
+        }
         let now: Vec<_> = plugins.iter().map(|plugin| &plugin.loaded.inspection().identity).collect();
         let changed: Vec<String> = self
             .head
@@ -100,18 +125,37 @@ impl Reopened {
             .filter(|before| !now.iter().any(|now| now.sha256 == before.sha256))
             .map(|before| format!("{} {}", before.name, before.version))
             .collect();
-        if changed.is_empty() {
+        self.refuse_changed(&changed)
+    }
+
+    pub(crate) fn refuse_changed(&self, plugins: &[String]) -> Result<(), Report> {
+        if plugins.is_empty() {
             return Ok(());
         }
-        let message = format!("the run was started with other plugins: {} changed since", changed.join(", "));
+        let message = format!("the run was started with other plugins: {} changed since", plugins.join(", "));
         Err(Report::new(&codes::plugin::DIGEST, message)
             .hint("start a new run: the journal of this one belongs to the old plugins"))
     }
 
-    /// A newer run has completed since: its state and messages are ahead of this journal.
-    pub fn refuse_other_state(&self, revision: u64) -> Result<(), Report> {
+    /// The run goes on from the state that it holds the lease of. A mended manifest is its own from now on.
+    pub fn go_on_from(&mut self, row: &StateRow, local: &Local, plugins: &[Plugin]) -> Result<(), Report> {
+        if row.revision != self.head.revision && row.run_id.as_ref() == Some(&self.head.run_id) {
+            // A kill between the write of state and the end of the journal left a run that is done.
+            self.writer.mark(|progress| progress.finished = true)?;
+        }
+        self.refuse_other_state(row)?;
+        if self.is_mended { self.adopt(local, plugins) } else { Ok(()) }
+    }
+
+    /// The run itself, or a newer one, has completed since: state and messages are ahead of this journal.
+    pub fn refuse_other_state(&self, row: &StateRow) -> Result<(), Report> {
+        let revision = row.revision;
         if self.head.revision == revision {
             return Ok(());
+        }
+        if row.run_id.as_ref() == Some(&self.head.run_id) {
+            let message = format!("run {} is done: it wrote state revision {revision}", self.head.run_id);
+            return Err(Report::new(&codes::disk::NOT_RESUMABLE, message).hint("nothing is left to do"));
         }
         let message = format!(
             "run {} started from state revision {}, which is {revision} by now",

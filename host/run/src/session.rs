@@ -4,6 +4,7 @@ use crate::artifact::{Artifact, Bill, Checkpoints, PluginReport, RunReport, Slic
 use crate::cancel::Cancel;
 use crate::events::{Event, Events, Step};
 use crate::pipeline::Finished;
+use crate::remedy::Remedy;
 use crate::resolve::{Host, Request, Resolved};
 use dpone_journal::PageEntry;
 use dpone_model::{Counts, Exit, Meter, Report, RunId};
@@ -22,7 +23,7 @@ pub struct Session {
     pub events: Arc<dyn Events>,
     pub cancel: Cancel,
     pub meter: Arc<Meter>,
-    /// There is a journal that `dpone resume` would go on with.
+    /// There is a journal that `dpone resume` could go on with.
     pub resumable: bool,
     /// What is said of a field once a run, however many batches and slices show it.
     said: BTreeSet<(&'static str, String)>,
@@ -50,6 +51,7 @@ impl Session {
             profile: request.profile.clone(),
             manifest: request.manifest.display().to_string(),
             manifest_sha256: String::new(),
+            manifest_from: "file",
             resumed: false,
             steps: Vec::new(),
             pages: 0,
@@ -156,11 +158,11 @@ impl Session {
         }
     }
 
-    pub fn slice_ended(&mut self, result: &Result<(), Report>) {
+    pub fn slice_ended(&mut self, error: Option<&Report>) {
         let counts = std::mem::take(&mut self.counts);
         let checkpoint = std::mem::replace(&mut self.report.checkpoint, std::mem::take(&mut self.before.checkpoint));
         if let Some(slice) = self.report.slices.last_mut() {
-            slice.ended(&counts, checkpoint, result);
+            slice.ended(&counts, checkpoint, error);
         }
         self.before.counts = self.before.counts.and(&counts);
         if let Some(artifact) = &mut self.artifact {
@@ -187,7 +189,8 @@ impl Session {
         self.report.finished_at = Some(jiff::Timestamp::now());
         let saved = self.save();
         let artifact = self.artifact.as_ref().and_then(|artifact| artifact.folder().map(ToOwned::to_owned));
-        let resumable = self.resumable && result.is_err();
-        Finished { report: self.report, result: result.and(saved), artifact, resumable }
+        let failed = result.as_ref().err().filter(|_| self.resumable);
+        let remedy = failed.map(Remedy::of).unwrap_or_default();
+        Finished { report: self.report, result: result.and(saved), artifact, remedy }
     }
 }

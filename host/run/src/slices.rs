@@ -12,12 +12,13 @@ use crate::resolve::{Host, Request};
 use crate::resume::{self, Earlier, Reopened};
 use crate::session::Session;
 use crate::stage::bug;
+use crate::verify::{self, LoadVerified, SliceVerified, Verdicts};
 use dpone_journal::{Bodies, Journals, Writer};
 use dpone_manifest::Keep;
 use dpone_model::http::RequestSigner;
 use dpone_model::plugin::{Slice, SliceContext};
 use dpone_model::schema::{FieldType, Schema};
-use dpone_model::state::{LeaseRequest, StateRow, StateWrite};
+use dpone_model::state::{LeaseRequest, StateRow};
 use dpone_model::{Checkpoint, Exit, Report, RunId, StateKey, Watermark, codes};
 use dpone_source::{ListConfig, list_slices};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,15 +82,16 @@ pub async fn each(
         session.step(Step::Plan, async |session| cut(session, request, opened, &whole, journal).await).await?;
     session.resumable = true;
     let load = Load { host, request, opened, whole: &whole };
+    let mut verdicts = Verdicts::of(cut.slices.len());
     let mut failed = Vec::new();
     for number in 1..=cut.slices.len() {
         session.cancel.check()?;
         let Some(slice) = cut.slices.get(number - 1).cloned() else { continue };
         session.slice_started(number, cut.slices.len(), &slice.id);
         let result = load.one(session, &mut cut, number, slice.clone()).await;
-        session.slice_ended(&result);
+        session.slice_ended(result.as_ref().err());
         match result {
-            Ok(()) => {}
+            Ok(verified) => verdicts.add(verified),
             Err(report) if is_of_slice(&report) => {
                 let report = report.within(&format!("slice {}", slice.id));
                 session.note(format!("{report}"));
@@ -102,7 +104,8 @@ pub async fn each(
         session.note(format!("{} of {} slices failed; the others are loaded", failed.len(), cut.slices.len()));
         return Err(Report::all(failed).unwrap_or_else(|| bug(&"no slice failed")));
     }
-    session.step(Step::Advance, async |session| finish(session, opened, &whole, cut).await).await
+    let verified = verdicts.all()?;
+    session.step(Step::Advance, async |session| finish(session, opened, &whole, cut, verified).await).await
 }
 
 /// What another slice may well survive: the source's answer, a plugin's objection, the rows.
@@ -167,11 +170,17 @@ async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Report> 
 
 impl Load<'_> {
     /// One slice, under a lease of its own.
-    async fn one(&self, session: &mut Session, cut: &mut Cut, number: usize, slice: Slice) -> Result<(), Report> {
+    async fn one(
+        &self,
+        session: &mut Session,
+        cut: &mut Cut,
+        number: usize,
+        slice: Slice,
+    ) -> Result<SliceVerified, Report> {
         let opened = self.opened;
         let journal_id = opened.run_id.part(number);
         let earlier = if cut.is_resumed { resume::earlier_attempt(opened, &journal_id)? } else { Earlier::None };
-        let key = StateKey { slice: slice.id.clone(), ..opened.key.clone() };
+        let key = opened.key.of_slice(&slice.id);
         let lease =
             LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
         let row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
@@ -181,29 +190,31 @@ impl Load<'_> {
         let result = self.part(session, &part, earlier).await;
         let learned = if result.is_ok() { learn(session, cut, opened, &key).await } else { Ok(()) };
         held.release().await;
-        result.and(learned)
+        learned.and(result)
     }
 
-    async fn part(&self, session: &mut Session, part: &Part, earlier: Earlier) -> Result<(), Report> {
-        let Some(slice) = &part.slice else { return Ok(()) };
-        // A kill between the write of state and the end of the journal leaves a slice that is done.
-        let wrote_state =
-            |revision| part.row.revision > revision && part.row.run_id.as_ref() == Some(&self.opened.run_id);
+    async fn part(&self, session: &mut Session, part: &Part, earlier: Earlier) -> Result<SliceVerified, Report> {
+        let slice = part.slice.as_ref().ok_or_else(|| bug(&"a slice of a load that is not cut"))?;
+        let proof = match &earlier {
+            Earlier::None => None,
+            Earlier::Stopped(journal) => SliceVerified::by_row(&part.row, &self.opened.run_id, journal.head.revision),
+            Earlier::Done(progress) => SliceVerified::by_journal(progress),
+        };
+        if let Some(verified) = proof {
+            session.note(format!("slice {} was loaded before", slice.id));
+            return Ok(verified);
+        }
         let journal = match earlier {
-            Earlier::Stopped(journal) if !wrote_state(journal.head.revision) => {
-                journal.refuse_other_state(part.row.revision)?;
+            Earlier::Stopped(journal) => {
+                journal.refuse_other_state(&part.row)?;
                 Some(*journal)
             }
-            Earlier::None => None,
-            Earlier::Done | Earlier::Stopped(_) => {
-                session.note(format!("slice {} was loaded before", slice.id));
-                return Ok(());
-            }
+            Earlier::None | Earlier::Done(_) => None,
         };
         let plan = planning::part(self.opened, self.request, self.whole, &part.row, slice)?;
-        if plan.boundary.is_empty() {
+        if let Some(verified) = SliceVerified::by_plan(&plan) {
             session.note(format!("slice {} holds nothing new", slice.id));
-            return Ok(());
+            return Ok(verified);
         }
         pipeline::slice(session, self.host, self.request, self.opened, part, plan, journal).await
     }
@@ -216,8 +227,8 @@ async fn learn(session: &mut Session, cut: &mut Cut, opened: &Opened, key: &Stat
     cut.schema = schema;
     for field in mixed.into_iter().map(|mixed| mixed.field) {
         let now = cut.schema.fields.get(&field).map(FieldType::described).unwrap_or_default();
-        session
-            .warn(format!("the field `{field}` is {now}: slice {} and earlier ones have different kinds", key.slice));
+        let slice = key.slice.as_deref().unwrap_or_default();
+        session.warn(format!("the field `{field}` is {now}: slice {slice} and earlier ones have different kinds"));
     }
     let is_greater = |new: &Watermark| match &cut.watermark {
         Some(known) => new.value.compare(&known.value) == Some(std::cmp::Ordering::Greater),
@@ -231,7 +242,13 @@ async fn learn(session: &mut Session, cut: &mut Cut, opened: &Opened, key: &Stat
 }
 
 /// The load's own row: up to where every slice is loaded.
-async fn finish(session: &mut Session, opened: &Opened, whole: &SlicePlan, cut: Cut) -> Result<(), Report> {
+async fn finish(
+    session: &mut Session,
+    opened: &Opened,
+    whole: &SlicePlan,
+    cut: Cut,
+    verified: LoadVerified,
+) -> Result<(), Report> {
     if whole.advances_state {
         let checkpoint = Checkpoint {
             watermark: cut.watermark,
@@ -239,14 +256,7 @@ async fn finish(session: &mut Session, opened: &Opened, whole: &SlicePlan, cut: 
             schema: cut.schema,
             target: Some(dpone_plan::target_facts(&opened.resolved.local.manifest, &whole.topic)),
         };
-        let write = StateWrite {
-            checkpoint: checkpoint.clone(),
-            fingerprint: whole.fingerprint.digest.clone(),
-            fingerprint_parts: whole.fingerprint.parts.clone(),
-            run_id: opened.run_id.clone(),
-            reason: "run".into(),
-        };
-        let revision = opened.state.commit(&opened.key, opened.row.revision, write, true).await?;
+        let revision = verify::advance_load(opened, whole, checkpoint.clone(), verified).await?;
         session.report.checkpoint.after = Some(crate::artifact::CheckpointReport::of(revision, &checkpoint));
     }
     // The run is done: its own journal and artifact say what became of each slice.

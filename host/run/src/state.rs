@@ -19,7 +19,7 @@ impl StateAccess {
     pub async fn open(host: &Host, request: &Request) -> Result<Self, Report> {
         let resolved = resolve(host, request, None).await?;
         let store = open_state(&resolved).await?;
-        let key = StateKey::whole(resolved.local.manifest.name.clone());
+        let key = StateKey::load(resolved.local.manifest.name.clone());
         Ok(Self { store, key, resolved })
     }
 
@@ -36,15 +36,16 @@ impl StateAccess {
         self.store.load(&self.key).await
     }
 
-    pub async fn history(&self, limit: u32) -> Result<Vec<HistoryEntry>, Report> {
-        self.store.history(&self.key, limit).await
+    /// Revisions of the load's row, or of a slice's, newest first.
+    pub async fn history(&self, slice: Option<&str>, limit: u32) -> Result<Vec<HistoryEntry>, Report> {
+        let key = slice.map_or_else(|| self.key.clone(), |id| self.key.of_slice(id));
+        self.store.history(&key, limit).await
     }
 
-    /// The rows of the load's slices; none where it is not cut.
-    pub async fn slices(&self) -> Result<Vec<(StateKey, StateRow)>, Report> {
-        let mut rows = self.store.list(Some(self.pipeline())).await?;
-        rows.retain(|(key, _)| *key != self.key);
-        Ok(rows)
+    /// The rows of the load's slices by their ids; none where it is not cut.
+    pub async fn slices(&self) -> Result<Vec<(String, StateRow)>, Report> {
+        let rows = self.store.list(Some(self.pipeline())).await?;
+        Ok(rows.into_iter().filter_map(|(key, row)| Some((key.slice?, row))).collect())
     }
 
     /// Keeps the cursor under the manifest and the topic as they are now; known field types are kept
@@ -68,7 +69,8 @@ impl StateAccess {
 
     /// Writes the load's row and those of its slices, the load's own last. Gives its revision.
     async fn write(&self, reason: &str, change: impl Fn(Checkpoint) -> Checkpoint) -> Result<u64, Report> {
-        let mut rows = self.slices().await?;
+        let slices = self.slices().await?.into_iter();
+        let mut rows: Vec<_> = slices.map(|(id, row)| (self.key.of_slice(&id), row)).collect();
         rows.push((self.key.clone(), self.stored().await?));
         for (_, row) in &rows {
             refuse_leased(row)?;

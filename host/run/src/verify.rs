@@ -8,10 +8,10 @@ use crate::planning::SlicePlan;
 use crate::session::Session;
 use crate::slices::Part;
 use crate::stage::check_counts;
-use dpone_journal::Bodies;
+use dpone_journal::{Bodies, Progress};
 use dpone_manifest::{Keep, Order};
-use dpone_model::state::StateWrite;
-use dpone_model::{Checkpoint, Report, Watermark};
+use dpone_model::state::{StateRow, StateWrite};
+use dpone_model::{Checkpoint, Report, RunId, Watermark, codes};
 use dpone_plan::SchemaPlan;
 use dpone_sink::DeliveryReport;
 use dpone_source::BoundaryFilter;
@@ -21,13 +21,72 @@ pub struct Finalization {
     delivered: DeliveryReport,
 }
 
-/// J's result, and the only thing with which K moves state. It has one constructor, [`verify`].
+/// J's result, and the only thing with which K moves a slice's state. It has one constructor, [`verify`].
 pub struct Verified {
+    _gate: Gate,
+}
+
+/// A slice is done: K has taken its [`Verified`], now or in an earlier attempt of the run.
+#[must_use]
+pub struct SliceVerified {
+    _gate: Gate,
+}
+
+/// Every slice of a load is done, and the only thing with which K moves the load's own row. It has one
+/// constructor, [`Verdicts::all`].
+pub struct LoadVerified {
     _gate: Gate,
 }
 
 /// Nobody outside of this module can make one.
 struct Gate;
+
+impl SliceVerified {
+    /// An earlier attempt of the run ended between the write of the slice's state and the end of its
+    /// journal: the row is the run's, and newer than the one that the slice started from.
+    pub fn by_row(row: &StateRow, run: &RunId, started_from: u64) -> Option<Self> {
+        let is_ours = row.run_id.as_ref() == Some(run) && row.revision > started_from;
+        is_ours.then_some(Self { _gate: Gate })
+    }
+
+    /// An earlier attempt of the run came to the end of K, after which it closed the slice's journal.
+    pub fn by_journal(progress: &Progress) -> Option<Self> {
+        progress.finished.then_some(Self { _gate: Gate })
+    }
+
+    /// Earlier runs have loaded all that lies in the slice.
+    pub fn by_plan(plan: &SlicePlan) -> Option<Self> {
+        plan.boundary.is_empty().then_some(Self { _gate: Gate })
+    }
+}
+
+/// Counts the slices of a load that are done.
+pub struct Verdicts {
+    slices: usize,
+    verified: usize,
+}
+
+impl Verdicts {
+    /// Of a load with so many slices.
+    pub fn of(slices: usize) -> Self {
+        Self { slices, verified: 0 }
+    }
+
+    /// Takes the proof of one slice.
+    pub fn add(&mut self, slice: SliceVerified) {
+        let SliceVerified { _gate } = slice;
+        self.verified += 1;
+    }
+
+    /// The proof of the load, where every slice has given its own.
+    pub fn all(self) -> Result<LoadVerified, Report> {
+        if self.verified == self.slices {
+            return Ok(LoadVerified { _gate: Gate });
+        }
+        let message = format!("the load has {} slices, and {} are verified", self.slices, self.verified);
+        Err(Report::new(&codes::internal::BUG, message))
+    }
+}
 
 /// I: prepares finalization.
 pub fn finalize(delivered: DeliveryReport) -> Finalization {
@@ -49,7 +108,7 @@ pub async fn verify(session: &mut Session, extract: &mut Extract, done: Finaliza
     Ok(Verified { _gate: Gate })
 }
 
-/// K: advances state, unless the run covered a window only; then lets go of the journal.
+/// K of a slice: advances its state, unless the run covered a window only; then lets go of the journal.
 pub async fn advance(
     session: &mut Session,
     opened: &Opened,
@@ -58,21 +117,15 @@ pub async fn advance(
     schema: SchemaPlan,
     extract: Extract,
     verified: Verified,
-) -> Result<(), Report> {
+) -> Result<SliceVerified, Report> {
     let Verified { _gate } = verified;
     if plan.advances_state {
         if !covers_boundary(opened, plan, &extract) {
             session.warn("the walk ended at a page limit, so the watermark stays: later pages may hold older rows");
         }
         let checkpoint = next_checkpoint(opened, part, plan, schema, &extract);
+        let write = written(opened, plan, checkpoint.clone());
         failpoint::hit('K', "before");
-        let write = StateWrite {
-            checkpoint: checkpoint.clone(),
-            fingerprint: plan.fingerprint.digest.clone(),
-            fingerprint_parts: plan.fingerprint.parts.clone(),
-            run_id: opened.run_id.clone(),
-            reason: "run".into(),
-        };
         let revision = opened.state.commit(&part.key, part.row.revision, write, true).await?;
         failpoint::hit('K', "after");
         session.report.checkpoint.after = Some(CheckpointReport::of(revision, &checkpoint));
@@ -90,7 +143,33 @@ pub async fn advance(
     if let Err(error) = extract.writer.finish(keep) {
         session.warn(format!("the journal could not be cleaned up: {error}"));
     }
-    Ok(())
+    Ok(SliceVerified { _gate })
+}
+
+/// K of a load that is cut: its own row says up to where every slice is loaded. Gives its revision.
+pub async fn advance_load(
+    opened: &Opened,
+    whole: &SlicePlan,
+    checkpoint: Checkpoint,
+    verified: LoadVerified,
+) -> Result<u64, Report> {
+    let LoadVerified { _gate } = verified;
+    let write = written(opened, whole, checkpoint);
+    failpoint::hit('K', "load-before");
+    let revision = opened.state.commit(&opened.key, opened.row.revision, write, true).await?;
+    failpoint::hit('K', "load-after");
+    Ok(revision)
+}
+
+/// What a run writes into a row of state.
+fn written(opened: &Opened, plan: &SlicePlan, checkpoint: Checkpoint) -> StateWrite {
+    StateWrite {
+        checkpoint,
+        fingerprint: plan.fingerprint.digest.clone(),
+        fingerprint_parts: plan.fingerprint.parts.clone(),
+        run_id: opened.run_id.clone(),
+        reason: "run".into(),
+    }
 }
 
 /// Pages need not be sorted: what was not fetched may lie below the greatest value that was seen.
@@ -131,5 +210,48 @@ fn next_checkpoint(
             .or_else(|| earlier.response_cursor.clone()),
         schema: schema.merged,
         target: Some(dpone_plan::target_facts(manifest, &plan.topic)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_proved_by_all_of_its_slices_and_by_no_fewer() {
+        let slice = || SliceVerified { _gate: Gate };
+        let verdicts = |slices: usize, verified: usize| {
+            let mut verdicts = Verdicts::of(slices);
+            (0..verified).for_each(|_| verdicts.add(slice()));
+            verdicts.all()
+        };
+        assert!(verdicts(3, 3).is_ok() && verdicts(0, 0).is_ok(), "a list without slices has nothing to prove");
+        for (slices, verified) in [(3, 2), (1, 0), (2, 3)] {
+            let report = verdicts(slices, verified).err().unwrap();
+            assert_eq!(report.code().id, "DP1101", "{report}");
+        }
+    }
+
+    #[test]
+    fn a_row_proves_a_slice_only_where_this_run_wrote_it() {
+        let (ours, other) = (RunId::parse("ours").unwrap(), RunId::parse("other").unwrap());
+        let row = |revision: u64, run: Option<&RunId>| StateRow {
+            format: 1,
+            revision,
+            checkpoint: Checkpoint::default(),
+            fingerprint: String::new(),
+            fingerprint_parts: Vec::new(),
+            run_id: run.cloned(),
+            updated_at: None,
+            lease: None,
+        };
+        for (row, proves) in [
+            (row(5, Some(&ours)), true),
+            (row(4, Some(&ours)), false),
+            (row(5, Some(&other)), false),
+            (row(5, None), false),
+        ] {
+            assert_eq!(SliceVerified::by_row(&row, &ours, 4).is_some(), proves, "{row:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! An entry is `dponeCC2`, 32 bytes HMAC-SHA256 over the entry's name and what follows, four bytes with
 //! the milliseconds that compiling took, then the code.
+//! The folder is shared by all processes of a user: an entry is written beside its name and renamed.
 //! The key is made once and lies beside the entries, readable by the user alone. An entry that
 //! does not fit is removed and the plugin is compiled anew.
 
@@ -12,6 +13,7 @@ use dpone_model::codes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, SystemTime};
 
 const MAGIC: &[u8; 8] = b"dponeCC2";
 const TAG_BYTES: usize = 32;
@@ -19,8 +21,11 @@ const TIME_BYTES: usize = 4;
 /// A whole block of SHA-256, so that the key goes into the HMAC as it is.
 const KEY_BYTES: usize = 64;
 const KEY_FILE: &str = "key";
-/// Entries beyond this many are removed, oldest first.
-const MAX_ENTRIES: usize = 128;
+const KEY_ATTEMPTS: usize = 8;
+/// Entries beyond this many are removed, those first that were used longest ago.
+const MAX_ENTRIES: usize = 256;
+/// How exactly it is known when an entry was used.
+const TOUCHED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The folder of compiled plugins.
 pub(crate) struct Cache {
@@ -67,9 +72,16 @@ impl Cache {
             Err(error) => return Err(error),
         };
         let limit = self.max_code_bytes.saturating_add((MAGIC.len() + TAG_BYTES + TIME_BYTES) as u64);
-        let size = file.metadata()?.len().min(limit);
+        let found = file.metadata()?;
+        let size = found.len().min(limit);
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        file.take(limit).read_to_end(&mut bytes)?;
+        let mut file = file.into_std().take(limit);
+        file.read_to_end(&mut bytes)?;
+        // What is used stays: the oldest go first. Best effort, and not at each start.
+        let now = SystemTime::now();
+        if found.modified().is_ok_and(|at| now.duration_since(at.into_std()).is_ok_and(|age| age > TOUCHED_AFTER)) {
+            let _ = file.get_ref().set_modified(now);
+        }
         Ok(Some(bytes))
     }
 
@@ -86,28 +98,50 @@ impl Cache {
         Ok(())
     }
 
-    /// The cache's own key; made by whoever comes first.
+    /// The cache's own key; made by whoever comes first, and nobody replaces it.
     fn key(&self) -> io::Result<[u8; KEY_BYTES]> {
-        let mut key = [0; KEY_BYTES];
-        match self.dir.open(KEY_FILE) {
-            Ok(mut file) => match file.read_exact(&mut key) {
-                Ok(()) => return Ok(key),
-                // A torn key verifies nothing; a new one lets the entries be compiled anew.
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
-                Err(error) => return Err(error),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        for _ in 0..KEY_ATTEMPTS {
+            match self.read_key()? {
+                Some(key) => return Ok(key),
+                None => self.make_key()?,
+            }
         }
-        getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
-        let mut suffix = [0; 8];
-        getrandom::fill(&mut suffix).map_err(|error| io::Error::other(error.to_string()))?;
+        Err(io::Error::other("its key is taken away as often as it is made"))
+    }
+
+    fn read_key(&self) -> io::Result<Option<[u8; KEY_BYTES]>> {
+        let mut key = [0; KEY_BYTES];
+        let read = self.dir.open(KEY_FILE).and_then(|mut file| file.read_exact(&mut key));
+        match read {
+            Ok(()) => Ok(Some(key)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            // A torn key verifies nothing; a new one lets the entries be compiled anew.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.dir.remove_file(KEY_FILE)?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Several processes may fill one cache at once. The file gets its name when it is whole, and a name
+    /// that is taken stays with the first: entries of the others are signed with that key, too.
+    fn make_key(&self) -> io::Result<()> {
+        let (mut key, mut suffix) = ([0; KEY_BYTES], [0; 8]);
+        for random in [&mut key[..], &mut suffix[..]] {
+            getrandom::fill(random).map_err(|error| io::Error::other(error.to_string()))?;
+        }
         let scratch = format!("{KEY_FILE}.{}", hex::encode(suffix));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         self.dir.open_with(&scratch, &options)?.write_all(&key)?;
-        self.dir.rename(&scratch, &self.dir, KEY_FILE)?;
-        Ok(key)
+        let linked = self.dir.hard_link(&scratch, &self.dir, KEY_FILE);
+        match linked {
+            Ok(()) => self.dir.remove_file(&scratch),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.dir.remove_file(&scratch),
+            // Some file systems have no links; of two first keys there, the later one stays.
+            Err(_) => self.dir.rename(&scratch, &self.dir, KEY_FILE),
+        }
     }
 
     /// Keeps the folder from growing with every new version of a plugin. Best effort: what cannot

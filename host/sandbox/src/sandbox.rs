@@ -204,8 +204,13 @@ impl Sandbox {
 
     async fn component(&self, bytes: &[u8], sha256: &str, named: &str) -> Result<Compiled, Error> {
         let engine = engine(self.counting)?;
-        let entry = cache::entry_name(sha256, &compatibility(engine));
-        if let Some((component, compile_ms)) = self.cached(&entry).await? {
+        let entry = self.cache_entry(sha256)?;
+        let cached = self.cached(&entry).await.unwrap_or_else(|error| {
+            // Such as one that another user has filled. It costs the time of compiling, and nothing else.
+            tracing::warn!(%error, "the cache of compiled plugins cannot be read");
+            None
+        });
+        if let Some((component, compile_ms)) = cached {
             return Ok(Compiled { component, compile_ms, cached: true });
         }
         let started = Instant::now();
@@ -218,6 +223,14 @@ impl Sandbox {
             tracing::warn!(%error, "a compiled plugin is not cached");
         }
         Ok(Compiled { component, compile_ms, cached: false })
+    }
+
+    /// The name of a component's file in the cache's folder, by the component's digest.
+    ///
+    /// # Errors
+    /// The engine cannot be made.
+    pub fn cache_entry(&self, sha256: &str) -> Result<String, Error> {
+        Ok(cache::entry_name(sha256, &compatibility(engine(self.counting)?)))
     }
 
     async fn cached(&self, entry: &str) -> Result<Option<(Component, u32)>, Error> {

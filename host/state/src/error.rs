@@ -110,10 +110,11 @@ impl Error {
     }
 }
 
-/// A key as messages show it; the parts that every key has alike stay out.
+/// A key as messages show it; the stream that every pipeline has stays out.
 pub(crate) fn shown(key: &StateKey) -> String {
-    match (key.stream.as_str(), key.slice.as_str()) {
-        ("default", "all") => key.pipeline.to_string(),
-        (stream, slice) => format!("{}/{stream}/{slice}", key.pipeline),
+    match (key.stream.as_str(), key.slice.as_deref()) {
+        ("default", None) => key.pipeline.to_string(),
+        (stream, None) => format!("{}/{stream}", key.pipeline),
+        (stream, Some(slice)) => format!("{}/{stream}, slice {slice}", key.pipeline),
     }
 }

@@ -1,6 +1,7 @@
 //! Where a pipeline's checkpoint lives: PostgreSQL and SQLite behind one trait.
 //!
-//! A table holds one row per (pipeline, stream, slice); beside it, `<table>_history` keeps every
+//! A table holds one row per (pipeline, stream, slice), and one for the load as a whole, whose column
+//! `slice` says `all`; a slice of that id is written `/all`. Beside it, `<table>_history` keeps every
 //! write. Both databases run the same statements ([`sql`]); what differs is how they spell time,
 //! JSON and schemas, and how a connection is made ([`postgres`], [`sqlite`]).
 //!

@@ -155,7 +155,9 @@ impl Sql {
 
     /// $1..$3 the key, $4 how many.
     pub(crate) fn history(&self) -> String {
-        format!("SELECT {} FROM {} WHERE {KEY} ORDER BY revision DESC LIMIT $4", self.history_columns(), self.history)
+        let (columns, history) = (self.history_columns(), &self.history);
+        // Without the table's name PostgreSQL orders by the selected text, in which 10 comes before 9.
+        format!("SELECT {columns} FROM {history} AS h WHERE {KEY} ORDER BY h.revision DESC LIMIT $4")
     }
 
     /// In the order that `store::row` reads them.

@@ -109,7 +109,8 @@ impl<D: Database> StateStore for Store<D> {
             let pipeline = pipeline.unwrap_or_default();
             // A row that no release of ours wrote has no name that a manifest could have.
             let Some(pipeline) = PipelineName::parse(&pipeline) else { continue };
-            let key = StateKey { pipeline, stream: stream.unwrap_or_default(), slice: slice.unwrap_or_default() };
+            let slice = StateKey::slice_of_stored(&slice.unwrap_or_default());
+            let key = StateKey { pipeline, stream: stream.unwrap_or_default(), slice };
             let parsed = self.parse(&key, row)?;
             listed.push((key, parsed));
         }
@@ -277,7 +278,7 @@ fn history_entry(cells: &mut Cells) -> Result<HistoryEntry, String> {
 }
 
 fn key_args(key: &StateKey) -> Vec<Arg> {
-    vec![key.pipeline.as_str().into(), key.stream.as_str().into(), key.slice.as_str().into()]
+    vec![key.pipeline.as_str().into(), key.stream.as_str().into(), Arg::Text(key.stored_slice().into_owned())]
 }
 
 fn to_json(value: &impl serde::Serialize) -> String {

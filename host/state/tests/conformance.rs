@@ -128,6 +128,8 @@ on_both! {
     an_operator_writes_without_a_lease
     history_is_newest_first_and_bounded
     keys_do_not_meet_and_pipelines_are_listed
+    no_slice_meets_its_load
+    rows_of_earlier_releases_keep_their_meaning
     a_newer_format_is_refused_everywhere
     a_row_that_cannot_be_read_is_named
     a_foreign_table_is_not_taken_for_ours
@@ -135,7 +137,7 @@ on_both! {
 }
 
 fn key(pipeline: &str) -> StateKey {
-    StateKey::whole(PipelineName::parse(pipeline).unwrap())
+    StateKey::load(PipelineName::parse(pipeline).unwrap())
 }
 
 fn run(name: &str) -> RunId {
@@ -258,32 +260,88 @@ async fn an_operator_writes_without_a_lease(backend: Backend) {
     is(store.commit(&self::key("q"), 3, write("op", "1"), false).await, "DP0802", &["at revision 0, not 3"]);
 }
 
+/// Beyond ten and a hundred revisions: as text, 9 would come before 12, and 99 before 103.
 async fn history_is_newest_first_and_bounded(backend: Backend) {
     let (store, key) = (backend.open().await, key("p"));
-    for revision in 0..5 {
+    for revision in 0..103 {
         store.commit(&key, revision, write(&format!("r{revision}"), &revision.to_string()), false).await.unwrap();
     }
     let history = store.history(&key, 3).await.unwrap();
     let shown: Vec<_> =
         history.iter().map(|entry| (entry.revision, entry.run_id.as_str(), entry.reason.as_str())).collect();
-    assert_eq!(shown, [(5, "r4", "run"), (4, "r3", "run"), (3, "r2", "run")]);
-    assert_eq!(history[0].checkpoint, write("r4", "4").checkpoint);
+    assert_eq!(shown, [(103, "r102", "run"), (102, "r101", "run"), (101, "r100", "run")]);
+    assert_eq!(history[0].checkpoint, write("r102", "102").checkpoint);
+    let all: Vec<u64> = store.history(&key, 1000).await.unwrap().iter().map(|entry| entry.revision).collect();
+    assert_eq!(all, (1..=103).rev().collect::<Vec<u64>>());
     assert!(store.history(&self::key("q"), 3).await.unwrap().is_empty());
 }
 
 async fn keys_do_not_meet_and_pipelines_are_listed(backend: Backend) {
     let store = backend.open().await;
-    let slice = StateKey { slice: "2026-01".into(), ..key("b") };
+    let slice = key("b").of_slice("2026-01");
     for key in [&key("a"), &key("b"), &slice] {
         store.acquire(key, &request("r1")).await.unwrap();
     }
     store.commit(&slice, 0, write("r1", "1"), true).await.unwrap();
-    let all = store.list(None).await.unwrap();
-    let shown: Vec<_> =
-        all.iter().map(|(key, row)| (key.pipeline.as_str(), key.slice.as_str(), row.revision)).collect();
-    assert_eq!(shown, [("a", "all", 0), ("b", "2026-01", 1), ("b", "all", 0)]);
+    assert_eq!(listed(&*store).await, [("a", None, 0), ("b", Some("2026-01"), 1), ("b", None, 0)].map(owned));
     assert_eq!(store.list(Some("b")).await.unwrap().len(), 2);
     assert!(store.list(Some("c")).await.unwrap().is_empty());
+}
+
+/// Pipeline, slice and revision of each row.
+async fn listed(store: &dyn StateStore) -> Vec<(String, Option<String>, u64)> {
+    let rows = store.list(None).await.unwrap();
+    rows.into_iter().map(|(key, row)| (key.pipeline.to_string(), key.slice, row.revision)).collect()
+}
+
+fn owned((pipeline, slice, revision): (&str, Option<&str>, u64)) -> (String, Option<String>, u64) {
+    (pipeline.to_owned(), slice.map(str::to_owned), revision)
+}
+
+/// A load with its slices: each has its own lease, revision, checkpoint and history, whatever the
+/// slices are called.
+async fn no_slice_meets_its_load(backend: Backend) {
+    let (store, load) = (backend.open().await, key("p"));
+    let ids = ["all", "/all", "ALL", "default", "p"];
+    let keys: Vec<StateKey> = std::iter::once(load.clone()).chain(ids.map(|id| load.of_slice(id))).collect();
+    for (number, key) in keys.iter().enumerate() {
+        assert_eq!(store.load(key).await.unwrap(), None, "{key:?}");
+        let run_id = format!("r{number}");
+        assert_eq!(store.acquire(key, &request(&run_id)).await.unwrap().revision, 0, "{key:?}");
+        store.commit(key, 0, write(&run_id, &number.to_string()), true).await.unwrap();
+    }
+    for (number, key) in keys.iter().enumerate() {
+        let row = store.load(key).await.unwrap().unwrap();
+        let run_id = run(&format!("r{number}"));
+        assert_eq!((row.revision, row.run_id.as_ref()), (1, Some(&run_id)), "{key:?}");
+        assert_eq!(row.checkpoint, write("x", &number.to_string()).checkpoint, "{key:?}");
+        assert_eq!(row.lease.unwrap().run_id, run_id, "{key:?}");
+        let history = store.history(key, 10).await.unwrap();
+        assert_eq!(history.iter().map(|entry| &entry.run_id).collect::<Vec<_>>(), [&run_id], "{key:?}");
+    }
+    let mut slices: Vec<_> = store.list(None).await.unwrap().into_iter().map(|(key, _)| key.slice).collect();
+    slices.sort();
+    let mut expected: Vec<_> = std::iter::once(None).chain(ids.map(|id| Some(id.to_owned()))).collect();
+    expected.sort();
+    assert_eq!(slices, expected);
+    let leased = store.acquire(&load.of_slice("all"), &request("late")).await;
+    is(leased, "DP0801", &["run r1"]);
+}
+
+/// Rows of the releases in which the load's row was called `all` as any slice could be.
+async fn rows_of_earlier_releases_keep_their_meaning(backend: Backend) {
+    let (store, load) = (backend.open().await, key("p"));
+    for slice in ["all", "2026-01-01T00:00:00Z", "parent-7"] {
+        let columns = "(pipeline, stream, slice, format, revision, checkpoint, fingerprint, fingerprint_parts)";
+        let values = format!("('p', 'default', '{slice}', 1, 4, '{{}}', 'f', '[]')");
+        backend.execute(&format!("INSERT INTO $TABLE {columns} VALUES {values}")).await;
+    }
+    for key in [load.clone(), load.of_slice("2026-01-01T00:00:00Z"), load.of_slice("parent-7")] {
+        assert_eq!(store.load(&key).await.unwrap().unwrap().revision, 4, "{key:?}");
+    }
+    assert_eq!(store.load(&load.of_slice("all")).await.unwrap(), None);
+    let slices: Vec<_> = store.list(Some("p")).await.unwrap().into_iter().map(|(key, _)| key.slice).collect();
+    assert_eq!(slices, [Some("2026-01-01T00:00:00Z".to_owned()), None, Some("parent-7".to_owned())]);
 }
 
 async fn a_newer_format_is_refused_everywhere(backend: Backend) {

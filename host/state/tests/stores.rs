@@ -132,7 +132,7 @@ async fn a_wrong_password_or_database_is_no_outage() {
 #[tokio::test]
 async fn the_disabled_store_lets_everything_pass_and_keeps_nothing() {
     let store = dpone_state::open(&StateConnection::Disabled, "etl", "state").await.unwrap();
-    let key = StateKey::whole(PipelineName::parse("p").unwrap());
+    let key = StateKey::load(PipelineName::parse("p").unwrap());
     let run_id = RunId::parse("r1").unwrap();
     let request = LeaseRequest { run_id: run_id.clone(), host: "h".into(), pid: 1 };
     assert_eq!(store.acquire(&key, &request).await.unwrap().revision, 0);

@@ -123,6 +123,9 @@ fn spawn(launch: &Launch, group: &Group, delegated: Option<&Delegated>, largest_
     };
     if let Some(tenancy) = &group.tenancy {
         command.env_clear().envs(inherited()).envs(tenancy.own_variables()).env("TMPDIR", &group.workdir);
+        // A tenant's code is compiled into its own folder, whatever variables it has: nobody runs what another
+        // tenant could have written.
+        command.env("DPONE_CACHE_DIR", group.workdir.join(".dpone/cache"));
     }
     let child = command.spawn().map_err(|cause| broken(group, &cause))?;
     let joined = |control: &Arc<ControlGroup>| {

@@ -5,8 +5,8 @@
 //! it is ready. A closed stream ends the worker.
 
 use dpone_connections::LocalServices;
-use dpone_run::LocalNeeds;
 use dpone_run::tenancy::TenancyOnWire;
+use dpone_run::{LocalNeeds, Remedy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,8 @@ pub struct Job {
     pub to: Option<String>,
     pub max_pages: Option<u64>,
     pub advance_state: bool,
-    /// A stopped run to go on with; then nothing else counts.
+    /// A stopped run to go on with; then nothing else counts but a manifest, which takes the place of the
+    /// run's own.
     pub resume: Option<String>,
 }
 
@@ -127,5 +128,5 @@ pub struct Ended {
     pub exit: u8,
     /// The artifact's folder.
     pub artifact: Option<PathBuf>,
-    pub resumable: bool,
+    pub remedy: Remedy,
 }

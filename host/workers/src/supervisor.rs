@@ -9,7 +9,7 @@ use crate::protocol::{Ended, Job, Local, MAX_WORD_BYTES, Order, Word};
 use crate::queue::{self, Lane};
 use dpone_model::Report;
 use dpone_run::cancel::Cancel;
-use dpone_run::{LocalNeeds, LocalStarter};
+use dpone_run::{LocalNeeds, LocalStarter, Remedy};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::{BTreeMap, VecDeque};
 use std::process::ExitStatus;
@@ -323,7 +323,7 @@ impl Worker {
     fn died(&self, group: &Group, stopped: Option<Report>, status: Option<ExitStatus>, last: &str) -> Ended {
         if let Some((error, exit)) = &self.refused {
             let report = serde_json::Value::Null;
-            return Ended { report, error: Some(error.clone()), exit: *exit, artifact: None, resumable: false };
+            return Ended { report, error: Some(error.clone()), exit: *exit, artifact: None, remedy: Remedy::NewRun };
         }
         let cause = || launch::cause_of_death(group, self.control.as_deref(), status, last);
         Ended::without_run(&self.failed.clone().or(stopped).unwrap_or_else(cause))

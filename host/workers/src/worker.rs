@@ -7,7 +7,7 @@ use dpone_connections::LocalServices;
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::cancel::Cancel;
 use dpone_run::events::{Events, Silent};
-use dpone_run::{LocalNeeds, LocalStarter, Request};
+use dpone_run::{Again, LocalNeeds, LocalStarter, Remedy, Request};
 use std::collections::VecDeque;
 use std::io::Write;
 use std::path::PathBuf;
@@ -130,7 +130,11 @@ async fn run(worker: &Worker, job: Job, cancel: Cancel) -> Ended {
     let host = base.host_with(worker.local.clone(), events, cancel);
     let finished = match &job.resume {
         Some(run) => match RunId::parse(run) {
-            Some(run) => dpone_run::resume(&host, &run, base.profile.as_deref()).await,
+            Some(run_id) => {
+                let manifest = Some(job.manifest.as_path()).filter(|manifest| !manifest.as_os_str().is_empty());
+                let again = Again { run_id: &run_id, profile: base.profile.as_deref(), manifest };
+                dpone_run::resume(&host, &again).await
+            }
             None => {
                 let message = format!("`{run}` is not a run id");
                 return Ended::without_run(&Report::new(&codes::usage::UNKNOWN_RUN, message));
@@ -143,7 +147,7 @@ async fn run(worker: &Worker, job: Job, cancel: Cancel) -> Ended {
         error: finished.result.as_ref().err().map(ToString::to_string),
         report: serde_json::to_value(&finished.report).unwrap_or_default(),
         artifact: finished.artifact,
-        resumable: finished.resumable,
+        remedy: finished.remedy,
     }
 }
 
@@ -168,7 +172,7 @@ impl Ended {
             error: Some(report.to_string()),
             exit: report.exit() as u8,
             artifact: None,
-            resumable: false,
+            remedy: Remedy::NewRun,
         }
     }
 }

@@ -29,7 +29,7 @@ fn kill_at(workspace: &Workspace, point: &str) -> String {
 }
 
 fn newest_run(workspace: &Workspace) -> String {
-    journals(workspace).last().unwrap()["run_id"].as_str().unwrap().to_owned()
+    journals(workspace).first().unwrap()["run_id"].as_str().unwrap().to_owned()
 }
 
 fn journals(workspace: &Workspace) -> Vec<Value> {
@@ -248,4 +248,221 @@ fn what_checks_and_transforms_had_seen_is_rebuilt() {
     resumed.expect_exit(30);
     assert_eq!(said(&resumed), said(&whole), "the verdict does not depend on where the run was stopped");
     assert!(keys(&workspace).is_empty());
+}
+
+/// Bytes of all segments of all runs.
+fn segment_bytes(workspace: &Workspace) -> u64 {
+    let files = files(&workspace.path().join(".dpone/journal"));
+    let segments = files.iter().filter(|file| file.extension().is_some_and(|end| end == "seg"));
+    // Recycled segments are no run's.
+    let segments = segments.filter(|file| !file.components().any(|part| part.as_os_str() == ".pool"));
+    segments.map(|file| std::fs::metadata(file).unwrap().len()).sum()
+}
+
+#[test]
+fn a_stopped_run_keeps_no_more_of_the_disk_than_its_pages() {
+    const SEGMENT: u64 = 16 << 20;
+    const PAGES: u64 = 64 << 10;
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    stand.misbehave(vec![Fault::at_page(3, FaultKind::MalformedJson)]);
+    run(&workspace).expect_exit(20);
+    let failed = newest_run(&workspace);
+    assert!((1..PAGES).contains(&segment_bytes(&workspace)), "{}", segment_bytes(&workspace));
+    // Each attempt takes a whole segment again, and gives it back.
+    resume(&workspace, &failed).expect_exit(20);
+    assert!((1..PAGES).contains(&segment_bytes(&workspace)), "{}", segment_bytes(&workspace));
+    stand.misbehave(Vec::new());
+    resume(&workspace, &failed).expect_exit(0);
+    assert_eq!(segment_bytes(&workspace), 0);
+
+    // Nobody trims a run that is killed, until somebody meets it: the listing, a purge, or the next run.
+    let meets: [&[&str]; 3] =
+        [&["journal", "list"], &["journal", "purge"], &["run", "guide.yaml", "--profile", "test", "--max-pages", "1"]];
+    for meet in meets {
+        let stand = Stand::small();
+        let workspace = stand.workspace();
+        let mut command = workspace.command(&["run", "guide.yaml", "--profile", "test", "--max-pages", "2"]);
+        command.env("DPONE_FAILPOINT", "D:2").output().unwrap();
+        assert_eq!(segment_bytes(&workspace), SEGMENT, "{meet:?}");
+        if meet[0] == "run" {
+            release_lease(&workspace);
+        }
+        workspace.dpone(meet).expect_exit(0);
+        assert!((1..PAGES).contains(&segment_bytes(&workspace)), "{meet:?}: {}", segment_bytes(&workspace));
+        let run_id = journals(&workspace).last().unwrap()["run_id"].as_str().unwrap().to_owned();
+        resume(&workspace, &run_id).expect_exit(0);
+    }
+}
+
+/// The lease of a killed run ends by itself after 30 s; a test need not wait for it.
+fn release_lease(workspace: &Workspace) {
+    std::fs::remove_file(workspace.path().join(".dpone/local/state.db")).unwrap();
+}
+
+/// What a mended manifest does, and what the second attempt says.
+struct Mended {
+    change: (&'static str, &'static str),
+    exit: i32,
+    says: &'static [&'static str],
+}
+
+/// A guide whose run fails at its quality check, with pages in the journal and nothing in the topic.
+fn failed_check(workspace: &Workspace) -> (String, String) {
+    let manifest = dpone_harness::GUIDE.replace("threshold: 1\n", "threshold: 31\n")
+        + "\ntransforms:\n  - { type: filter, field: order_id, op: le, value: 1000 }\n";
+    workspace.write("guide.yaml", &manifest);
+    let ran = run(workspace);
+    ran.expect_exit(30);
+    let run_id = newest_run(workspace);
+    let proposed = format!("dpone resume {run_id} --manifest FILE");
+    assert!(ran.stdout.contains(&proposed) && !ran.stdout.contains("resume with:"), "{}", ran.stdout);
+    (run_id, manifest)
+}
+
+#[test]
+fn a_run_goes_on_with_a_mended_manifest_where_its_pages_hold() {
+    let judged = ("threshold: 31\n", "threshold: 30\n");
+    let rows = [
+        Mended { change: ("", ""), exit: 30, says: &["DP0701"] },
+        Mended { change: judged, exit: 0, says: &[] },
+        Mended { change: ("  mode: fail\n", "  mode: warn\n"), exit: 0, says: &[] },
+        Mended { change: ("    - type: min_rows\n      threshold: 31\n    - type", "    - type"), exit: 0, says: &[] },
+        Mended {
+            change: ("orders\n    records_path", "orders?all=1\n    records_path"),
+            exit: 2,
+            says: &["DP0013", "`source.options.url` was `https://api.example.com/orders`", "mended.yaml:10:5"],
+        },
+        Mended {
+            change: ("    method: GET\n", "    method: GET\n    params: { since: 7 }\n"),
+            exit: 2,
+            says: &["DP0013", "`source.options.params` was not there"],
+        },
+        Mended {
+            change: ("cursor_param: cursor", "cursor_param: after"),
+            exit: 2,
+            says: &["cursor_param` was `cursor`"],
+        },
+        Mended { change: ("2026-01-01T00", "2026-01-02T00"), exit: 2, says: &["source.options.incremental.start"] },
+        Mended { change: ("value: 1000", "value: 10"), exit: 2, says: &["`transforms[0].value` was `1000`"] },
+        Mended { change: ("topic: dwh.orders", "topic: dwh.other"), exit: 2, says: &["`sink.topic` was `dwh.orders`"] },
+        Mended { change: ("envelope: flat", "envelope: dpone"), exit: 2, says: &["`sink.options.envelope` was"] },
+        Mended {
+            change: ("unique_key: order_id", "unique_key: customer_id"),
+            exit: 2,
+            says: &["`sink.strategy.unique_key` was `order_id`"],
+        },
+        Mended { change: ("name: api_to", "name: from_api_to"), exit: 2, says: &["`name` was `api_to_kafka_example`"] },
+    ];
+    let stand = Stand::small();
+    for Mended { change: (before, after), exit, says } in rows {
+        let workspace = stand.workspace();
+        let (run_id, manifest) = failed_check(&workspace);
+        assert!(manifest.contains(before), "{before}");
+        workspace.write("mended.yaml", manifest.replacen(before, after, 1));
+        let fetched = stand.page_requests();
+        let ran = workspace.dpone(&["resume", &run_id, "--manifest", "mended.yaml", "--format", "json"]);
+        ran.expect_exit(exit).expect_error(says);
+        assert_eq!(stand.page_requests(), fetched, "{after}: the pages are in the journal");
+        if exit == 0 {
+            let report = ran.json();
+            assert_eq!(
+                (&report["manifest"], &report["manifest_from"], &report["resumed"]),
+                (&json!("mended.yaml"), &json!("file"), &json!(true))
+            );
+        } else {
+            assert_eq!(revision(&workspace), 0, "{after}");
+        }
+    }
+}
+
+#[test]
+fn every_difference_of_a_mended_manifest_is_named() {
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    let (run_id, manifest) = failed_check(&workspace);
+    let other = manifest.replace("dwh.orders", "dwh.other").replace("envelope: flat", "envelope: dpone");
+    workspace.write("mended.yaml", other.replace("threshold: 31\n", "threshold: 1\n"));
+    let ran = workspace.dpone(&["resume", &run_id, "--manifest", "mended.yaml"]);
+    ran.expect_exit(2).expect_error(&["`sink.topic`", "`sink.options.envelope`"]);
+    assert_eq!(ran.stderr.matches("error[DP0013]").count(), 2, "{}", ran.stderr);
+
+    // The run is as it was: it goes on with the manifest that it has, and then with one that fits.
+    let own = workspace.dpone(&["resume", &run_id, "--format", "json"]);
+    own.expect_exit(30);
+    let report = own.json();
+    assert_eq!((&report["manifest"], &report["manifest_from"]), (&json!("guide.yaml"), &json!("journal")));
+    std::fs::remove_file(workspace.path().join("guide.yaml")).unwrap();
+    workspace.write("mended.yaml", manifest.replace("threshold: 31\n", "threshold: 30\n"));
+    let mut command = workspace.command(&["resume", &run_id, "--manifest", "mended.yaml"]);
+    command.env("DPONE_FAILPOINT", "H:1").output().unwrap();
+    // A mended manifest is the run's own from then on.
+    resume(&workspace, &run_id).expect_exit(0);
+    assert!(keys(&workspace).ends_with(&all_keys()));
+}
+
+#[test]
+fn what_was_sent_holds_the_choice_among_repeats() {
+    let stand = Stand::small();
+    let choice = ("duplicate_policy: fail", "duplicate_policy: last");
+    for (point, exit) in [("D:2", 0), ("K:before", 2)] {
+        let workspace = stand.workspace();
+        let run_id = kill_at(&workspace, point);
+        workspace.write("mended.yaml", dpone_harness::GUIDE.replace(choice.0, choice.1));
+        let ran = workspace.dpone(&["resume", &run_id, "--manifest", "mended.yaml"]);
+        ran.expect_exit(exit);
+        if exit != 0 {
+            ran.expect_error(&["DP0013", "sink.strategy.duplicate_policy"]);
+        }
+    }
+}
+
+#[test]
+fn resuming_is_proposed_only_where_it_can_help() {
+    let stand = Stand::small();
+    let rows = [
+        // A record without its key field: the page would be read as it was.
+        ("unique_key: order_id", "unique_key: nobody", 30, None),
+        ("records_path: data.items", "records_path: data.nothing", 20, None),
+        ("    pagination:\n", "    pagination:\n      max_pages: 2\n", 20, Some("--manifest FILE")),
+        ("threshold: 1\n", "threshold: 31\n", 30, Some("--manifest FILE")),
+    ];
+    for (before, after, exit, proposed) in rows {
+        let workspace = stand.workspace();
+        workspace.write("guide.yaml", dpone_harness::GUIDE.replace(before, after));
+        let ran = run(&workspace);
+        ran.expect_exit(exit);
+        match proposed {
+            Some(text) => assert!(ran.stdout.contains(text), "{after}: {}", ran.stdout),
+            None => assert!(!ran.stdout.contains("dpone resume"), "{after}: {}", ran.stdout),
+        }
+    }
+    let workspace = stand.workspace();
+    stand.misbehave(vec![Fault::at_page(2, FaultKind::MalformedJson)]);
+    let ran = run(&workspace);
+    ran.expect_exit(20);
+    let line = format!("resume with: dpone resume {} (it keeps the manifest", newest_run(&workspace));
+    assert!(ran.stdout.contains(&line), "{}", ran.stdout);
+}
+
+#[test]
+fn the_listing_says_how_each_run_ended() {
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    run(&workspace).expect_exit(0);
+    stand.misbehave(vec![Fault::at_page(1, FaultKind::MalformedJson)]);
+    run(&workspace).expect_exit(20);
+    stand.misbehave(Vec::new());
+    let killed = kill_at(&workspace, "D:1");
+    let listed = journals(&workspace);
+    let outcomes: Vec<_> = listed.iter().map(|run| run["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["killed", "failed", "succeeded"], "newest first");
+    assert_eq!(listed[0]["run_id"], killed.as_str());
+    assert_eq!(listed[1]["progress"]["failure"]["code"], "DP0404");
+    let text = workspace.dpone(&["journal", "list"]).expect_exit(0).stdout.clone();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "a line a run, and one for what it failed with:\n{text}");
+    assert!(lines[0].contains("killed") && lines[0].contains("resumable") && lines[0].contains(" s "), "{text}");
+    assert!(lines[1].contains("failed") && lines[2].trim_start().starts_with("DP0404: "), "{text}");
+    assert!(lines[3].contains("succeeded") && lines[3].ends_with("0 B"), "{text}");
 }

@@ -130,6 +130,30 @@ fn a_kill_around_a_slices_write_of_state_loses_and_repeats_nothing() {
     }
 }
 
+#[test]
+fn a_kill_around_the_loads_own_write_of_state_loses_and_repeats_nothing() {
+    for (point, revision) in [("K:load-before", 0), ("K:load-after", 1)] {
+        let (_stand, workspace) = windows(300);
+        let mut command = workspace.command(&["run", "guide.yaml", "--profile", "test"]);
+        let killed = command.env("DPONE_FAILPOINT", point).output().unwrap();
+        assert_eq!(killed.status.code(), None, "{point}: {killed:?}");
+        assert_eq!(state(&workspace)["revision"], revision, "{point}");
+        let loaded = keys(&workspace);
+        let listed = workspace.dpone(&["journal", "list", "--format", "json"]).expect_exit(0).json();
+        let run_id = listed[0]["run_id"].as_str().unwrap().to_owned();
+        let resumed = workspace.dpone(&["resume", &run_id]);
+        match revision {
+            0 => drop(resumed.expect_exit(0)),
+            // State says so, whatever is left of the journal.
+            _ => drop(resumed.expect_exit(40).expect_error(&["DP1007", "is done", "state revision 1"])),
+        }
+        assert_eq!(state(&workspace)["revision"], 1, "{point}");
+        assert_eq!(keys(&workspace), loaded, "{point}: every slice was loaded before");
+        let listed = workspace.dpone(&["journal", "list", "--format", "json"]).expect_exit(0).json();
+        assert_eq!((&listed[0]["outcome"], &listed[0]["resumable"]), (&json!("succeeded"), &json!(false)), "{point}");
+    }
+}
+
 /// Two pages of parents, and the children of each; `broken` makes the second parent's fail.
 fn family(broken: Arc<AtomicBool>) -> PageServer {
     PageServer::start(move |target| {
@@ -182,6 +206,46 @@ fn parents_become_slices_and_a_new_run_asks_for_all_of_them() {
     assert_eq!(server.targets(), expected);
     let keys: Vec<_> = workspace.topic("dwh.orders", "test").iter().map(|message| message["key"].clone()).collect();
     assert_eq!(keys, [json!("7-1"), json!("7-2"), json!("9-1"), json!("9-2"), json!("8-1"), json!("8-2")]);
+}
+
+/// Any id that a slicer may give names a slice, and never the load.
+#[test]
+fn a_slice_may_be_called_whatever_the_loads_own_row_is_called() {
+    let stand = Stand::small();
+    let server = PageServer::start(|target| match target {
+        "/customers" => br#"{"parents":[{"id":"all"},{"id":"default"},{"id":"load"}]}"#.to_vec(),
+        other => {
+            let id = other.rsplit('=').next().unwrap();
+            format!(r#"{{"data":{{"items":[{{"order_id":"{id}-1"}}]}}}}"#).into_bytes()
+        }
+    });
+    let workspace = parents(&server, &stand, PATH_GRANT);
+    let manifest = std::fs::read_to_string(workspace.path().join("guide.yaml")).unwrap();
+    workspace.write("guide.yaml", manifest.replace("param: customer }", "param: customer, prefix: \"\" }"));
+    for attempt in 1..=2 {
+        let report = run(&workspace).expect_exit(0).json();
+        let expected = ["all", "default", "load"].map(|id| (id, "succeeded"));
+        assert_eq!(outcomes(&report), expected, "{report}");
+        let state = state(&workspace);
+        assert_eq!(state["revision"], attempt, "the load's own row");
+        for id in ["all", "default", "load"] {
+            assert_eq!(state["slices"][id]["revision"], attempt, "{state}");
+        }
+    }
+    let history = |slice: &[&str]| {
+        let arguments = [&["state", "history", "guide.yaml", "--profile", "test", "--format", "json"], slice].concat();
+        workspace.dpone(&arguments).expect_exit(0).json().as_array().unwrap().len()
+    };
+    assert_eq!((history(&[]), history(&["--slice", "all"]), history(&["--slice", "none"])), (2, 2, 0));
+    let shown = workspace.dpone(&["state", "show", "guide.yaml", "--profile", "test"]);
+    assert!(shown.expect_exit(0).stdout.contains("slice      all  revision 2"), "{}", shown.stdout);
+    for command in ["adopt", "reset"] {
+        let yes: &[&str] = if command == "reset" { &["--yes"] } else { &[] };
+        let arguments = [&["state", command, "guide.yaml", "--profile", "test"], yes].concat();
+        workspace.dpone(&arguments).expect_exit(0);
+    }
+    let state = state(&workspace);
+    assert_eq!((&state["revision"], &state["slices"]["all"]["revision"]), (&json!(4), &json!(4)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::Outcome;
 use crate::args::{Format, Journal};
 use crate::context;
 use crate::progress::bytes;
+use crate::table::{age, one_line};
 use dpone_journal::{Journals, PurgeFilter};
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::folders::Folders;
@@ -26,16 +27,24 @@ fn list(journals: &Journals, format: Format) -> Outcome {
     if summaries.is_empty() {
         println!("no journals");
     }
-    // Slices are resumed and purged with their run.
-    for summary in summaries.iter().filter(|summary| summary.run_id.part_of().is_none()) {
+    let now = jiff::Timestamp::now();
+    // Slices are resumed and purged with their run, and take its room.
+    for run in summaries.iter().filter(|summary| summary.run_id.part_of().is_none()) {
+        let slices = summaries.iter().filter(|summary| summary.run_id.part_of().as_ref() == Some(&run.run_id));
+        let size = run.bytes_on_disk + slices.map(|slice| slice.bytes_on_disk).sum::<u64>();
         println!(
-            "{}  {}  {}  {} pages, {}",
-            summary.run_id,
-            summary.pipeline,
-            if summary.resumable { "resumable" } else { "done" },
-            summary.pages,
-            bytes(summary.bytes_on_disk),
+            "{}  {}  {:<11}  {:<9}  {:>7}  {} pages, {}",
+            run.run_id,
+            run.pipeline,
+            run.outcome.name(),
+            if run.resumable { "resumable" } else { "done" },
+            age(now, run.started_at),
+            run.pages,
+            bytes(size),
         );
+        if let Some(failure) = &run.progress.failure {
+            println!("    {}: {}", failure.code, one_line(&failure.message));
+        }
     }
     Ok(Exit::Ok)
 }

@@ -70,7 +70,8 @@ pub async fn resume(common: &Common, run_id: &RunId, args: Resume) -> Outcome {
     };
     let profile = context::profile(common, &workdir)?;
     let tenancy = context::tenancy(&policy, owner, &workdir, &profile)?;
-    let job = Job { resume: Some(run_id.to_string()), ..Job::default() };
+    let mended = args.manifest.map(|manifest| mended(&policy, owner, &workdir, &manifest)).transpose()?;
+    let job = Job { resume: Some(run_id.to_string()), manifest: mended.unwrap_or_default(), ..Job::default() };
     let work = Work {
         named: vec![Named { name: run_id.to_string(), tenant: Some(owner.name.clone()) }],
         groups: vec![Group::of_tenant(tenancy, &workdir, vec![(0, job)])?],
@@ -83,6 +84,17 @@ pub async fn resume(common: &Common, run_id: &RunId, args: Resume) -> Outcome {
         cancel: Cancel::default(),
     };
     go(supervisor, work, args.format).await
+}
+
+/// A mended manifest of the run's own tenant, without links.
+fn mended(policy: &PolicyFile, tenant: &Tenant, workdir: &Path, manifest: &Path) -> Result<PathBuf, Report> {
+    let owned = policy.owner(workdir, manifest)?;
+    if owned.tenant.name == tenant.name {
+        return Ok(owned.manifest);
+    }
+    let message =
+        format!("{} is of the tenant `{}`, the run of `{}`", manifest.display(), owned.tenant.name, tenant.name);
+    Err(Report::new(&codes::usage::OTHER_EXTRACT, message).hint("name a manifest of the run's own tenant"))
 }
 
 /// A worker for each manifest.
@@ -155,7 +167,7 @@ fn print_ended(named: &Named, ended: &Ended) {
     let whose = named.tenant.as_ref().map(|tenant| format!(" ({tenant})")).unwrap_or_default();
     let name = printable(&named.name).replace('\n', " ");
     println!("{name}{whose}: {}", if ended.exit == 0 { "succeeded" } else { "failed" });
-    if let Some(summary) = summary(&ended.report, ended.artifact.as_deref(), ended.resumable, named.tenant.is_some()) {
+    if let Some(summary) = summary(&ended.report, ended.artifact.as_deref(), ended.remedy, named.tenant.is_some()) {
         printable(&summary).lines().for_each(|line| println!("  {line}"));
     }
     if let Some(error) = &ended.error {

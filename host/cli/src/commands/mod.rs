@@ -11,6 +11,7 @@ mod plan;
 mod plugin;
 mod record;
 mod run;
+mod runs;
 mod schema;
 mod state;
 mod tenant;
@@ -37,6 +38,7 @@ pub async fn dispatch(cli: Cli) -> Outcome {
         Command::Topic(args) => topic::topic(&common, args).await,
         Command::Local(Local::Up) => crate::local::up(&common).await,
         Command::Journal(args) => journal::journal(args),
+        Command::Runs(args) => runs::runs(&common, &args),
         Command::Connections(args) => connections::connections(&common, args).await,
         Command::Plugin(args) => plugin::plugin(&common, args).await,
         Command::Record(args) => record::record(&common, args).await,

@@ -6,7 +6,7 @@ use crate::commands::many;
 use crate::context;
 use crate::summary::summary;
 use dpone_model::{Exit, Report, RunId, codes};
-use dpone_run::{Finished, Request};
+use dpone_run::{Again, Finished, Request};
 use std::path::Path;
 
 pub async fn run(common: &Common, args: Run) -> Outcome {
@@ -35,7 +35,8 @@ pub async fn resume(common: &Common, args: Resume) -> Outcome {
     }
     let host = context::demanding_host(common, &args.demands)?;
     context::stop_on_signal(&host.cancel);
-    render(dpone_run::resume(&host, &run_id, common.profile.as_deref()).await, args.format)
+    let again = Again { run_id: &run_id, profile: common.profile.as_deref(), manifest: args.manifest.as_deref() };
+    render(dpone_run::resume(&host, &again).await, args.format)
 }
 
 fn reviewed(common: &Common, path: &Path) -> Result<Request, Report> {
@@ -55,7 +56,7 @@ fn render(finished: Finished, format: Format) -> Outcome {
         Format::Json => println!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
         Format::Text | Format::Md => {
             let report = serde_json::to_value(report).unwrap_or_default();
-            if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.resumable, false) {
+            if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.remedy, false) {
                 println!("{summary}");
             }
         }

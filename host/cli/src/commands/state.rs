@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::args::{Common, Format, PluginDemands, State, StateArgs, WindowArgs};
 use crate::context;
 use dpone_model::state::{HistoryEntry, StateRow};
-use dpone_model::{Exit, Report, StateKey, codes};
+use dpone_model::{Exit, Report, codes};
 use dpone_run::state::StateAccess;
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -16,9 +16,9 @@ pub async fn state(common: &Common, args: State) -> Outcome {
             let slices = access.slices().await?;
             print_row(&access, &row, &slices, args.format)
         }
-        State::History { state, limit } => {
+        State::History { state, slice, limit } => {
             let access = access(common, &state).await?;
-            print_history(&access.history(limit).await?, state.format)
+            print_history(&access.history(slice.as_deref(), limit).await?, state.format)
         }
         State::Adopt(args) => {
             let access = access(common, &args).await?;
@@ -50,12 +50,12 @@ fn no_state(access: &StateAccess) -> Report {
         .hint("the first completed run writes it")
 }
 
-fn print_row(access: &StateAccess, row: &StateRow, slices: &[(StateKey, StateRow)], format: Format) -> Outcome {
+fn print_row(access: &StateAccess, row: &StateRow, slices: &[(String, StateRow)], format: Format) -> Outcome {
     if format == Format::Json {
         let mut shown = serde_json::to_value(row).unwrap_or_default();
         if let Some(fields) = shown.as_object_mut().filter(|_| !slices.is_empty()) {
             let slices: serde_json::Map<String, serde_json::Value> =
-                slices.iter().map(|(key, row)| (key.slice.clone(), serde_json::json!(row))).collect();
+                slices.iter().map(|(id, row)| (id.clone(), serde_json::json!(row))).collect();
             fields.insert("slices".to_owned(), slices.into());
         }
         println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
@@ -84,9 +84,9 @@ fn print_row(access: &StateAccess, row: &StateRow, slices: &[(StateKey, StateRow
     if slices.len() > SHOWN {
         println!("slices     {}, the last {SHOWN} of which are; --format json shows all", slices.len());
     }
-    for (key, row) in slices.iter().skip(slices.len().saturating_sub(SHOWN)) {
+    for (id, row) in slices.iter().skip(slices.len().saturating_sub(SHOWN)) {
         let watermark = row.checkpoint.watermark.as_ref().map_or("none", |watermark| watermark.value.text());
-        println!("slice      {}  revision {}, watermark {watermark}", key.slice, row.revision);
+        println!("slice      {id}  revision {}, watermark {watermark}", row.revision);
     }
     Ok(Exit::Ok)
 }

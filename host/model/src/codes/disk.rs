@@ -15,4 +15,8 @@ crate::codes! { Disk:
         "Another process works on this run: it writes the journal or sends from it. Wait for it to end, or stop it, then `dpone resume RUN`.";
     NOT_RESUMABLE = "DP1007", AfterFix, "the run cannot be resumed",
         "Its pages are gone (the run is done, or `journal purge` took them), or its journal is in a format of another release. Start the run anew; the committed state is untouched.";
+    DAMAGED_ARTIFACT = "DP1008", AfterFix, "a run's artifact cannot be read",
+        "`run.json` of that run is missing or damaged, so nobody knows how it ended. `dpone journal list` may know more. The run's folder can be removed.";
+    SHARED_CACHE = "DP1009", AfterFix, "the cache of compiled plugins could be written by another user",
+        "Native code is loaded from it, so that whoever writes to it can run what they like as this user. It must belong to the user that runs dpone, and neither its group nor others may write to it. `DPONE_CACHE_DIR` names another folder.";
 }

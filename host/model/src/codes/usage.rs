@@ -13,4 +13,8 @@ crate::codes! { Usage:
         "`dpone plugin new` and `dpone record` write a new folder and never into one that is there. Choose another name or folder, or remove the old one.";
     NO_SUCH_LANGUAGE = "DP0012", AfterFix, "this build of dpone carries no template for the language",
         "Templates and SDKs are embedded when dpone is built. Use a language that the message names, or a build that carries the other one.";
+    OTHER_EXTRACT = "DP0013", AfterFix, "the mended manifest would extract or send something else",
+        "`dpone resume RUN --manifest FILE` goes on with the pages and keys of the run's journal, so whatever made them may not change: source, pagination, boundary, transforms, topic, keys, envelope. Quality checks, limits, timeouts, retries, delivery, journal and artifacts may. Each difference is named with its place; change it back, or start a new run.";
+    NO_RUNS = "DP0014", AfterFix, "there are no runs of that name",
+        "`dpone runs` takes a manifest's file, or the name of a pipeline that has run below this working directory. A tenant's runs are in its own folder, `.dpone/tenants/NAME`.";
 }

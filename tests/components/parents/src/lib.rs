@@ -9,6 +9,13 @@ pub struct Options {
     path: String,
     /// Query parameter that asks for one parent's children.
     param: String,
+    /// What stands before a parent's id in the id of its slice.
+    #[serde(default = "usual_prefix")]
+    prefix: String,
+}
+
+fn usual_prefix() -> String {
+    "parent-".to_owned()
 }
 
 /// How many pages of parents were read.
@@ -22,7 +29,8 @@ impl Slicer for Parents {
         "type": "object",
         "properties": {
             "path": { "type": "string", "description": "Path of the parents' list." },
-            "param": { "type": "string", "description": "Query parameter of a parent's id." }
+            "param": { "type": "string", "description": "Query parameter of a parent's id." },
+            "prefix": { "type": "string", "description": "Stands before a parent's id in its slice's id." }
         },
         "required": ["path", "param"],
         "additionalProperties": false
@@ -42,6 +50,7 @@ impl Slicer for Parents {
         let count = page.count("parents").ok_or_else(|| Error::new("no-parents", "the page has no list `parents`"))?;
         let id = |index| {
             let found = page.get(&format!("parents.{index}.id")).unwrap_or_default();
+            let found = found.trim_matches('"').to_owned();
             if found.is_empty() {
                 Err(Error::new("no-id", "a parent has no id").at_record(index as usize))
             } else {
@@ -50,7 +59,7 @@ impl Slicer for Parents {
         };
         let ids = (0..count).map(id).collect::<Result<Vec<_>, _>>()?;
         let slice = |id: &String| {
-            Slice::new(format!("parent-{id}")).request(Request::unchanged().query(&self.0.param, id.as_str()))
+            Slice::new(format!("{}{id}", self.0.prefix)).request(Request::unchanged().query(&self.0.param, id.as_str()))
         };
         let slices = ids.iter().map(slice).collect();
         Ok(match page.get("more").as_deref() {

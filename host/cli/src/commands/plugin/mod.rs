@@ -1,6 +1,7 @@
 //! `dpone plugin`: what there is, what one asks for, how one is made, lock files and registries.
 
 mod build;
+mod compile;
 mod new;
 mod project;
 mod test;
@@ -24,6 +25,7 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
         }
         Plugin::Lock(manifest) => lock(common, &manifest).await,
         Plugin::Push { file, to, format } => push(common, &file, &to, format).await,
+        Plugin::Compile(args) => compile::compile(common, args).await,
         Plugin::New(args) => new::new(&args),
         Plugin::Build { dir } => build::build(common, &dir).await,
         Plugin::Test(args) => test::test(common, args).await,

@@ -1,0 +1,84 @@
+//! Cells of the tables that a person reads.
+
+use jiff::Timestamp;
+
+/// The longest cell of foreign text, in characters.
+const MAX_CELL: usize = 160;
+
+/// How long ago something was, in its largest unit: `12 s`, `5 min`, `3 h`, `9 d`.
+pub fn age(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// How long something took: `450 ms`, `12.3 s`, `5 min 30 s`, `2 h 5 min`.
+pub fn duration(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match milliseconds {
+        0..1000 => format!("{milliseconds} ms"),
+        1000..60_000 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Text from a file, such as an error's message, as one short line that moves no terminal's cursor.
+pub fn one_line(text: &str) -> String {
+    let mut line: String = dpone_workers::printable(text).replace('\n', " ");
+    if let Some((cut, _)) = line.char_indices().nth(MAX_CELL) {
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let then: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        for (seconds, shown) in [
+            (-5, "0 s"),
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (86_399, "23 h"),
+            (86_400, "1 d"),
+            (9_999_999, "115 d"),
+        ] {
+            assert_eq!(age(then + SignedDuration::from_secs(seconds), then), shown);
+        }
+    }
+
+    #[test]
+    fn a_duration_has_at_most_two_units() {
+        for (milliseconds, shown) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1.0 s"),
+            (59_999, "59.9 s"),
+            (60_000, "1 min 0 s"),
+            (3_599_999, "59 min 59 s"),
+            (7_500_000, "2 h 5 min"),
+        ] {
+            assert_eq!(duration(milliseconds), shown);
+        }
+    }
+
+    #[test]
+    fn foreign_text_is_one_short_line() {
+        assert_eq!(one_line("page 3:\nno JSON"), "page 3: no JSON");
+        assert!(!one_line("\u{1b}[2Jgone").contains('\u{1b}'));
+        assert_eq!(one_line(&"é".repeat(500)).chars().count(), MAX_CELL + 1);
+    }
+}

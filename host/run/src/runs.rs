@@ -1,0 +1,322 @@
+//! The runs of a pipeline, as their artifacts tell of them: for `dpone runs`. It needs no profile, no
+//! service and no plugin, and its memory does not grow with the number of runs.
+
+use crate::folders::Folders;
+use crate::resolve::Host;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use dpone_journal::{Activity, Journals};
+use dpone_manifest::{Manifest, Variables};
+use dpone_model::{PipelineName, Report, RunId, codes};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Read};
+
+/// Names of run folders that are held at a time.
+const BATCH: usize = 256;
+/// A `run.json` that is larger is taken for damaged. It has an entry for each slice.
+const MAX_BYTES: u64 = 256 << 20;
+/// Where artifacts lie unless the manifest says otherwise.
+const RUNS: &str = ".dpone/runs";
+
+const DAMAGED: &str = "damaged";
+
+/// One line of `dpone runs`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PastRun {
+    pub run_id: RunId,
+    /// `succeeded`, `failed`, `running`; `killed` where it ended without a word, `unfinished` where nothing
+    /// tells a run that has just begun from one that was killed then, `damaged` where `run.json` cannot be
+    /// read.
+    pub outcome: String,
+    pub started_at: Option<Timestamp>,
+    /// None while it runs, and where nobody knows.
+    pub duration_ms: Option<u64>,
+    pub rows_extracted: Option<u64>,
+    pub rows_published: Option<u64>,
+    /// The watermark that it wrote; none where state did not move.
+    pub watermark: Option<String>,
+    /// Code and message of what it failed with.
+    pub error: Option<PastError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PastError {
+    pub code: String,
+    pub message: String,
+}
+
+/// Runs of a pipeline, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Past {
+    pub pipeline: PipelineName,
+    pub runs: Vec<PastRun>,
+    /// The manifest keeps no artifacts: what there is comes from earlier versions of it.
+    pub artifacts_off: bool,
+}
+
+/// The newest `limit` runs of a manifest's pipeline, or of the pipeline of that name.
+pub fn past(host: &Host, named: &str, limit: usize) -> Result<Past, Report> {
+    let manifest = manifest(host, named)?;
+    let pipeline = match &manifest {
+        Some(manifest) => manifest.name.clone(),
+        None => PipelineName::parse(named).ok_or_else(|| no_runs(host, named))?,
+    };
+    let workdir = Dir::open_ambient_dir(&host.workdir, ambient_authority())
+        .map_err(|cause| crate::artifact::io_report(&host.workdir, &cause))?;
+    let folders = artifact_folders(host, &workdir, &pipeline, manifest.as_ref());
+    let mut past = Past {
+        artifacts_off: manifest.as_ref().is_some_and(|manifest| !manifest.artifacts.enabled),
+        runs: newest(&folders, &pipeline, limit),
+        pipeline,
+    };
+    if manifest.is_none() && !is_known(host, &past) {
+        return Err(no_runs(host, named));
+    }
+    judge_running(host, &mut past.runs)?;
+    Ok(past)
+}
+
+/// Whether anything here names the pipeline: a run that cannot be read may be anybody's.
+fn is_known(host: &Host, past: &Past) -> bool {
+    let is_read = past.runs.iter().any(|run| run.outcome != DAMAGED);
+    let named = || journals(host).and_then(|journals| Ok(journals.pipelines()?)).unwrap_or_default();
+    is_read || named().iter().any(|name| name == past.pipeline.as_str())
+}
+
+/// The manifest, where the name is that of a file.
+fn manifest(host: &Host, named: &str) -> Result<Option<Manifest>, Report> {
+    let path = host.workdir.join(named);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text =
+        std::fs::read(&path).map_err(|cause| Report::new(&codes::manifest::UNREADABLE, format!("{named}: {cause}")))?;
+    read_manifest(&text, named).map(Some)
+}
+
+fn read_manifest(text: &[u8], named: &str) -> Result<Manifest, Report> {
+    let env = Box::new(|name: &str| std::env::var(name).ok());
+    dpone_manifest::load(text, named, &Variables { env, params: BTreeMap::new(), interval: None })
+}
+
+/// The folders in which runs of the pipeline may lie.
+fn artifact_folders(host: &Host, workdir: &Dir, pipeline: &PipelineName, manifest: Option<&Manifest>) -> Vec<Dir> {
+    let mut paths = BTreeSet::new();
+    match manifest {
+        Some(manifest) => drop(paths.insert(manifest.artifacts.path.clone())),
+        None => {
+            // Manifests name the folder as they like: the default ones, and the one of the newest journal.
+            paths.extend(folder_names(workdir, RUNS).map(|name| format!("{RUNS}/{name}")));
+            let head = journals(host).ok().and_then(|journals| journals.newest_head(pipeline).ok().flatten());
+            let of_journal = head.and_then(|head| read_manifest(head.manifest_text.as_bytes(), "").ok());
+            paths.extend(of_journal.map(|manifest| manifest.artifacts.path));
+        }
+    }
+    paths.iter().filter_map(|path| workdir.open_dir(path).ok()).collect()
+}
+
+fn journals(host: &Host) -> Result<Journals, Report> {
+    Ok(Journals::open(Folders::open(&host.workdir)?.below("journal")?))
+}
+
+fn folder_names(parent: &Dir, path: &str) -> impl Iterator<Item = String> {
+    let entries = parent.read_dir(path).into_iter().flatten().flatten();
+    let entries = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    entries.filter_map(|entry| entry.file_name().into_string().ok())
+}
+
+/// Reads from the newest folder on until there are enough. Run ids begin with their time, to the second.
+fn newest(folders: &[Dir], pipeline: &PipelineName, limit: usize) -> Vec<PastRun> {
+    let mut found = Vec::new();
+    let mut before: Option<(RunId, usize)> = None;
+    loop {
+        let batch = batch(folders, before.as_ref());
+        for (run_id, number) in batch.iter().rev() {
+            let is_of_a_second_that_is_done =
+                found.last().is_some_and(|last: &PastRun| started(last.run_id.as_str()) != started(run_id.as_str()));
+            if found.len() >= limit && is_of_a_second_that_is_done {
+                return newest_of(found, limit);
+            }
+            let Some(folder) = folders.get(*number) else { continue };
+            found.extend(read(folder, run_id, pipeline));
+        }
+        match batch.first() {
+            Some(oldest) if batch.len() == BATCH => before = Some(oldest.clone()),
+            _ => return newest_of(found, limit),
+        }
+    }
+}
+
+fn newest_of(mut found: Vec<PastRun>, limit: usize) -> Vec<PastRun> {
+    found.sort_by(|a, b| (b.started_at, &b.run_id).cmp(&(a.started_at, &a.run_id)));
+    found.truncate(limit);
+    found
+}
+
+/// The newest runs of all folders that are older than `before`, each with the number of its folder.
+fn batch(folders: &[Dir], before: Option<&(RunId, usize)>) -> BTreeSet<(RunId, usize)> {
+    let mut newest = BTreeSet::new();
+    for (number, folder) in folders.iter().enumerate() {
+        for name in folder_names(folder, ".") {
+            let Some(run) = run_id(&name).map(|run_id| (run_id, number)) else { continue };
+            if before.is_none_or(|before| run < *before) {
+                newest.insert(run);
+            }
+            if newest.len() > BATCH {
+                newest.pop_first();
+            }
+        }
+    }
+    newest
+}
+
+/// A folder that a run was named after; others may lie beside them.
+fn run_id(name: &str) -> Option<RunId> {
+    started(name).and_then(|_| RunId::parse(name))
+}
+
+/// `20260102T030405Z-…` begins with the time.
+fn started(run_id: &str) -> Option<Timestamp> {
+    let (time, _) = run_id.split_once('-')?;
+    let civil = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()
+}
+
+/// What is read of `run.json`; of everything else, slices included, nothing is kept.
+#[derive(Deserialize)]
+struct Stored {
+    pipeline: PipelineName,
+    outcome: String,
+    started_at: Timestamp,
+    #[serde(default)]
+    finished_at: Option<Timestamp>,
+    #[serde(default)]
+    rows: StoredRows,
+    #[serde(default)]
+    checkpoint: StoredCheckpoints,
+    #[serde(default)]
+    error: Option<PastError>,
+}
+
+#[derive(Default, Deserialize)]
+struct StoredRows {
+    extracted: u64,
+    published: u64,
+}
+
+#[derive(Default, Deserialize)]
+struct StoredCheckpoints {
+    after: Option<StoredCheckpoint>,
+}
+
+#[derive(Deserialize)]
+struct StoredCheckpoint {
+    watermark: Option<String>,
+}
+
+/// One run; none where it is another pipeline's.
+fn read(folder: &Dir, run_id: &RunId, pipeline: &PipelineName) -> Option<PastRun> {
+    let stored = match stored(folder, run_id) {
+        Ok(stored) if stored.pipeline != *pipeline => return None,
+        Ok(stored) => stored,
+        Err(cause) => return Some(damaged(run_id, cause)),
+    };
+    let took = |end: Timestamp| u64::try_from(end.duration_since(stored.started_at).as_millis()).ok();
+    Some(PastRun {
+        run_id: run_id.clone(),
+        outcome: stored.outcome,
+        started_at: Some(stored.started_at),
+        duration_ms: stored.finished_at.and_then(took),
+        rows_extracted: Some(stored.rows.extracted),
+        rows_published: Some(stored.rows.published),
+        watermark: stored.checkpoint.after.and_then(|after| after.watermark),
+        error: stored.error,
+    })
+}
+
+fn stored(folder: &Dir, run_id: &RunId) -> Result<Stored, String> {
+    let file = folder.open(format!("{run_id}/run.json")).map_err(|cause| format!("run.json: {cause}"))?;
+    serde_json::from_reader(BufReader::new(file.take(MAX_BYTES))).map_err(|cause| format!("run.json: {cause}"))
+}
+
+/// It is shown: a run that cannot be read may be anybody's, and must not vanish.
+fn damaged(run_id: &RunId, cause: String) -> PastRun {
+    PastRun {
+        run_id: run_id.clone(),
+        outcome: DAMAGED.to_owned(),
+        started_at: started(run_id.as_str()),
+        duration_ms: None,
+        rows_extracted: None,
+        rows_published: None,
+        watermark: None,
+        error: Some(PastError { code: codes::disk::DAMAGED_ARTIFACT.id.to_owned(), message: cause }),
+    }
+}
+
+/// A `run.json` that says `running` was written by a run that goes on, or by one that was killed.
+fn judge_running(host: &Host, runs: &mut [PastRun]) -> Result<(), Report> {
+    let mut running = runs.iter_mut().filter(|run| run.outcome == "running").peekable();
+    if running.peek().is_none() {
+        return Ok(());
+    }
+    let journals = journals(host)?;
+    for run in running {
+        let outcome = match journals.activity(&run.run_id)? {
+            Activity::Active => continue,
+            Activity::Stopped => "killed",
+            Activity::Unknown => "unfinished",
+        };
+        outcome.clone_into(&mut run.outcome);
+    }
+    Ok(())
+}
+
+fn no_runs(host: &Host, named: &str) -> Report {
+    let report =
+        Report::new(&codes::usage::NO_RUNS, format!("`{named}` is no manifest, and no pipeline with runs here"));
+    let known: Vec<String> = journals(host).and_then(|journals| Ok(journals.pipelines()?)).unwrap_or_default();
+    match known.as_slice() {
+        [] => report.hint("runs are looked for below the working directory"),
+        known => report.hint(format!("pipelines that have run here: {}", known.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runs_folder_is_known_by_its_name() {
+        let run = RunId::new("2026-01-02T03:04:05Z".parse().unwrap(), 7);
+        assert_eq!(run_id(run.as_str()), Some(run.clone()));
+        assert_eq!(started(run.as_str()), Some("2026-01-02T03:04:05Z".parse().unwrap()));
+        for other in ["", "latest", "20260102", "20260102T030405Z", "20261302T030405Z-00", "../20260102T030405Z-00"] {
+            assert_eq!(run_id(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn batches_go_back_in_time_and_hold_a_bounded_number() {
+        let scratch = tempfile::tempdir().unwrap();
+        let pipeline = PipelineName::parse("orders").unwrap();
+        let other = PipelineName::parse("others").unwrap();
+        let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let count = 2 * BATCH + 10;
+        for number in 0..count {
+            let at = start + jiff::SignedDuration::from_secs(number as i64);
+            let folder = scratch.path().join(RunId::new(at, 0).as_str());
+            std::fs::create_dir(&folder).unwrap();
+            let whose = if number % 2 == 0 { &pipeline } else { &other };
+            let json = serde_json::json!({ "pipeline": whose, "outcome": "succeeded", "started_at": at });
+            std::fs::write(folder.join("run.json"), json.to_string()).unwrap();
+        }
+        let folders = [Dir::open_ambient_dir(scratch.path(), ambient_authority()).unwrap()];
+        assert_eq!(batch(&folders, None).len(), BATCH);
+        let all = newest(&folders, &pipeline, usize::MAX);
+        assert_eq!(all.len(), count / 2);
+        assert!(all.windows(2).all(|pair| pair[0].run_id > pair[1].run_id), "newest first, none twice");
+        assert_eq!(newest(&folders, &pipeline, 3), all[..3]);
+    }
+}
