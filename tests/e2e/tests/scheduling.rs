@@ -226,6 +226,12 @@ fn the_cronjob_is_what_its_comments_say() {
     for mount in mounts {
         volume(mount["name"].as_str().unwrap());
     }
+    // The image cannot be written to, so the cache needs a volume, too; not one whose group may write to it.
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    let environment = container["env"].as_array().unwrap();
+    let cache = environment.iter().find(|variable| variable["name"] == "DPONE_CACHE_DIR").unwrap();
+    assert!(cache["value"].as_str().unwrap().starts_with("/tmp/"), "{cache}");
+    assert!(volume(mounted("/tmp"))["emptyDir"].is_object());
     // The manifest and the profile that it brings are good, and find their variables in the Secret.
     let data = kubernetes("ConfigMap")["data"].clone();
     let workspace = Workspace::new();
