@@ -13,6 +13,7 @@ pub fn summary(report: &Value, artifact: Option<&Path>, remedy: Remedy, is_tenan
     let mut lines = vec![rows(report, run_id)];
     lines.extend(slices(report));
     lines.extend(state(report));
+    lines.extend(mixed(report));
     lines.extend(artifact.map(|folder| format!("artifact: {}", folder.display())));
     lines.extend(resume(run_id, remedy, is_tenants));
     Some(lines.join("\n"))
@@ -41,6 +42,20 @@ fn state(report: &Value) -> Option<String> {
     let after = report.pointer("/checkpoint/after").filter(|after| after.is_object())?;
     let cursor = after["watermark"].as_str().or(after["response_cursor"].as_str()).unwrap_or("none");
     Some(format!("state: revision {}, cursor {cursor}", after["revision"]))
+}
+
+/// Fields that hold values of different kinds, with a record of each.
+fn mixed(report: &Value) -> Option<String> {
+    let kind = |kind: &Value| {
+        let name = kind["type"].as_str().unwrap_or_default();
+        format!("{name} at page {}, record {}", kind["first_seen"][0], kind["first_seen"][1])
+    };
+    let field = |mixed: &Value| {
+        let kinds: Vec<String> = mixed["kinds"].as_array().into_iter().flatten().map(kind).collect();
+        format!("`{}` ({})", mixed["field"].as_str().unwrap_or_default(), kinds.join("; "))
+    };
+    let fields: Vec<String> = report["mixed"].as_array()?.iter().map(field).collect();
+    Some(format!("mixed fields: {}", fields.join(", ")))
 }
 
 /// Only where it can help.

@@ -69,6 +69,30 @@ impl Environment {
         };
         mine().filter_map(stranger).collect()
     }
+
+    /// Ids nearly like `id` whose variables have fields of this kind that `lacks` names: probably this one's,
+    /// misspelt. An id that is known, or whose variables make a whole connection, is another one.
+    pub(crate) fn nearly<'a>(&self, id: &str, lacks: &[&str], ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let own = fields::env_prefix(id);
+        let own = own.trim_start_matches(PREFIX).trim_end_matches('_');
+        let known: BTreeSet<String> = ids.map(fields::env_prefix).collect();
+        let mut fields_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (other, field) in self.names.iter().filter_map(|name| split_field(rest_of(name, PREFIX)?)) {
+            fields_of.entry(other).or_default().insert(field);
+        }
+        let is_near = |other: &str| other != own && dpone_manifest::nearest(other, &[own]).is_some();
+        let misspelt = fields_of.iter().filter(|(other, fields)| {
+            let is_another =
+                known.contains(&format!("{PREFIX}{other}_")) || fields.iter().any(|f| fields::tells_kind(f));
+            is_near(other) && !is_another
+        });
+        let variable = |(other, field): (&str, &str)| format!("{PREFIX}{other}_{}", field.to_ascii_uppercase());
+        misspelt
+            .flat_map(|(other, fields)| fields.iter().map(|field| (*other, *field)))
+            .filter(|(_, field)| lacks.contains(field))
+            .map(variable)
+            .collect()
+    }
 }
 
 impl From<BTreeMap<String, String>> for Environment {
@@ -206,6 +230,21 @@ mod tests {
             };
             let expected = if matches!(*expected, "read" | "another's") { "not an error" } else { expected };
             assert_eq!(said, expected, "{beside:?} {name}");
+        }
+    }
+
+    #[test]
+    fn misspelt_ids_are_suspected_where_a_field_is_missing() {
+        let nearly =
+            |names: &[&str], lacks: &[&str]| environment(names).nearly("example_api", lacks, ["other"].into_iter());
+        assert_eq!(nearly(&["EXAMPEL_API_TOKEN"], &["token"]), ["DPONE_CONN_EXAMPEL_API_TOKEN"]);
+        for (names, lacks) in [
+            (&["EXAMPEL_API_TOKEN"][..], &["password"][..]),
+            (&["EXAMPLE_API_TOKEN"], &["token"]),
+            (&["EXAMPLE_API2_TOKEN", "EXAMPLE_API2_BASE_URL"], &["token"]),
+            (&["CUSTOMERS_TOKEN", "OTHER_TOKEN"], &["token"]),
+        ] {
+            assert!(nearly(names, lacks).is_empty(), "{names:?}");
         }
     }
 

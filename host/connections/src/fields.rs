@@ -102,6 +102,16 @@ pub fn known(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// The fields that a connection does not have and could. One that logs in lacks no other way to.
+pub(crate) fn lacking(kind: Kind, has: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    const LOGINS: [&str; 6] = ["token", "api_key", "api_key_name", "api_key_in", "username", "password"];
+    let logs_in = kind == Kind::Http && LOGINS.iter().any(|field| has(field));
+    let is_url = |field: &str| matches!(field, "base_url" | "endpoint");
+    let has_url = has("base_url") || has("endpoint");
+    let lacks = |field: &&str| !has(field) && !(logs_in && LOGINS.contains(field)) && !(has_url && is_url(field));
+    known(kind).iter().copied().filter(lacks).collect()
+}
+
 /// Whether a field alone says of which kind its connection is, and where it leads.
 pub(crate) fn tells_kind(field: &str) -> bool {
     matches!(field, "base_url" | "endpoint" | "bootstrap_servers" | "host" | "path")

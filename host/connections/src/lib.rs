@@ -30,6 +30,7 @@ mod profile;
 pub mod reference;
 mod resolver;
 mod stand_in;
+mod variable_fields;
 mod variables;
 mod vault;
 mod yaml;

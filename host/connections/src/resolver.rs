@@ -36,24 +36,24 @@ pub struct LocalServices {
 
 /// Looks connections up; lives for one command.
 pub struct Resolver {
-    profile: Profile,
+    pub(crate) profile: Profile,
     local: Option<LocalServices>,
     workdir: PathBuf,
-    environment: Environment,
+    pub(crate) environment: Environment,
     /// What each connection is used as; empty where only single ids are known.
-    uses: Vec<(String, Kind)>,
+    pub(crate) uses: Vec<(String, Kind)>,
     connect_vault: Connect,
     vault: tokio::sync::OnceCell<Vault>,
     substitutions: Lines,
-    warnings: Lines,
+    pub(crate) warnings: Lines,
 }
 
 /// Collected while connections are looked up.
 #[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
+pub(crate) struct Lines(Mutex<Vec<String>>);
 
 impl Lines {
-    fn add(&self, line: String) {
+    pub(crate) fn add(&self, line: String) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !lines.contains(&line) {
             lines.push(line);
@@ -217,15 +217,6 @@ impl Resolver {
         self.local.as_ref().map(Some).ok_or_else(|| not_running(id))
     }
 
-    /// The variables that would define the connection, were there no profile.
-    fn variables_of(&self, reference: &ConnectionRef, role: Role) -> Vec<String> {
-        let prefix = fields::env_prefix(&reference.id);
-        let kinds = Kind::ALL.into_iter().filter(|kind| Role::of(*kind) == role);
-        let names = kinds.flat_map(fields::known).map(|field| format!("{prefix}{}", field.to_ascii_uppercase()));
-        let is_set = |name: &String| self.environment.get(name).is_some_and(|value| !value.is_empty());
-        if reference.via == ConnectionType::Env { names.filter(is_set).collect() } else { Vec::new() }
-    }
-
     fn two_readings(&self, role: Role, id: &str, variable: String) -> Error {
         let (key, word) = role.words();
         let file = Profile::file_of(self.profile.name().unwrap_or_default());
@@ -263,6 +254,7 @@ impl Resolver {
         let id = reference.id.as_str();
         if let Some((name, definition)) = self.profile.get(id) {
             let origin = Origin::Profile { name: name.to_owned(), place: definition.place.clone() };
+            self.warn_of_unused(reference, kind, definition);
             return Ok(of_definition(id, definition, origin, kind, wanted)?);
         }
         match reference.via {
@@ -270,41 +262,6 @@ impl Resolver {
             ConnectionType::File => Ok(self.file_fields(reference, kind, wanted)?),
             ConnectionType::Vault => self.vault_fields(reference, kind).await,
         }
-    }
-
-    fn env_fields(&self, id: &str, kind: Kind) -> Result<Fields, Error> {
-        let prefix = fields::env_prefix(id);
-        self.refuse_strangers(id, kind)?;
-        let mut values = BTreeMap::new();
-        for field in fields::known(kind) {
-            let value = self.environment.get(&format!("{prefix}{}", field.to_ascii_uppercase()));
-            values.extend(value.map(|value| ((*field).to_owned(), Value::Set(Secret::new(value)))));
-        }
-        if values.is_empty() {
-            let looked = format!("the environment ({prefix}*)");
-            let first = fields::known(kind).first().copied().unwrap_or_default().to_ascii_uppercase();
-            return Err(self.not_found(id, looked, format!("set {prefix}{first}, or define `{id}` in a profile")));
-        }
-        Ok(Fields { id: id.to_owned(), origin: Origin::Env { prefix }, values })
-    }
-
-    /// A misspelt variable is not passed over. An id that is used as two kinds is judged at its first use.
-    fn refuse_strangers(&self, id: &str, kind: Kind) -> Result<(), Error> {
-        let prefix = fields::env_prefix(id);
-        let mine = self.uses.iter().filter(|(used, _)| fields::env_prefix(used) == prefix);
-        let kinds: Vec<Kind> = mine.map(|(_, kind)| *kind).collect();
-        if kinds.first().is_some_and(|first| *first != kind) {
-            return Ok(());
-        }
-        let used = self.uses.iter().map(|(id, _)| id.as_str());
-        let strangers =
-            self.environment.strangers(id, &kinds, used.chain(self.profile.definitions().map(|(id, ..)| id)));
-        if strangers.is_empty() {
-            return Ok(());
-        }
-        let takes: Vec<String> = fields::known(kind).iter().map(|field| field.to_ascii_uppercase()).collect();
-        let takes = format!("a connection of type {kind} takes {}", takes.join(", "));
-        Err(Error::Strangers { id: id.to_owned(), strangers, takes })
     }
 
     fn file_fields(&self, reference: &ConnectionRef, kind: Kind, wanted: &'static str) -> Result<Fields, Error> {
@@ -358,7 +315,7 @@ impl Resolver {
         }
     }
 
-    fn not_found(&self, id: &str, then: String, hint: String) -> Error {
+    pub(crate) fn not_found(&self, id: &str, then: String, hint: String) -> Error {
         let profile = match self.profile.name() {
             Some(_) => format!("profile {}", self.profile.described()),
             None => "no profile was chosen".to_owned(),

@@ -118,6 +118,7 @@ async fn a_profile_comes_before_the_manifests_own_place() {
         matches!(&api.auth, Auth::Basic { username, password } if username == "u" && password.expose() == "secret!")
     );
     assert_eq!(api.origin_note, "profile dev (.dpone/profiles/dev.yaml:2)");
+    assert!(world.resolver(Some("dev")).warnings().is_empty());
     let far = world.resolver(None).http(&env("api")).await.unwrap();
     assert_eq!(far.base_url.unwrap().as_str(), "http://far:1/");
 }
@@ -150,6 +151,30 @@ async fn local_substitutes_by_kind_what_no_profile_defines() {
     assert_eq!((api.substituted, api.base_url.unwrap().as_str()), (false, "http://mine:1/"));
     assert!(mine.kafka(&vault("kafka_cluster")).await.unwrap().substituted);
     assert_eq!(mine.substitutions().len(), 1);
+}
+
+#[tokio::test]
+async fn variables_that_nobody_reads_are_pointed_out() {
+    let text = "connections:\n  api: { type: http, base_url: 'http://h' }\n";
+    let variables = [
+        ("DPONE_CONN_API_TOKEN", "t"),
+        ("DPONE_CONN_API_BASE_URL", "http://far"),
+        ("DPONE_CONN_ORDERS_API_BASE_URL", "http://orders"),
+        ("DPONE_CONN_ORDRES_API_TOKEN", "t"),
+    ];
+    let world = World::new(&[(".dpone/profiles/p.yaml", text)], &variables);
+    let resolver = world.resolver(Some("p"));
+    resolver.http(&env("api")).await.unwrap();
+    let unused = "connection api is defined at .dpone/profiles/p.yaml:2, and DPONE_CONN_API_TOKEN is not used";
+    assert_eq!(resolver.warnings(), [unused]);
+
+    let resolver = world.resolver(None);
+    resolver.http(&env("orders_api")).await.unwrap();
+    let misspelt = "connection orders_api: DPONE_CONN_ORDRES_API_TOKEN is not read; is the id in it misspelt?";
+    assert_eq!(resolver.warnings(), [misspelt]);
+    let world = World::new(&[], &[("DPONE_CONN_ORDRES_API_TOKEN", "t")]);
+    let report = world.resolver(None).http(&env("orders_api")).await.unwrap_err();
+    is(&report, "DP0203", &["DPONE_CONN_ORDRES_API_TOKEN is set; is its id misspelt?"]);
 }
 
 /// A variable that would define what `local` stands in for.

@@ -40,6 +40,9 @@ pub struct RunReport {
     pub slices: Vec<SliceReport>,
     /// The lock file that the plugins were held to.
     pub lock: Option<dpone_plan::LockFacts>,
+    /// Fields whose values are of kinds that no type joins, each kind with its first record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mixed: Vec<dpone_plan::Mixed>,
     pub warnings: Vec<String>,
     pub bill: Bill,
 }

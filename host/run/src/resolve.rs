@@ -117,6 +117,10 @@ pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Res
         tenancy.rules().hold(&mut manifest)?;
         tenancy.own_files(&manifest, &manifest_dir)?;
     }
+    // A tenant's manifest is checked against the policy; what the operator's profile makes of it shows in a run.
+    if host.tenancy.is_none() {
+        judge_ids(&Profile::load(&host.workdir, request.profile.as_deref(), &process_variable)?, &manifest)?;
+    }
     let plugins = host.finder.find_all(&manifest, &manifest_dir).await?;
     Ok(Local { manifest, text, manifest_dir, lock_path: lock_path(&path), manifest_path: path, plugins })
 }
@@ -131,16 +135,10 @@ pub async fn resolve(host: &Host, request: &Request, text: Option<Vec<u8>>) -> R
         uses: uses(manifest),
     };
     let resolver = resolver(host, request.profile.as_deref(), needs).await?;
-    let at = |key: &str, report: Report| match report.code().id == codes::connection::UNDEFINED.id
-        || report.code().id == codes::connection::DEMO_INTO_REAL.id
-    {
-        // The id is written there; the message says where the profile has others.
-        true => report.at(manifest.origin.place(&format!("{key}.connection_id"))),
-        false => report,
-    };
-    let http = resolver.http(&manifest.source.connection).await.map_err(|report| at("source", report));
-    let kafka = resolver.kafka(&manifest.sink.connection).await.map_err(|report| at("sink", report));
-    let state = resolver.state(&manifest.state).await.map_err(|report| at("state", report));
+    judge_ids(resolver.profile(), manifest)?;
+    let http = resolver.http(&manifest.source.connection).await;
+    let kafka = resolver.kafka(&manifest.sink.connection).await;
+    let state = resolver.state(&manifest.state).await;
     match (http, kafka, state) {
         (Ok(http), Ok(kafka), Ok(state)) => {
             let mut resolved = Resolved {
@@ -192,7 +190,18 @@ impl Resolved {
     }
 }
 
-/// What a manifest uses its connections as.
+/// Whether the profile lets something stand in for each connection that it does not define; the places are
+/// those of the ids in the manifest.
+fn judge_ids(profile: &Profile, manifest: &Manifest) -> Result<(), Report> {
+    let keys = ["source.connection_id", "sink.connection_id", "state.connection_id"];
+    let judge = |((id, kind), key): ((String, Kind), &str)| {
+        let refused = profile.stand_in(Role::of(kind), &id).err()?;
+        Some(Report::from(refused).at(manifest.origin.place(key)))
+    };
+    Report::all(uses(manifest).into_iter().zip(keys).filter_map(judge).collect()).map_or(Ok(()), Err)
+}
+
+/// What a manifest uses its connections as: source, sink and, where it names one, state.
 fn uses(manifest: &Manifest) -> Vec<(String, Kind)> {
     let state = match &manifest.state {
         StateBlock::Disabled => None,

@@ -62,6 +62,7 @@ impl Session {
             plugins: Vec::new(),
             slices: Vec::new(),
             lock: None,
+            mixed: Vec::new(),
             warnings: Vec::new(),
             bill: Bill {
                 tenant: host.tenancy.as_ref().map(|tenancy| tenancy.tenant.name.clone()),

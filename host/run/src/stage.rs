@@ -36,6 +36,9 @@ pub struct Judged {
 /// Nobody outside of this module can make one.
 struct Gate;
 
+/// Mixed fields that a run warns of one by one.
+const MOST_MIXED: usize = 20;
+
 /// E: what the extract holds.
 pub fn describe(extract: &Extract, pages: RangeInclusive<u64>) -> Described {
     let scanner = extract.work.scanner.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,10 +77,14 @@ pub fn evolve(
 
 /// A warning for each mixed field, and a note for each whose kinds were not known.
 fn say(session: &mut Session, plan: &SchemaPlan, examples: &Examples<'_>) {
-    for mixed in &plan.mixed {
-        if session.is_first_word("mixed", &mixed.field) {
-            session.warn(format!("{}; its consumers have to take both", examples.mixed(mixed)));
-        }
+    let fresh = plan.mixed.iter().filter(|mixed| session.is_first_word("mixed", &mixed.field));
+    let fresh: Vec<&Mixed> = fresh.collect();
+    for mixed in fresh.iter().take(MOST_MIXED) {
+        session.warn(format!("{}; consumers have to take each kind", examples.mixed(mixed)));
+        session.report.mixed.push((*mixed).clone());
+    }
+    if let Some(more) = fresh.len().checked_sub(MOST_MIXED).filter(|more| *more > 0) {
+        session.warn(format!("{more} more fields are mixed; schema.json names them"));
     }
     for field in &plan.adopted {
         if !session.is_first_word("adopted", field) {

@@ -56,7 +56,7 @@ fn a_misspelt_id_is_an_error_for_every_command() {
     let workspace = mine(&stand, &format!("connections:\n{API}{KAFKA}{STATE}"));
     for (edits, meant, place) in cases {
         workspace.write("guide.yaml", edited(edits));
-        for command in [&["run"][..], &["plan"], &["connections", "test"], &["state", "show"]] {
+        for command in [&["run"][..], &["check"], &["plan"], &["connections", "test"], &["state", "show"]] {
             let ran = workspace.dpone(&[command, &["guide.yaml", "--profile", "mine"]].concat());
             ran.expect_exit(11).expect_error(&["DP0213", meant, place, ".dpone/profiles/mine.yaml:"]);
         }

@@ -1,10 +1,10 @@
 //! Fields whose values are of kinds that no type joins: said from the first load on, and held to.
 
-use dpone_harness::{GUIDE, PageServer, Stand, Workspace};
+use dpone_harness::{GUIDE, PageServer, Stand, Workspace, components};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
-/// An API of one page a value: `v` of row 1, 2, …; a second value makes a row's field `w`.
+/// An API with a page for each value: the field `v` of its one row.
 struct Api {
     server: PageServer,
     values: Arc<Mutex<Vec<String>>>,
@@ -72,6 +72,9 @@ fn a_mixed_field_is_warned_of_with_an_example_of_each_kind() {
         assert_eq!(warnings.contains("is mixed"), !says.is_empty(), "{values:?} {warnings}");
         assert!(warnings.contains(says), "{values:?} {warnings}");
         ran.expect_error(&[&says.replace("\\\"", "\"")]);
+        let summary = workspace.dpone(&["run", "guide.yaml", "--profile", "test"]).stdout;
+        assert_eq!(summary.contains("mixed fields: `v` ("), !says.is_empty(), "{summary}");
+        assert_eq!(report["mixed"][0]["field"].as_str(), (!says.is_empty()).then_some("v"), "{report}");
         let schema = schema(&workspace, &report);
         assert_eq!(schema["mixed"].as_array().unwrap().len(), usize::from(!says.is_empty()), "{schema}");
     }
@@ -125,24 +128,33 @@ fn conflict_policy_fail_ends_the_run_before_publication() {
     assert_eq!(workspace.topic("dwh.orders", "test").len(), 3);
 }
 
-/// Slices have rows of state of their own; what one of them knows holds for the others.
+/// Slices have rows of state of their own; a field that is new in one of them must fit the others, too.
 #[test]
 fn slices_that_disagree_are_found() {
-    let server = PageServer::start(|target| {
-        let (value, time) =
-            if target.contains("from=2026-01-01T00%3A00") { ("1", "00:00:01") } else { ("\"x\"", "00:10:01") };
-        format!("{{\"data\":{{\"items\":[{{\"order_id\":1,\"updated_at\":\"2026-01-01T{time}Z\",\"v\":{value}}}]}}}}")
-            .into_bytes()
+    let values: Arc<Mutex<[&str; 2]>> = Arc::new(Mutex::new(["", ""]));
+    let shown = values.clone();
+    let server = PageServer::start(move |target| {
+        let [seven, eight] = *shown.lock().unwrap();
+        let child = |id: u32, more: &str| format!("{{\"data\":{{\"items\":[{{\"order_id\":{id}{more}}}]}}}}");
+        let body = match target {
+            "/customers" => r#"{"parents":[{"id":7},{"id":8}],"more":false}"#.to_owned(),
+            "/orders?customer=7" => child(7, seven),
+            _ => child(8, eight),
+        };
+        body.into_bytes()
     });
     let stand = Stand::small();
     let workspace = stand.workspace_with_api(&server.base_url());
-    let manifest = GUIDE.replace(
-        "      start: \"2026-01-01T00:00:00Z\"\n",
-        "      start: \"2026-01-01T00:00:00Z\"\n      end: \"2026-01-01T00:20:00Z\"\n      param: from\n      end_param: to\n",
-    );
-    let slices = "    slices: { type: windows, step: 10m }\n    incremental:\n";
-    workspace.write("guide.yaml", manifest.replace("    incremental:\n", slices));
-    let says = ["slice 2026-01-01T00:10:00Z", "the field `v` was integer and is now string: page 1, record 0"];
+    std::fs::copy(components::PARENTS, workspace.path().join("parents.wasm")).unwrap();
+    let (before, rest) = GUIDE.split_once("    pagination:\n").unwrap();
+    let (_, after) = rest.split_once("\nsink:\n").unwrap();
+    let slices = "    slices:\n      uses: ./parents.wasm\n      with: { path: /customers, param: customer }\n      \
+                  grants: { paths: [/customers] }\n\nsink:\n";
+    workspace.write("guide.yaml", format!("{before}{slices}{after}").replace("incremental_merge", "full_refresh"));
+    run(&workspace).expect_exit(0);
+
+    *values.lock().unwrap() = [",\"v\":1", ",\"v\":\"x\""];
+    let says = ["slice parent-8", "DP0601", "the field `v` was integer and is now string: page 1, record 0"];
     run(&workspace).expect_exit(22).expect_error(&says);
-    assert_eq!(workspace.topic("dwh.orders", "test").len(), 1, "the first slice alone is loaded");
+    assert_eq!(workspace.topic("dwh.orders", "test").len(), 3, "the second slice is not published again");
 }
