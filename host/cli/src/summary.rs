@@ -12,6 +12,7 @@ pub fn summary(report: &Value, artifact: Option<&Path>, remedy: Remedy, is_tenan
     let run_id = report["run_id"].as_str().filter(|run_id| !run_id.is_empty())?;
     let mut lines = vec![rows(report, run_id)];
     lines.extend(slices(report));
+    lines.extend(walk_ended(report));
     lines.extend(state(report));
     lines.extend(mixed(report));
     lines.extend(artifact.map(|folder| format!("artifact: {}", folder.display())));
@@ -36,6 +37,15 @@ fn slices(report: &Value) -> Option<String> {
     let slices = report["slices"].as_array()?;
     let loaded = slices.iter().filter(|slice| slice["outcome"] == "succeeded").count();
     Some(format!("slices: {loaded} of {} loaded", slices.len()))
+}
+
+fn walk_ended(report: &Value) -> Option<String> {
+    let ended = report.pointer("/walk/ended").filter(|ended| ended.is_object())?;
+    let (reason, message) = (ended["reason"].as_str()?, ended["message"].as_str()?);
+    Some(match reason {
+        "slices" => format!("walks ended: {message}"),
+        _ => format!("walk ended: {reason} at page {}: {message}", ended["page"]),
+    })
 }
 
 fn state(report: &Value) -> Option<String> {

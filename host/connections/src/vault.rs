@@ -229,6 +229,7 @@ impl Vault {
             body: body.map(Into::into),
             credentials: credentials.collect(),
             max_body_bytes: MAX_BODY_BYTES,
+            answers: &[],
         };
         self.client.exchange(request).await.map_err(|report| self.unavailable(id, report.message()))
     }

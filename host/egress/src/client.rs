@@ -107,7 +107,9 @@ impl Client {
         loop {
             let outcome = self.attempt(prepared).await;
             let asked = match &outcome {
-                Ok(answer) if is_transient(answer.status) => self.asked_pause(prepared, answer)?,
+                Ok(answer) if is_transient(answer.status, answer.asks_to_wait()) => {
+                    self.asked_pause(prepared, answer)?
+                }
                 Err(error) if error.is_transient() => None,
                 _ => return outcome.map(|answer| (answer, attempt)).map_err(|error| error.after(attempt)),
             };
@@ -154,9 +156,10 @@ impl Client {
 #[async_trait]
 impl HttpEgress for Client {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Report> {
+        let answers = request.answers;
         let prepared = Prepared::new(request)?;
         let (answer, attempts) = self.attempts(&prepared).await?;
-        if (200..300).contains(&answer.status) {
+        if (200..300).contains(&answer.status) || answers.contains(&answer.status) {
             return Ok(response(&prepared, answer, attempts));
         }
         Err(Error::Status {
@@ -164,6 +167,7 @@ impl HttpEgress for Client {
             url: prepared.printable(&answer.url),
             attempts,
             status: answer.status,
+            asks_to_wait: answer.asks_to_wait(),
             excerpt: excerpt(&prepared, &answer.body),
         })?
     }

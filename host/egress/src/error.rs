@@ -38,7 +38,15 @@ pub enum Error {
     #[error("{method} {url} timed out after {}: {cause}", attempts_text(*.attempts))]
     Timeout { method: String, url: String, attempts: u32, cause: String },
     #[error("{method} {url} answered {status} after {}: {excerpt}", attempts_text(*.attempts))]
-    Status { method: String, url: String, attempts: u32, status: u16, excerpt: String },
+    Status {
+        method: String,
+        url: String,
+        attempts: u32,
+        status: u16,
+        /// It had a `Retry-After`.
+        asks_to_wait: bool,
+        excerpt: String,
+    },
     #[error("{url} gave more than {limit} decoded bytes")]
     TooLarge { url: String, limit: u64 },
     #[error("the body of {url} cannot be decoded: {cause}")]
@@ -127,6 +135,9 @@ impl Failure for Error {
                 "give the connection the CA certificate of a private authority; an API without TLS has an http:// URL"
                     .into()
             }
+            Self::Status { status: 403, asks_to_wait: true, .. } => {
+                "the API limits its clients; run again later, or raise `retry.max_attempts`".into()
+            }
             Self::Status { status: 401 | 403, .. } => {
                 "check the connection's credentials and what they may read".into()
             }
@@ -144,7 +155,9 @@ impl Failure for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Unreachable { permanent: true, .. } => Retry::AfterFix,
-            Self::Status { status, .. } if !crate::retry::is_transient(*status) => Retry::AfterFix,
+            Self::Status { status, asks_to_wait, .. } if !crate::retry::is_transient(*status, *asks_to_wait) => {
+                Retry::AfterFix
+            }
             _ => self.code().retry,
         }
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dpone_model::http::{Credential, HttpRequest, RequestSigner};
 use dpone_model::plugin::Outgoing;
 use dpone_model::{Report, codes};
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Request, Response};
 use sha2::{Digest, Sha256};
 use std::error::Error as StdError;
@@ -35,6 +35,13 @@ pub(crate) struct Answer {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub url: Url,
+}
+
+impl Answer {
+    /// Whether it has a `Retry-After`, whatever it says.
+    pub fn asks_to_wait(&self) -> bool {
+        self.headers.contains_key(RETRY_AFTER)
+    }
 }
 
 /// Where a request stands between two redirects.

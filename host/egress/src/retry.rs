@@ -47,9 +47,10 @@ impl RetryPolicy {
     }
 }
 
-/// Statuses that may be gone at the next attempt.
-pub(crate) fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+/// Statuses that may be gone at the next attempt. A 403 is one where the server asks to wait: APIs
+/// answer so when a limit is reached. Without that it says that something is forbidden.
+pub(crate) fn is_transient(status: u16, asks_to_wait: bool) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504) || (status == 403 && asks_to_wait)
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3) as a pause from `now`: seconds, or a date in any of the

@@ -47,6 +47,7 @@ fn request(url: &str) -> HttpRequest {
             Credential::Query { name: "api_key".into(), value: Secret::new("s3cret") },
         ],
         max_body_bytes: 1 << 20,
+        answers: &[],
     }
 }
 
@@ -177,6 +178,39 @@ async fn retry_after_is_waited_for_and_bounded() {
     let server = Server::start(|_, _| answer(429, &[("retry-after", "3")], "")).await;
     let report = fails(config(&server.url), request(&server.url)).await;
     assert_eq!((report.code().id, server.seen().len()), ("DP0417", 1), "{report}");
+}
+
+/// Some APIs answer 403 where others answer 429; only the header tells it from a lack of rights.
+#[tokio::test]
+async fn a_403_that_asks_to_wait_is_tried_again() {
+    for (header, attempts) in [(Some("0"), 3), (Some("soon"), 3), (None, 1)] {
+        let server = Server::start(move |n, _| {
+            let headers: Vec<_> = header.map(|value| ("retry-after", value)).into_iter().collect();
+            if n < 2 { answer(403, &headers, "no") } else { answer(200, &[], "[]") }
+        });
+        let server = server.await;
+        let sent = send(config(&server.url), request(&server.url)).await;
+        assert_eq!((sent.is_ok(), server.seen().len()), (attempts == 3, attempts), "{header:?}");
+    }
+    // It stays bounded by the same settings, and may be tried later.
+    let server = Server::start(|_, _| answer(403, &[("retry-after", "0")], "")).await;
+    let report = fails(config(&server.url), request(&server.url)).await;
+    let attempts = config(&server.url).retry.max_attempts as usize;
+    assert_eq!((report.code().id, report.retry(), server.seen().len()), ("DP0403", Retry::Later, attempts));
+    let server = Server::start(|_, _| answer(403, &[("retry-after", "3")], "")).await;
+    assert_eq!(fails(config(&server.url), request(&server.url)).await.code().id, "DP0417");
+}
+
+#[tokio::test]
+async fn a_request_may_take_further_statuses_for_answers() {
+    for (status, answers, taken) in
+        [(404, &[400, 404][..], true), (400, &[400, 404], true), (410, &[400, 404], false), (404, &[], false)]
+    {
+        let server = Server::start(move |_, _| answer(status, &[], "none")).await;
+        let sent = send(config(&server.url), HttpRequest { answers, ..request(&server.url) }).await;
+        assert_eq!(sent.is_ok_and(|response| response.status == status), taken, "{status} {answers:?}");
+        assert_eq!(server.seen().len(), 1, "no retry is spent on it");
+    }
 }
 
 #[tokio::test]

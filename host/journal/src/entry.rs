@@ -17,7 +17,7 @@
 
 use bytes::Bytes;
 use dpone_model::Span;
-use dpone_model::plugin::RequestEdit;
+use dpone_model::plugin::{Ending, RequestEdit};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
@@ -139,6 +139,12 @@ pub struct PageEntry {
     pub index: PageIndex,
     /// The request after this one; none ended the walk.
     pub next: Option<RequestEdit>,
+    /// Why there is no request after this one, where the extractor said so.
+    pub ended: Option<Ending>,
+    /// Of the page's records as the source gave them, in hexadecimal; none where it holds none.
+    pub records_digest: Option<String>,
+    /// Paths that the extractor asked for, and that were here for the first time in this walk.
+    pub newly_seen: Vec<String>,
     /// After this page.
     pub extractor_state: Vec<u8>,
 }
@@ -167,6 +173,12 @@ struct Meta {
     records_path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<RequestEdit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<Ending>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records_digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    newly_seen: Vec<String>,
 }
 
 /// Whose entry it is and where it stands.
@@ -282,6 +294,9 @@ impl EntryHead {
             output,
             index,
             next: meta.next,
+            ended: meta.ended,
+            records_digest: meta.records_digest,
+            newly_seen: meta.newly_seen,
             extractor_state: state.to_vec(),
         })
     }
@@ -299,6 +314,9 @@ pub(crate) fn encode_head(entry: &PageEntry, label: &Label, out: &mut Vec<u8>) -
         headers: entry.headers.clone(),
         records_path: entry.records_path.clone(),
         next: entry.next.clone(),
+        ended: entry.ended.clone(),
+        records_digest: entry.records_digest.clone(),
+        newly_seen: entry.newly_seen.clone(),
     };
     serde_json::to_writer(&mut *out, &meta).ok()?;
     let meta_len = out.len() - HEAD_BYTES;

@@ -1,7 +1,7 @@
 //! What is written beside the pages: how a run was started, and how far it came.
 
 use dpone_model::plugin::Identity;
-use dpone_model::{Exit, PipelineName, Report, RunId};
+use dpone_model::{Exit, PipelineName, Report, RunId, WalkEnded};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,6 +43,9 @@ pub struct Progress {
     pub slice: u32,
     /// D is done: no further page will come.
     pub extracted: bool,
+    /// Why no further page will come; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<WalkEnded>,
     /// G has judged the slice.
     pub judged: bool,
     /// Pages that were durable at the last seal; fewer than these on disk means damage.
@@ -81,6 +84,7 @@ impl Progress {
         Self {
             slice: 0,
             extracted: false,
+            ended: None,
             judged: false,
             sealed_pages: 0,
             pages: 0,

@@ -8,7 +8,7 @@ use dpone_journal::{
     Bodies, Error, Head, Journals, Limits, Outcome, PageEntry, PageIndex, PurgeFilter, Reader, Status, StoredFailure,
     Writer,
 };
-use dpone_model::plugin::{RequestEdit, RequestValue};
+use dpone_model::plugin::{Ending, RequestEdit, RequestValue};
 use dpone_model::{Failure, PipelineName, Report, RunId, Span, codes};
 use jiff::{SignedDuration, Timestamp};
 use std::fs;
@@ -116,6 +116,9 @@ fn page(number: u64, body_bytes: usize) -> PageEntry {
         output: None,
         index,
         next: number.is_multiple_of(2).then(RequestEdit::default),
+        ended: (number == 3).then(|| Ending::new("cursor-null", "`next` is null")),
+        records_digest: Some(format!("{number:032x}")),
+        newly_seen: (number == 1).then(|| "next".into()).into_iter().collect(),
         extractor_state: vec![0, 255, number as u8],
     }
 }

@@ -47,6 +47,12 @@ pub(crate) fn kind_at(body: &[u8], at: usize) -> Option<Kind> {
     })
 }
 
+/// Where the first value of a text starts: behind a byte order mark (RFC 8259, section 8.1, lets a
+/// parser ignore it) and insignificant space.
+pub(crate) fn start(body: &[u8]) -> usize {
+    space(body, if body.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 })
+}
+
 /// Behind insignificant space.
 #[inline(always)]
 pub(crate) fn space(body: &[u8], at: usize) -> usize {

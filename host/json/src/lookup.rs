@@ -11,8 +11,7 @@ use dpone_model::{Kind, Span};
 /// is known to be one value, such as the records, and is jumped over where the path does not lead
 /// into it.
 pub fn get(body: &[u8], path: &Path, skip: Option<Span>) -> Option<(Kind, Span)> {
-    let start = lex::space(body, 0);
-    let at = find(body, start, path.segments(), skip)?;
+    let at = find(body, lex::start(body), path.segments(), skip)?;
     let end = value_end(body, at, skip).ok()?;
     Some((lex::kind_at(body, at)?, Span::new(at, end)))
 }
@@ -50,17 +49,41 @@ pub fn last(body: &[u8], path: &Path, known: Option<(Span, Span)>) -> Option<Spa
 }
 
 /// For a path that is not there: the part that is, and the names of the object that lacks the rest.
-pub(crate) fn reached(body: &[u8], path: &Path) -> (String, Vec<String>) {
-    let start = lex::space(body, 0);
+pub fn reached(body: &[u8], path: &Path) -> (String, Vec<String>) {
+    let start = lex::start(body);
     let there = |count: &usize| find(body, start, path.segments().get(..*count).unwrap_or_default(), None);
     let (count, at) =
         (0..path.segments().len()).rev().find_map(|count| there(&count).map(|at| (count, at))).unwrap_or((0, start));
     (path.prefix(count).to_string(), keys(body, at))
 }
 
+/// Whether a body holds nothing: no byte but a byte order mark and space.
+pub fn is_blank(body: &[u8]) -> bool {
+    lex::start(body) == body.len()
+}
+
+/// The members of the root object that have these names, the first one where a name occurs twice, in
+/// one pass. `skip` is as for [`get`]. All are `None` where the root is no object.
+pub fn members_of_root<const N: usize>(body: &[u8], names: [&str; N], skip: Option<Span>) -> [Option<(Kind, Span)>; N] {
+    let mut found = [None; N];
+    let start = lex::start(body);
+    if body.get(start) == Some(&b'{') {
+        // An error cannot be: the body has been scanned.
+        let _ = members(body, start, skip, |name, end, value| {
+            let wanted = names.iter().zip(&mut found).find(|(wanted, _)| is_name(body, name, end, wanted));
+            if let Some((_, place @ None)) = wanted {
+                let end = value_end(body, value, skip).unwrap_or(value);
+                *place = lex::kind_at(body, value).map(|kind| (kind, Span::new(value, end)));
+            }
+            true
+        });
+    }
+    found
+}
+
 /// The first names of the object at `at`.
 fn keys(body: &[u8], at: usize) -> Vec<String> {
-    const MAX_KEYS: usize = 20;
+    const MAX_KEYS: usize = 100;
     let mut keys = Vec::new();
     if body.get(at) == Some(&b'{') {
         // An error cannot be: the body has been scanned.

@@ -32,7 +32,7 @@ pub enum Found {
     /// `null`: no record.
     Null,
     /// Nothing. `reached` is the part of the path that is there, `keys` the first names (at most
-    /// 20) of the object that lacks the next one; none where it is no object.
+    /// 100) of the object that lacks the next one; none where it is no object.
     Missing { reached: String, keys: Vec<String> },
     /// Something that cannot be records.
     Other(Kind),
@@ -59,12 +59,22 @@ impl Scanner {
         if self.masks_excerpts { text.chars().map(masked).collect() } else { text }
     }
 
+    /// A value for a message: its first 200 characters in one line; masked as [`Scanner::excerpt`].
+    pub fn quote(&self, value: &[u8]) -> String {
+        const CHARACTERS: usize = 200;
+        let text = crate::text::printable(value.get(..CHARACTERS * 4).unwrap_or(value));
+        let is_cut = text.chars().count() > CHARACTERS || value.len() > CHARACTERS * 4;
+        let masked = |c: char| if self.masks_excerpts && c.is_alphanumeric() { 'x' } else { c };
+        text.chars().take(CHARACTERS).map(masked).chain(is_cut.then_some('…')).collect()
+    }
+
     pub fn names_mut(&mut self) -> &mut Names {
         &mut self.names
     }
 
     /// Validates the whole body (RFC 8259, nesting up to [`crate::MAX_DEPTH`]) and replaces `out`
-    /// by the records at `path`. After an error `out` is empty.
+    /// by the records at `path`. After an error `out` is empty. A byte order mark before the text is
+    /// skipped; spans count from the body's first byte all the same.
     pub fn scan(&mut self, body: &[u8], path: &Path, out: &mut Records) -> Result<Found, ScanError> {
         out.clear();
         let scanned = self.pass(body, out).and_then(|mut pass| pass.document(path));
@@ -108,7 +118,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// The whole body as one value.
     fn document(&mut self, path: &Path) -> Lexed<Option<Found>> {
-        let start = lex::space(self.body, 0);
+        let start = lex::start(self.body);
         let (end, found) = self.descend(start, path.segments(), 0)?;
         let end = lex::space(self.body, end);
         if end < self.body.len() {
@@ -119,7 +129,7 @@ impl Pass<'_> {
 
     /// The whole body as objects with space between them.
     fn lines(&mut self) -> Lexed<()> {
-        let mut at = lex::space(self.body, 0);
+        let mut at = lex::start(self.body);
         while at < self.body.len() {
             let end = self.element(at, 0)?;
             at = lex::space(self.body, end);

@@ -173,13 +173,18 @@ pub fn excerpt(body: &[u8], offset: usize) -> String {
     while end > offset && is_inside(end) {
         end -= 1;
     }
-    let printable = |c: char| if c.is_control() || is_format(c) { ' ' } else { c };
-    let text = String::from_utf8_lossy(body.get(start..end).unwrap_or_default());
+    let text = printable(body.get(start..end).unwrap_or_default());
     let mut out = String::with_capacity(text.len() + 6);
     out.extend((start > 0).then_some('…'));
-    out.extend(text.chars().map(printable));
+    out.push_str(&text);
     out.extend((end < body.len()).then_some('…'));
     out
+}
+
+/// Bytes as text in one line, without what could disguise it.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().map(|c| if c.is_control() || is_format(c) { ' ' } else { c }).collect()
 }
 
 /// Characters that change how the text around them is shown (UAX #9) and so could disguise it.

@@ -3,7 +3,9 @@
 
 mod oracle;
 
-use dpone_json::{MAX_DEPTH, Path, ScanErrorKind, Scanner, validate};
+use dpone_json::{
+    MAX_DEPTH, Path, ScanErrorKind, Scanner, count, get, is_blank, last, members_of_root, reached, validate,
+};
 use dpone_model::Records;
 
 /// Section, text.
@@ -159,7 +161,13 @@ const REFUSED: Cases = &[
     ("7: strings, escapes", b"\"\\u123g\""),
     ("7: strings, escapes", b"\"\\u 123\""),
     ("7: strings, escapes", b"\"\\u+123\""),
-    ("8.1: a byte order mark", b"\xef\xbb\xbf{}"),
+    ("8.1: a byte order mark behind space", b" \xef\xbb\xbf1"),
+    ("8.1: a byte order mark in a list", b"[\xef\xbb\xbf1]"),
+    ("8.1: a byte order mark before a name", b"{\xef\xbb\xbf\"a\":1}"),
+    ("8.1: a byte order mark behind the text", b"1\xef\xbb\xbf"),
+    ("8.1: two byte order marks", b"\xef\xbb\xbf\xef\xbb\xbf1"),
+    ("8.1: a byte order mark that is cut", b"\xef\xbb1"),
+    ("8.1: a byte order mark of UTF-16", b"\xff\xfe1"),
     ("8.1: not UTF-8", b"\"\xff\""),
     ("8.1: not UTF-8, a lone continuation", b"\"\x80\""),
     ("8.1: not UTF-8, cut short", b"\"\xc3\""),
@@ -241,6 +249,54 @@ fn what_the_rfc_refuses_is_refused_everywhere() {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_text_is_skipped() {
+    let plain = br#" {"meta":{"next":"b"},"items":[{"id":1},{"id":2}],"errors":[]}"#;
+    let marked = [b"\xef\xbb\xbf", &plain[..]].concat();
+    let (mut scanner, items) = (Scanner::new(), Path::parse("items"));
+    let (mut of_plain, mut of_marked) = (Records::default(), Records::default());
+    scanner.scan(plain, &items, &mut of_plain).unwrap();
+    scanner.scan(&marked, &items, &mut of_marked).unwrap();
+    assert_eq!(
+        oracle::noted(&scanner, plain, &of_plain).unwrap(),
+        oracle::noted(&scanner, &marked, &of_marked).unwrap()
+    );
+    let text = |span: dpone_model::Span| String::from_utf8_lossy(span.of(&marked)).into_owned();
+    assert_eq!(get(&marked, &Path::parse("meta.next"), None).map(|(_, span)| text(span)).as_deref(), Some("\"b\""));
+    assert_eq!(count(&marked, &items, None), Some(2));
+    assert_eq!(last(&marked, &items, None).map(text).as_deref(), Some("{\"id\":2}"));
+    assert_eq!(reached(&marked, &Path::parse("meta.x")), ("meta".to_owned(), vec!["next".to_owned()]));
+    let [errors, missing] = members_of_root(&marked, ["errors", "error"], None);
+    assert_eq!((errors.map(|(_, span)| text(span)).as_deref(), missing), (Some("[]"), None));
+    for case in ACCEPTED {
+        oracle::agrees(&mut scanner, &[b"\xef\xbb\xbf", case.1].concat()).unwrap();
+    }
+}
+
+#[test]
+fn members_of_the_root_are_found_in_one_pass() {
+    let text = |body: &[u8], names: [&str; 2]| {
+        members_of_root(body, names, None)
+            .map(|found| found.map(|(_, span)| String::from_utf8_lossy(span.of(body)).into_owned()))
+    };
+    for (body, expected) in [
+        (&br#"{"b":[1,{"a":2}],"a":{"b":3}}"#[..], [Some(r#"{"b":3}"#), Some(r#"[1,{"a":2}]"#)]),
+        (br#"{ "\u0061" : null , "a":1 }"#, [Some("null"), None]),
+        (b"{}", [None, None]),
+        (br#"[{"a":1}]"#, [None, None]),
+        (br#""a""#, [None, None]),
+        (b"", [None, None]),
+    ] {
+        let expected = expected.map(|text| text.map(str::to_owned));
+        assert_eq!(text(body, ["a", "b"]), expected, "{}", String::from_utf8_lossy(body));
+    }
+    for (body, blank) in
+        [(&b""[..], true), (b" \r\n", true), (b"\xef\xbb\xbf\n", true), (b"{}", false), (b"\xef\xbb", false)]
+    {
+        assert_eq!(is_blank(body), blank, "{body:?}");
+    }
+}
+
+#[test]
 fn every_prefix_of_a_document_is_refused() {
     let body = br#"[{"a":-1.5e+3,"b":"x\u00e9\n\"","c":[true,false,null,{"k":"v"}]},{"a":2,"b":"y","c":[]}]"#;
     let mut scanner = Scanner::new();
@@ -264,12 +320,14 @@ fn ndjson_takes_any_space_between_records() {
         (b"{\"a\":1}\n{\"a\":2}\n", 2),
         (b"{\"a\":1}\r\n\r\n {\"a\":2}", 2),
         (b"{\"a\":\n1\n}\t{}", 2),
+        (b"\xef\xbb\xbf{\"a\":1}\n{}", 2),
+        (b"\xef\xbb\xbf", 0),
     ];
     for (body, count) in accepted {
         assert_eq!(scanner.scan_ndjson(body, &mut records).map(|()| records.len()), Ok(*count));
     }
     for refused in
-        [&b"{}{}"[..], b"{},{}", b"[{}]", b"{}\n1", b"{\"a\":1", b"{}\n{\"a\":}", b"{}\nx", b"\xef\xbb\xbf{}"]
+        [&b"{}{}"[..], b"{},{}", b"[{}]", b"{}\n1", b"{\"a\":1", b"{}\n{\"a\":}", b"{}\nx", b"{}\n\xef\xbb\xbf{}"]
     {
         assert!(scanner.scan_ndjson(refused, &mut records).is_err(), "{}", String::from_utf8_lossy(refused));
         assert!(records.is_empty());

@@ -6,9 +6,11 @@
 use crate::checked::PluginUse;
 use crate::error::Error;
 use crate::read::{Block, Value, nearest};
-use crate::reference::Takes::{Any, Choice, Integer, List, Mapping, Names, Number, Scalar, Text};
-use crate::reference::{Form, Key, key, word};
+use crate::reference::Takes::{Any, Choice, Integer, List, Mapping, Names, Number, Path, Scalar, Text, Verbatim};
+use crate::reference::{Form, Key, Takes, Word, key, word};
+use crate::yaml::ScalarKind;
 use dpone_model::plugin::PluginKind;
+use serde_json::{Map, Value as Json};
 
 pub(crate) struct Builtin {
     pub kind: PluginKind,
@@ -29,6 +31,11 @@ const fn builtin(
     Builtin { kind, name, form: Form { name: short, alias: Some(name), about, keys } }
 }
 
+const SHORT_PAGE: &[Word] = &[
+    word("stop", "It is the last one, which saves the request that finds an empty page."),
+    word("continue", "Nothing: the API leaves rows out of pages. Only an empty page ends the walk."),
+];
+
 pub(crate) static BUILTINS: &[Builtin] = &[
     builtin(
         PluginKind::Extractor,
@@ -36,12 +43,17 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         "cursor",
         "Each answer names the cursor that asks for the next page. The walk ends where there is none.",
         &[
-            key("cursor_path", Text, "Where the next cursor stands in an answer: names joined by dots.")
-                .required()
-                .example("meta.next_cursor"),
-            key("next_cursor_path", Text, "").older_than("cursor_path").example("meta.next_cursor"),
+            key(
+                "cursor_path",
+                Path,
+                "Where the next cursor stands in an answer: names joined by dots, `\\.` for a dot in a name. The walk \
+                 ends where it is missing, null, false, zero or empty.",
+            )
+            .required()
+            .example("meta.next_cursor"),
+            key("next_cursor_path", Path, "").older_than("cursor_path").example("meta.next_cursor"),
             key("cursor_param", Text, "Query parameter that carries the cursor.").default("cursor").example("after"),
-            key("initial_cursor", Scalar, "Cursor of the first request.")
+            key("initial_cursor", Verbatim, "Cursor of the first request, sent as it is written, empty text too.")
                 .without("the first request carries no cursor")
                 .example("\"*\""),
         ],
@@ -58,9 +70,20 @@ pub(crate) static BUILTINS: &[Builtin] = &[
                 .without("no size is sent")
                 .example("per_page")
                 .beside(&[("page_size", "100")]),
-            key("page_size", Integer(1, u32::MAX as u64), "Records of a full page; a page with fewer is the last.")
-                .without("a page without records is the last")
+            key("page_size", Integer(1, u32::MAX as u64), "Records of a full page.")
+                .without("the size is not known")
                 .example("100"),
+            key(
+                "short_page",
+                Choice(SHORT_PAGE),
+                "What a page with fewer records than `page_size` means. Needs `page_size`.",
+            )
+            .without(
+                "it does not end the walk, but a first page that the second one is as short as is an error: the API \
+                 caps the size",
+            )
+            .example("stop")
+            .beside(&[("page_size", "100")]),
         ],
     ),
     builtin(
@@ -71,10 +94,14 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         &[
             key("offset_param", Text, "Query parameter that carries the offset.").default("offset").example("skip"),
             key("start_offset", Integer(0, u64::MAX), "Offset of the first page.").default("0").example("1"),
-            key("limit", Integer(1, u32::MAX as u64), "Records of a full page; a page with fewer is the last.")
-                .default("1000")
-                .example("100"),
+            key("limit", Integer(1, u32::MAX as u64), "Records of a full page.").default("1000").example("100"),
             key("limit_param", Text, "Query parameter that carries the limit.").default("limit").example("top"),
+            key("short_page", Choice(SHORT_PAGE), "What a page with fewer records than `limit` means.")
+                .without(
+                    "it does not end the walk, but a short first page is followed by a request right behind its \
+                     records, which tells an API that caps the limit from one that has no more",
+                )
+                .example("stop"),
         ],
     ),
     builtin(
@@ -82,7 +109,7 @@ pub(crate) static BUILTINS: &[Builtin] = &[
         "next-url",
         "next_url",
         "Each answer holds the URL of the next page. The walk ends where there is none.",
-        &[key("next_url_path", Text, "Where the URL stands in an answer: names joined by dots. It may be relative.")
+        &[key("next_url_path", Path, "Where the URL stands in an answer: names joined by dots. It may be relative.")
             .required()
             .example("links.next")],
     ),
@@ -241,6 +268,24 @@ pub(crate) fn short_name(value: &Value<'_>, kind: PluginKind) -> Option<&'static
     value.unknown_choice(&none.into_iter().chain(names).collect::<Vec<_>>())
 }
 
+/// Options as the component gets them. Paths of a built-in plugin, and values that count as they are
+/// written, are read here, where the text of the file is still at hand.
+pub(crate) fn options(entries: Vec<(String, Value<'_>)>, uses: &str, kind: PluginKind) -> Map<String, Json> {
+    let name = uses.strip_prefix("builtin:");
+    let builtin = BUILTINS.iter().find(|builtin| builtin.kind == kind && Some(builtin.name) == name);
+    let takes = |name: &str| builtin?.form.keys.iter().find(|key| key.name == name).map(|key| key.takes);
+    let read = |(name, value): (String, Value<'_>)| {
+        let is_there = value.scalar().is_some_and(|scalar| scalar.kind != ScalarKind::Null);
+        let json = match takes(&name) {
+            Some(Takes::Path) => value.path().map(Json::String),
+            Some(Takes::Verbatim) if is_there => value.scalar_text().map(Json::String),
+            _ => value.json(),
+        };
+        json.map(|json| (name, json))
+    };
+    entries.into_iter().filter_map(read).collect()
+}
+
 /// Brings 0.88's spelling into ours and finds misspelt and missing options of a built-in.
 pub(crate) fn normalise(plugin: &mut PluginUse, block: &Block<'_>, kind: PluginKind) {
     let Some(name) = plugin.uses.strip_prefix("builtin:") else { return };
@@ -274,7 +319,10 @@ pub(crate) fn normalise(plugin: &mut PluginUse, block: &Block<'_>, kind: PluginK
     }
     let misspelt: Vec<String> = plugin.with.keys().filter_map(|option| nearest(option, &known)).collect();
     for option in options().filter(|option| option.is_required && !plugin.with.contains_key(option.name)) {
-        let is_there = block.problems.position(&format!("{}.{}", plugin.with_key, option.name)).is_some();
+        let spellings = || builtin.form.keys.iter().filter(|key| key.older_than == Some(option.name));
+        let names = std::iter::once(option.name).chain(spellings().map(|key| key.name));
+        let is_there =
+            names.into_iter().any(|name| block.problems.position(&format!("{}.{name}", plugin.with_key)).is_some());
         if !is_there && !misspelt.iter().any(|name| name == option.name) {
             let what = format!("`{}.{}`", plugin.with_key, option.name);
             problem(option.name, Error::MissingKey(what, format!("add it; {}", option.about)));

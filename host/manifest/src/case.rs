@@ -5,7 +5,7 @@ use crate::checked::{ConnectionRef, ConnectionType, Grants, Limits, Origin, Sour
 use crate::error::Problems;
 use crate::plugin::{grants, limits, options};
 use crate::read::{Block, Value};
-use crate::source::{options_block, records_path};
+use crate::source::options_block;
 use crate::substitute::Variables;
 use crate::yaml;
 use dpone_model::codes::manifest::SYNTAX;
@@ -93,7 +93,7 @@ pub fn load_case(text: &[u8], file: &str) -> Result<Case, Report> {
 }
 
 fn case(mut block: Block<'_>) -> Case {
-    let records_path = block.get("records_path").and_then(|value| records_path(&value));
+    let records_path = block.get("records_path").and_then(|value| value.path());
     let mut request = block.block("request");
     let has_url = request.has("url");
     let mut source = options_block(&mut request, ConnectionRef::new("case", ConnectionType::default()), has_url);

@@ -132,6 +132,10 @@ pub struct Source {
     pub headers: Vec<(String, String)>,
     /// `records_path`: dotted, empty for the root.
     pub records_path: String,
+    /// `on_missing_records: empty`: a first page without a list is an empty page, not an error.
+    pub empty_where_records_are_missing: bool,
+    /// `on_error_object: ignore`: a successful answer that says of an error is taken for a page.
+    pub ignores_error_objects: bool,
     pub timeouts: Timeouts,
     pub retry: Retry,
     /// Decoded bytes, default 64 MiB.
@@ -197,6 +201,9 @@ pub struct Pagination {
     pub stop_at_max_pages: bool,
     /// 10.
     pub max_empty_pages: u32,
+    /// `on_missing_cursor: fail`: a walk that ends since a path is missing that this pipeline never
+    /// saw in any answer is an error, not a warning.
+    pub fail_on_missing_cursor: bool,
 }
 
 /// A plugin as the manifest names it.

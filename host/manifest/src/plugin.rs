@@ -26,13 +26,14 @@ pub(crate) fn plugin(block: &mut Block<'_>, kind: PluginKind) -> Option<PluginUs
     let (uses, with, with_key) = match (uses, short) {
         (Some(uses), _) => {
             let with_key = block.path("with");
-            let with = block.get("with").and_then(|value| options(&value));
-            (reference(&uses)?, with.unwrap_or_default(), with_key)
+            let with = block.get("with").and_then(|value| Some(value.block()?.rest()));
+            let uses = reference(&uses)?;
+            (uses.clone(), builtins::options(with.unwrap_or_default(), &uses, kind), with_key)
         }
         (None, Some(short)) => {
             let name = builtins::short_name(&short, kind)?;
-            let rest = block.rest();
-            (format!("builtin:{name}"), collect(rest), key.clone())
+            let uses = format!("builtin:{name}");
+            (uses.clone(), builtins::options(block.rest(), &uses, kind), key.clone())
         }
         (None, None) => {
             if block.has("type") || block.has("uses") {

@@ -6,6 +6,7 @@
 use crate::error::{Error, Problems};
 use crate::units::{parse_duration, parse_size};
 use crate::yaml::{Content, Node, Position, Scalar, ScalarKind};
+use dpone_json::Path;
 use dpone_model::CursorValue;
 use dpone_model::number::ExactNumber;
 use serde_json::{Map, Value as Json};
@@ -237,6 +238,20 @@ impl<'a> Value<'a> {
         match self.scalar().filter(|scalar| scalar.kind != ScalarKind::Null) {
             Some(scalar) => Some(scalar.text.clone()),
             None => self.wrong_type("text, a number or true/false"),
+        }
+    }
+
+    /// A dotted path into the answer; the root is empty.
+    pub fn path(&self) -> Option<String> {
+        let text = match self.scalar() {
+            // `0` and the empty text have a better message as paths.
+            Some(scalar) if scalar.kind == ScalarKind::Number || scalar.text.is_empty() => scalar.text.clone(),
+            _ => self.text()?,
+        };
+        match Path::check(&text) {
+            Ok(path) if path.is_root() => Some(String::new()),
+            Ok(_) => Some(text),
+            Err(error) => self.invalid(format!("`{}` is no path: {error}", self.shown()), error.hint()),
         }
     }
 

@@ -53,7 +53,11 @@ pub(crate) fn options_block(options: &mut Block<'_>, connection: ConnectionRef, 
         params,
         body: body(options),
         headers: headers(options),
-        records_path: options.get("records_path").and_then(|value| records_path(&value)).unwrap_or_default(),
+        records_path: options.get("records_path").and_then(|value| value.path()).unwrap_or_default(),
+        empty_where_records_are_missing: options
+            .one_of("on_missing_records", &[("fail", false), ("empty", true)])
+            .unwrap_or(false),
+        ignores_error_objects: options.one_of("on_error_object", &[("fail", false), ("ignore", true)]).unwrap_or(false),
         timeouts: timeouts(options),
         retry: retry(options.block("retry")),
         max_page_bytes: options.size("max_page_bytes", 1..=(1 << 30)).unwrap_or(64 << 20),
@@ -237,22 +241,6 @@ fn headers(options: &mut Block<'_>) -> Vec<(String, String)> {
     headers
 }
 
-/// Root as the empty path.
-pub(crate) fn records_path(value: &Value<'_>) -> Option<String> {
-    let text = value.scalar().filter(|s| s.text.is_empty()).map(|s| s.text.clone()).or_else(|| value.text())?;
-    if text == "." {
-        return Some(String::new());
-    }
-    let unescaped = text.replace("\\.", "_");
-    if !text.is_empty() && unescaped.split('.').any(str::is_empty) {
-        return value.invalid(
-            format!("`{}` is no path", value.shown()),
-            "write names between dots, such as `data.items`; `\\.` is a dot in a name",
-        );
-    }
-    Some(text)
-}
-
 fn timeouts(options: &mut Block<'_>) -> Timeouts {
     let total = options.get("timeout").and_then(|value| value.positive_duration());
     let mut block = options.block("timeouts");
@@ -302,6 +290,7 @@ fn pagination(options: &mut Block<'_>) -> Pagination {
     let max_pages = block.integer("max_pages", 1..=u64::from(u32::MAX));
     let stop = block.one_of("on_max_pages", &[("error", false), ("fail", false), ("stop", true)]);
     let max_empty_pages = block.integer("max_empty_pages", 0..=u64::from(u32::MAX)).unwrap_or(10) as u32;
+    let fail = block.one_of("on_missing_cursor", &[("warn", false), ("fail", true)]);
     let is_none = block.get("type").is_none_or(|value| value.scalar().is_some_and(|s| s.text == "none"));
     let has_none = !block.has("type") || is_none;
     let extractor = if has_none && !block.has("uses") {
@@ -314,7 +303,13 @@ fn pagination(options: &mut Block<'_>) -> Pagination {
         }
         extractor
     };
-    Pagination { extractor, max_pages, stop_at_max_pages: stop.unwrap_or(false), max_empty_pages }
+    Pagination {
+        extractor,
+        max_pages,
+        stop_at_max_pages: stop.unwrap_or(false),
+        max_empty_pages,
+        fail_on_missing_cursor: fail.unwrap_or(false),
+    }
 }
 
 fn incremental(options: &mut Block<'_>) -> Option<Incremental> {

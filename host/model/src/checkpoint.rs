@@ -3,6 +3,7 @@
 use crate::CursorValue;
 use crate::schema::Schema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What K writes and the next run's C reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub struct Checkpoint {
     /// What the keys of earlier runs depend on.
     #[serde(default)]
     pub target: Option<TargetFacts>,
+    /// Of the paths, headers and relations of links that the extractor asks for: those that any answer
+    /// ever had, with null or not. A walk that ends for want of another one may have a misspelt path.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub seen_paths: BTreeSet<String>,
 }
 
 /// The greatest cursor value that was loaded, and the rows that carry it.

@@ -20,6 +20,8 @@ pub struct HttpRequest {
     pub credentials: Vec<Credential>,
     /// Decoded bytes.
     pub max_body_bytes: u64,
+    /// Statuses that are an answer, too, beside those of success.
+    pub answers: &'static [u16],
 }
 
 /// How a credential travels.
@@ -64,6 +66,7 @@ pub struct HttpResponse {
 
 #[async_trait]
 pub trait HttpEgress: Send + Sync {
-    /// Sends with retries, redirects and limits. A status that stays an error is a failure.
+    /// Sends with retries, redirects and limits. A status that stays an error is a failure, unless the
+    /// request takes it for an answer.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Report>;
 }

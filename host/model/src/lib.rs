@@ -18,6 +18,7 @@ pub mod schema;
 pub mod secret;
 pub mod state;
 pub mod target;
+pub mod walk;
 
 pub use checkpoint::{Checkpoint, Counts, Watermark};
 pub use code::{Code, Exit, Retry};
@@ -27,3 +28,4 @@ pub use meter::{Allowance, Exceeded, Meter, Traffic};
 pub use records::{FieldSpan, Kind, NameId, Names, RecordSpan, Records, Span};
 pub use report::{Failure, PagePlace, Place, Report};
 pub use secret::Secret;
+pub use walk::WalkEnded;

@@ -98,6 +98,9 @@ pub struct RequestEdit {
     pub headers: Vec<(String, RequestValue)>,
     pub method: Option<String>,
     pub path: Option<String>,
+    /// A 404 or 400 to it ends the walk: it may ask for more than the API has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_past_end: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +127,26 @@ pub struct Step {
     pub records: RecordsAt,
     /// `None` ends the walk.
     pub next: Option<RequestEdit>,
+    /// Why there is no next request, where the extractor says so.
+    pub ended: Option<Ending>,
     pub state: Vec<u8>,
+}
+
+/// Why an extractor ends a walk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// A short name in kebab case, such as `cursor-null`.
+    pub reason: String,
+    pub message: String,
+    /// The dotted path that was null, empty or missing, or `header NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<String>,
+}
+
+impl Ending {
+    pub fn new(reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), message: message.into(), looked_at: None }
+    }
 }
 
 /// What a slicer is asked to cut.

@@ -3,6 +3,7 @@
 use crate::authority::{PluginFacts, asks, bounds, gets};
 use crate::boundary::{Boundary, Window};
 use crate::lock::LockFacts;
+use crate::pagination::walk_end;
 use crate::strategy::StrategyFacts;
 use crate::tenancy::TenantPlan;
 use dpone_manifest::{DuplicatePolicy, KeyMode, Manifest, Mode, Staging, When};
@@ -125,6 +126,9 @@ pub struct SourcePlan {
     pub slices: Option<String>,
     pub max_pages: Option<u64>,
     pub on_max_pages: String,
+    /// How a walk that counts pages or records ends, and what that costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walk_end: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -276,6 +280,7 @@ fn source(input: &PlanInput<'_>) -> SourcePlan {
         }),
         max_pages,
         on_max_pages: if stops { "stop" } else { "error" }.to_owned(),
+        walk_end: walk_end(source),
     }
 }
 

@@ -16,6 +16,7 @@ mod evolution;
 mod fingerprint;
 mod lock;
 mod markdown;
+mod pagination;
 mod review;
 mod strategy;
 mod tenancy;

@@ -51,6 +51,7 @@ impl Plan {
             ("Records", format!("`{}`", self.source.records_path)),
             ("Pagination", self.source.pagination.clone()),
         ]);
+        self.source.walk_end.iter().for_each(|end| page.item("A walk ends", end));
         self.source.slices.iter().for_each(|slices| page.item("Slices", slices));
         if let Some(max_pages) = self.source.max_pages {
             page.item("Most pages", &format!("{max_pages}, then {}", self.source.on_max_pages));

@@ -5,7 +5,7 @@
 use crate::events::Step;
 use crate::resume::Reopened;
 use dpone_model::plugin::{Identity, Usage};
-use dpone_model::{Counts, Report, Traffic, codes};
+use dpone_model::{Counts, Report, Traffic, WalkEnded, codes};
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ pub struct RunReport {
     pub pages: u64,
     pub bytes: u64,
     pub rows: Rows,
+    pub walk: WalkReport,
     pub checkpoint: Checkpoints,
     pub guarantee: Option<String>,
     pub plugins: Vec<PluginReport>,
@@ -81,7 +82,15 @@ pub struct SliceReport {
     pub error: Option<Report>,
     pub pages: u64,
     pub rows: Rows,
+    pub walk: WalkReport,
     pub checkpoint: Checkpoints,
+}
+
+/// The walk over the API's pages.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WalkReport {
+    /// Why no further page was fetched; none where the walk did not come to its end.
+    pub ended: Option<WalkEnded>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -155,8 +164,8 @@ impl Rows {
 
 impl SliceReport {
     pub fn started(id: &str) -> Self {
-        let (rows, checkpoint) = (Rows::default(), Checkpoints::default());
-        Self { id: id.to_owned(), outcome: "running", error: None, pages: 0, rows, checkpoint }
+        let (rows, walk, checkpoint) = (Rows::default(), WalkReport::default(), Checkpoints::default());
+        Self { id: id.to_owned(), outcome: "running", error: None, pages: 0, rows, walk, checkpoint }
     }
 
     pub fn ended(&mut self, counts: &Counts, checkpoint: Checkpoints, error: Option<&Report>) {

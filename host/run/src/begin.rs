@@ -2,7 +2,7 @@
 //! run left off.
 
 use crate::describe::SchemaObserver;
-use crate::extract::{Extract, PageWork};
+use crate::extract::{Extract, PageWork, past_boundary};
 use crate::open::Opened;
 use crate::planning::SlicePlan;
 use crate::resolve::{Host, Request};
@@ -20,7 +20,7 @@ use dpone_model::{Report, RunId, codes};
 use dpone_quality::{Duplicates, Judge, Sets};
 use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
 use dpone_source::{
-    BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, SliceRequest, Walk, WalkConfig, client_config,
+    BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, SliceRequest, Walk, WalkConfig, Walked, client_config,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -54,7 +54,7 @@ pub async fn extract(
     let mut work = page_work(opened, part, plan, &scanner, &writer).await?;
     // A run without a journalled page starts where its state says, also when it is resumed.
     let reader = writer.reader();
-    let mut resume = if reader.pages() == 0 { earlier_cursor(part, plan) } else { Some(ResumeFrom::default()) };
+    let mut resume = if reader.pages() == 0 { earlier_cursor(part, plan)? } else { Some(ResumeFrom::default()) };
     for page in 1..=reader.pages() as u64 {
         let entry = reader.read(page)?;
         work.replay(&entry).await?;
@@ -66,7 +66,8 @@ pub async fn extract(
     let complete = writer.progress().extracted || work.filter.is_past_end();
     let mut walk = walk(host, opened, part, plan, &scanner, resume).await?;
     if complete && !walk.truncated() {
-        walk.stop();
+        let ended = writer.progress().ended.clone();
+        walk.stop(ended.unwrap_or_else(|| past_boundary(reader.pages() as u64)));
     }
     let delivered_before = writer.progress().delivered_through;
     Ok(Extract { walk, work, writer, complete, delivered_before, marked: Instant::now() })
@@ -151,6 +152,7 @@ async fn walk(
             slicer: &slicer.uses,
             grants: &slicer.grants,
         }),
+        seen_paths: part.seen_paths.clone(),
     };
     Ok(match resume {
         Some(from) => Walk::resume(config, from)?,
@@ -172,15 +174,23 @@ pub fn client(opened: &Opened) -> Result<Arc<Client>, Report> {
 /// The walk goes on after this page of the journal.
 fn go_on_after(from: &mut ResumeFrom, entry: PageEntry) {
     from.empty_pages = if entry.index.extracted == 0 { from.empty_pages + 1 } else { 0 };
-    from.earlier.push((entry.request, entry.url));
+    let has_list = entry.records_path.is_some();
+    from.earlier.push(Walked {
+        root_keys: has_list.then(|| Walked::root_keys(&entry.body)),
+        request: entry.request,
+        url: entry.url,
+        records_digest: entry.records_digest.and_then(|digest| u128::from_str_radix(&digest, 16).ok()),
+        newly_seen: entry.newly_seen,
+    });
     from.next = entry.next;
+    from.ended = entry.ended;
     from.state = entry.extractor_state;
 }
 
 /// Where `cursor_incremental` goes on: the page that the last run asked for last.
-fn earlier_cursor(part: &Part, plan: &SlicePlan) -> Option<ResumeFrom> {
-    let cursor = part.row.checkpoint.response_cursor.as_deref().filter(|_| plan.keeps_cursor)?;
-    ResumeFrom::response_cursor(cursor)
+fn earlier_cursor(part: &Part, plan: &SlicePlan) -> Result<Option<ResumeFrom>, Report> {
+    let cursor = part.row.checkpoint.response_cursor.as_deref().filter(|_| plan.keeps_cursor);
+    Ok(cursor.map(ResumeFrom::response_cursor).transpose()?)
 }
 
 fn create_journal(opened: &Opened, request: &Request, part: &Part, plan: &SlicePlan) -> Result<Writer, Report> {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use dpone_journal::{PageEntry, PageIndex, Writer};
 use dpone_json::Edited;
 use dpone_model::plugin::{BatchView, Transform};
-use dpone_model::{PagePlace, Records, Report};
+use dpone_model::{PagePlace, Records, Report, WalkEnded};
 use dpone_quality::{Duplicates, Judge};
 use dpone_sink::{KeyEncoder, SizeCheck, check_sizes};
 use dpone_source::{Batch, BoundaryFilter, Page, SharedScanner, Walk, scan_output};
@@ -62,24 +62,38 @@ impl Extract {
             self.page(session, page).await?;
             pulled += 1;
         }
+        for warning in self.walk.take_warnings() {
+            session.warn(warning);
+        }
         if self.complete {
+            let ended = self.walk.ended().cloned();
             self.writer.seal()?;
-            self.writer.mark(|progress| progress.extracted = true)?;
+            self.writer.mark(|progress| {
+                progress.extracted = true;
+                progress.ended.clone_from(&ended);
+            })?;
+            session.walk_ended(ended, self.walk.seen_paths());
         }
         Ok(pulled)
     }
 
     async fn page(&mut self, session: &mut Session, page: Page) -> Result<(), Report> {
+        let number = page.number;
         let (entry, stop_early) = self.work.fresh(page).await?;
         self.writer.append(&entry)?;
         failpoint::hit('D', &entry.page.to_string());
         session.count_page(&entry);
         if stop_early {
-            self.walk.stop();
+            self.walk.stop(past_boundary(number));
         }
         session.events.emit(crate::events::Event::Page(session.counts));
         Ok(())
     }
+}
+
+/// The source is sorted, and this page lies beyond the boundary: later ones do, too.
+pub fn past_boundary(page: u64) -> WalkEnded {
+    WalkEnded::new(WalkEnded::BOUNDARY, page, "rows beyond the boundary came, in the order of `incremental.order`")
 }
 
 impl PageWork {
@@ -114,6 +128,9 @@ impl PageWork {
             output,
             index,
             next: page.next,
+            ended: page.ended,
+            records_digest: page.records_digest.map(|digest| format!("{digest:032x}")),
+            newly_seen: page.newly_seen,
             extractor_state: page.state,
         };
         Ok((entry, filtered.stop_early))

@@ -86,6 +86,7 @@ impl PluginHttp for Granted {
             body: request.body.map(Into::into),
             credentials,
             max_body_bytes: request.max_body_bytes,
+            answers: &[],
         };
         client.send_any_status(request).await.map_err(|error| failed(error.to_string()))
     }

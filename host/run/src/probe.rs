@@ -133,6 +133,7 @@ async fn named_http(resolver: &Resolver, id: &str) -> Result<String, Report> {
         body: None,
         credentials: Vec::new(),
         max_body_bytes: 1 << 20,
+        answers: &[],
     };
     let answer = client.send_any_status(request).await?;
     Ok(format!("{} answers ({})", answer.url, answer.status))
@@ -171,6 +172,7 @@ async fn http(resolved: &Resolved, signer: Option<Arc<dyn RequestSigner>>) -> Re
         max_pages: Some(1),
         signer,
         slice: None,
+        seen_paths: Default::default(),
     });
     Ok(match answer.await? {
         Some(page) => format!("{} {}, {} records in {:?}", page.status, page.url, page.records, page.took),

@@ -7,8 +7,8 @@ use crate::pipeline::Finished;
 use crate::remedy::Remedy;
 use crate::resolve::{Host, Request, Resolved};
 use dpone_journal::PageEntry;
-use dpone_model::{Counts, Exit, Meter, Report, RunId};
-use std::collections::BTreeSet;
+use dpone_model::{Counts, Exit, Meter, Report, RunId, WalkEnded};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The run's own bookkeeping.
@@ -27,6 +27,10 @@ pub struct Session {
     pub resumable: bool,
     /// What is said of a field once a run, however many batches and slices show it.
     said: BTreeSet<(&'static str, String)>,
+    /// Of slices: what no answer had so far. Another slice may yet show that it is spelt rightly.
+    never_seen: Vec<WalkEnded>,
+    /// Of the paths that the extractor asks for: those that an answer of this run had.
+    pub seen_paths: BTreeSet<String>,
 }
 
 /// What came before the slice at hand.
@@ -57,6 +61,7 @@ impl Session {
             pages: 0,
             bytes: 0,
             rows: Default::default(),
+            walk: Default::default(),
             checkpoint: Default::default(),
             guarantee: None,
             plugins: Vec::new(),
@@ -80,6 +85,8 @@ impl Session {
             meter: Arc::new(Meter::within(host.tenancy.as_ref().map(|tenancy| tenancy.meter.clone()))),
             resumable: false,
             said: BTreeSet::new(),
+            never_seen: Vec::new(),
+            seen_paths: BTreeSet::new(),
         }
     }
 
@@ -126,6 +133,45 @@ impl Session {
     /// Whether this is the first time in the run that something is to be said of the field.
     pub fn is_first_word(&mut self, what: &'static str, field: &str) -> bool {
         self.said.insert((what, field.to_owned()))
+    }
+
+    /// The walk of the load, or of the slice at hand, is over. `seen` is what its answers had of the
+    /// paths that were asked for.
+    pub fn walk_ended(&mut self, ended: Option<WalkEnded>, seen: &BTreeSet<String>) {
+        self.seen_paths.extend(seen.iter().cloned());
+        match self.report.slices.last_mut() {
+            None => {
+                if let Some(warning) = ended.as_ref().and_then(WalkEnded::warning) {
+                    self.warn(warning);
+                }
+                self.report.walk.ended = ended;
+            }
+            Some(slice) => {
+                self.never_seen.extend(ended.clone().filter(|ended| ended.never_seen.is_some()));
+                slice.walk.ended = ended;
+            }
+        }
+    }
+
+    /// All slices are through. What was missing in one slice and in all others, too, is told once.
+    pub fn slices_ended(&mut self) {
+        let mut told = BTreeSet::new();
+        for ended in std::mem::take(&mut self.never_seen) {
+            let path = ended.path.clone().unwrap_or_default();
+            if let Some(warning) = ended.warning().filter(|_| !self.seen_paths.contains(&path))
+                && told.insert(path)
+            {
+                self.warn(warning);
+            }
+        }
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for ended in self.report.slices.iter().filter_map(|slice| slice.walk.ended.as_ref()) {
+            *reasons.entry(&ended.reason).or_default() += 1;
+        }
+        let counted: Vec<String> = reasons.iter().map(|(reason, slices)| format!("{reason} in {slices}")).collect();
+        let message = if counted.is_empty() { "no slice was fetched".to_owned() } else { counted.join(", ") };
+        let pages = self.before.counts.pages;
+        self.report.walk.ended = Some(WalkEnded::new(WalkEnded::SLICES, pages, message));
     }
 
     /// Adds a page to the counts.

@@ -21,6 +21,7 @@ use dpone_model::schema::{FieldType, Schema};
 use dpone_model::state::{LeaseRequest, StateRow};
 use dpone_model::{Checkpoint, Exit, Report, RunId, StateKey, Watermark, codes};
 use dpone_source::{ListConfig, list_slices};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One slice while it is loaded.
@@ -33,6 +34,8 @@ pub struct Part {
     pub schema: Schema,
     /// What the slicer said; `None` for a load that is not cut.
     pub slice: Option<Slice>,
+    /// Of the paths that the extractor asks for: those that the load's answers ever had.
+    pub seen_paths: BTreeSet<String>,
 }
 
 /// What every slice is loaded with.
@@ -52,6 +55,8 @@ struct Cut {
     schema: Schema,
     /// The greatest watermark of the slices so far.
     watermark: Option<Watermark>,
+    /// What the answers of the load had, as the slices so far have left it.
+    seen_paths: BTreeSet<String>,
     /// An earlier attempt may have left journals of slices.
     is_resumed: bool,
 }
@@ -65,6 +70,7 @@ impl Part {
             journal_id: opened.run_id.clone(),
             schema: opened.row.checkpoint.schema.clone(),
             slice: None,
+            seen_paths: opened.row.checkpoint.seen_paths.clone(),
         }
     }
 }
@@ -100,6 +106,7 @@ pub async fn each(
             Err(report) => return Err(report.within(&format!("slice {}", slice.id))),
         }
     }
+    session.slices_ended();
     if !failed.is_empty() {
         session.note(format!("{} of {} slices failed; the others are loaded", failed.len(), cut.slices.len()));
         return Err(Report::all(failed).unwrap_or_else(|| bug(&"no slice failed")));
@@ -142,7 +149,7 @@ async fn cut(
     session.note(format!("{} slices", slices.len()));
     let checkpoint = &opened.row.checkpoint;
     let (schema, watermark) = (checkpoint.schema.clone(), checkpoint.watermark.clone());
-    Ok(Cut { slices, writer, schema, watermark, is_resumed })
+    Ok(Cut { slices, writer, schema, watermark, seen_paths: checkpoint.seen_paths.clone(), is_resumed })
 }
 
 /// Asks the slicer. Its requests are sent with the source's client and by the same rules as pages.
@@ -186,7 +193,9 @@ impl Load<'_> {
         let row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
         let held = Held::keep(opened.state.clone(), key.clone(), opened.run_id.clone(), session.cancel.clone());
         let known = row.checkpoint.schema.clone().over(&cut.schema);
-        let part = Part { schema: known, key: key.clone(), row, journal_id, slice: Some(slice) };
+        let seen_paths = [&cut.seen_paths, &row.checkpoint.seen_paths, &session.seen_paths];
+        let seen_paths = seen_paths.into_iter().flatten().cloned().collect();
+        let part = Part { schema: known, key: key.clone(), row, journal_id, slice: Some(slice), seen_paths };
         let result = self.part(session, &part, earlier).await;
         let learned = if result.is_ok() { learn(session, cut, opened, &key).await } else { Ok(()) };
         held.release().await;
@@ -230,6 +239,7 @@ async fn learn(session: &mut Session, cut: &mut Cut, opened: &Opened, key: &Stat
         let slice = key.slice.as_deref().unwrap_or_default();
         session.warn(format!("the field `{field}` is {now}: slice {slice} and earlier ones have different kinds"));
     }
+    cut.seen_paths.extend(row.checkpoint.seen_paths);
     let is_greater = |new: &Watermark| match &cut.watermark {
         Some(known) => new.value.compare(&known.value) == Some(std::cmp::Ordering::Greater),
         None => true,
@@ -255,6 +265,7 @@ async fn finish(
             response_cursor: None,
             schema: cut.schema,
             target: Some(dpone_plan::target_facts(&opened.resolved.local.manifest, &whole.topic)),
+            seen_paths: cut.seen_paths,
         };
         let revision = verify::advance_load(opened, whole, checkpoint.clone(), verified).await?;
         session.report.checkpoint.after = Some(crate::artifact::CheckpointReport::of(revision, &checkpoint));

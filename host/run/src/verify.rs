@@ -123,7 +123,7 @@ pub async fn advance(
         if !covers_boundary(opened, plan, &extract) {
             session.warn("the walk ended at a page limit, so the watermark stays: later pages may hold older rows");
         }
-        let checkpoint = next_checkpoint(opened, part, plan, schema, &extract);
+        let checkpoint = next_checkpoint(opened, part, plan, schema, &extract)?;
         let write = written(opened, plan, checkpoint.clone());
         failpoint::hit('K', "before");
         let revision = opened.state.commit(&part.key, part.row.revision, write, true).await?;
@@ -193,10 +193,10 @@ fn next_checkpoint(
     plan: &SlicePlan,
     schema: SchemaPlan,
     extract: &Extract,
-) -> Checkpoint {
+) -> Result<Checkpoint, Report> {
     let earlier = &part.row.checkpoint;
     let manifest = &opened.resolved.local.manifest;
-    Checkpoint {
+    Ok(Checkpoint {
         // A run that saw no row keeps the watermark that it started from.
         watermark: Some(&extract.work.filter)
             .filter(|_| covers_boundary(opened, plan, extract))
@@ -205,12 +205,13 @@ fn next_checkpoint(
             .or_else(|| earlier.watermark.clone()),
         response_cursor: extract
             .walk
-            .response_cursor()
+            .response_cursor()?
             .filter(|_| plan.keeps_cursor)
             .or_else(|| earlier.response_cursor.clone()),
         schema: schema.merged,
         target: Some(dpone_plan::target_facts(manifest, &plan.topic)),
-    }
+        seen_paths: extract.walk.seen_paths().clone(),
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Why a plugin was refused or ended, in the words that a user sees.
 
 use crate::bindings::WIT_VERSION;
-use dpone_model::codes::{disk, internal, plugin};
+use dpone_model::codes::{disk, internal, plugin, source};
 use dpone_model::plugin::Identity;
 use dpone_model::plugin::PluginKind;
 use dpone_model::{Code, Failure, Place, Report};
@@ -53,6 +53,8 @@ pub struct Refusal {
     pub message: String,
     pub record: Option<u32>,
     pub field: Option<String>,
+    /// What the API answered is the cause, not the plugin.
+    pub blames_answer: bool,
     /// Whether it had looked for files, of which none are granted.
     pub wanted_files: bool,
 }
@@ -108,6 +110,7 @@ impl Failure for Error {
             Self::NoWorld { .. } | Self::SeveralWorlds { .. } | Self::WrongWorld { .. } => &plugin::WRONG_WORLD,
             Self::WrongVersion { .. } | Self::WrongShape { .. } => &plugin::WRONG_VERSION,
             Self::Fault { fault, .. } => fault.code(),
+            Self::Refused { refusal: Refusal { blames_answer: true, .. }, .. } => &source::ANSWER,
             Self::Refused { .. } => &plugin::PLUGIN_ERROR,
             Self::CacheIo(_) | Self::Files(_) | Self::Child { .. } => &disk::IO,
             Self::Engine(_) => &internal::BUG,

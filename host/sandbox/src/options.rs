@@ -1,18 +1,42 @@
 //! A plugin's options against the schema that it publishes: every problem, each with its place.
 
+use dpone_json::{Path, PathError};
 use dpone_model::codes::manifest::PLUGIN_OPTIONS;
 use dpone_model::{Place, Report};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
-use jsonschema::{ValidationError, Validator};
+use jsonschema::{Keyword, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 /// A schema larger than this is a mistake.
 pub(crate) const MAX_SCHEMA_BYTES: usize = 1 << 20;
 
-/// Compiles a schema (JSON Schema 2020-12; references stay inside of the document).
+/// Compiles a schema (JSON Schema 2020-12; references stay inside of the document). Its keyword
+/// `x-dpone-path` says that a text is a dotted path, in the grammar that the manifest's own are in.
 pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
-    jsonschema::draft202012::new(schema).map_err(|error| error.to_string())
+    let options = jsonschema::draft202012::options().with_keyword("x-dpone-path", |_, _, _| Ok(Box::new(IsPath)));
+    options.build(schema).map_err(|error| error.to_string())
+}
+
+struct IsPath;
+
+impl IsPath {
+    fn problem(instance: &Value) -> Option<PathError> {
+        Path::check(instance.as_str()?).err()
+    }
+}
+
+impl<'i> Keyword<'i> for IsPath {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        match Self::problem(instance) {
+            None => Ok(()),
+            Some(error) => Err(ValidationError::custom(format!("it is no path: {error}; {}", error.hint()))),
+        }
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        Self::problem(instance).is_none()
+    }
 }
 
 /// All problems of `options`. `place` is asked with the option's dotted path (`fields.id`,
@@ -123,6 +147,22 @@ mod tests {
         );
         assert_eq!(reports.iter().find_map(|report| report.hint_text()), Some("it takes next, limit, rules"));
         assert!(reports.iter().all(|report| report.code().id == "DP0113"));
+    }
+
+    #[test]
+    fn a_path_is_in_the_manifests_grammar() {
+        let schema = json!({ "properties": { "next": { "type": "string", "x-dpone-path": true } } });
+        let validator = compile(&schema).unwrap();
+        let place = |key: &str| Place::Named { what: "key".into(), name: key.into() };
+        for (next, problem) in
+            [("meta.next", None), (r"@odata\.nextLink", None), ("$.next", Some("JSONPath")), ("a.-1", Some(r"`\-1`"))]
+        {
+            let options = json!({ "next": next });
+            let reports = check("p", &schema, &validator, options.as_object().unwrap(), &place);
+            let found = reports.first().map(|report| report.message().to_owned());
+            assert_eq!(found.is_some(), problem.is_some(), "{next}: {found:?}");
+            assert!(found.unwrap_or_default().contains(problem.unwrap_or_default()), "{next}");
+        }
     }
 
     #[test]

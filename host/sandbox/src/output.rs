@@ -7,7 +7,7 @@ use crate::bindings::slicer::exports::dpone::plugin::slicer;
 use crate::bindings::transform::exports::dpone::plugin::transform as t;
 use crate::error::Fault;
 use crate::text;
-use dpone_model::plugin::{Column, Edits, Encoding, Hash, Outcome, RecordsAt, RequestEdit, RequestValue};
+use dpone_model::plugin::{Column, Edits, Encoding, Ending, Hash, Outcome, RecordsAt, RequestEdit, RequestValue};
 use dpone_model::plugin::{Signature, Slice, SliceStep, Step, Term};
 use serde::de::IgnoredAny;
 
@@ -20,7 +20,22 @@ pub(crate) fn step(step: e::Step) -> Result<Step, Broken> {
         e::Records::At(path) => RecordsAt::Path(path),
         e::Records::Bytes(bytes) => RecordsAt::Bytes(bytes),
     };
-    Ok(Step { records, next: step.next.map(request).transpose()?, state: step.state })
+    let ended = step.ended.map(ending).transpose()?;
+    Ok(Step { records, next: step.next.map(request).transpose()?, ended, state: step.state })
+}
+
+/// The reason is for machines, so it has a form; the rest is text for people, and bounded.
+fn ending(ending: e::Ending) -> Result<Ending, Broken> {
+    const MAX_REASON_BYTES: usize = 64;
+    let is_kebab = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let reason = ending.reason;
+    if reason.is_empty() || reason.len() > MAX_REASON_BYTES || !reason.bytes().all(is_kebab) {
+        let shown = text::one_line(&reason, MAX_REASON_BYTES);
+        return Err(format!("the reason `{shown}` is not 1 to {MAX_REASON_BYTES} lower-case letters, digits or `-`"));
+    }
+    let message = text::one_line(&ending.message, text::MAX_MESSAGE_BYTES);
+    let looked_at = ending.looked_at.map(|what| text::one_line(&what, 200));
+    Ok(Ending { reason, message, looked_at })
 }
 
 pub(crate) fn request(request: types::Request) -> Result<RequestEdit, Broken> {
@@ -37,6 +52,7 @@ pub(crate) fn request(request: types::Request) -> Result<RequestEdit, Broken> {
         headers: fields(request.headers),
         method: request.method,
         path: request.path,
+        may_be_past_end: request.may_be_past_end,
     })
 }
 

@@ -2,7 +2,7 @@
 //! for what goes wrong.
 
 use crate::bindings::WIT_VERSION;
-use crate::bindings::extractor::dpone::plugin::types::{Description, PluginError};
+use crate::bindings::extractor::dpone::plugin::types::{Blame, Description, PluginError};
 use crate::engine::{Counting, engine};
 use crate::error::{Error, Fault, Refusal, WANTED_FILES};
 use crate::host::{Host, Needs, Sets};
@@ -149,6 +149,7 @@ impl<W: World> Runner<W> {
             message: text::one_line(&error.message, text::MAX_MESSAGE_BYTES),
             record: error.record,
             field: error.field.map(|field| text::one_line(&field, 200)),
+            blames_answer: error.blames == Blame::Answer,
             wanted_files: self.wanted_files,
         };
         Error::Refused { who: Box::new(self.terms.identity.clone()), refusal }

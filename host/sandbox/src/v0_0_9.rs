@@ -6,7 +6,7 @@
 //! functions in its shape, and [`World`] with the kind's own trait ([`Transforms`]), which turn its
 //! answers into today's types. Limits, faults, logs and the pipeline know nothing of it.
 
-use crate::bindings::extractor::dpone::plugin::types::{Description, PluginError};
+use crate::bindings::extractor::dpone::plugin::types::{Blame, Description, PluginError};
 use crate::bindings::transform::exports::dpone::plugin::transform::Outcome;
 use crate::host::{BatchHandle, Host, Needs};
 use crate::log::LogLevel;
@@ -62,7 +62,7 @@ impl batches::HostBatch for Host {
 
 /// An error of that version had a text alone.
 fn error(message: String) -> PluginError {
-    PluginError { code: "error".to_owned(), message, record: None, field: None }
+    PluginError { code: "error".to_owned(), message, record: None, field: None, blames: Blame::Plugin }
 }
 
 #[async_trait]

@@ -1,9 +1,9 @@
 //! What a source can give that is no page, and what an extractor may not ask for.
 
 use dpone_json::{Found, ScanError, ScanErrorKind};
-use dpone_model::codes::{connection, internal, manifest, plugin, quality, source};
+use dpone_model::codes::{connection, internal, manifest, plugin, quality, source, state};
 use dpone_model::plugin::Identity;
-use dpone_model::{Code, Failure, Kind, PagePlace, Place};
+use dpone_model::{Code, Failure, Kind, PagePlace, Place, Report};
 use thiserror::Error;
 
 #[derive(Debug, Clone, Error)]
@@ -28,6 +28,14 @@ pub enum Error {
 
     #[error("the next request is one that was already sent: {url}")]
     Repeated { page: PagePlace, url: String },
+    #[error("{}", repeated_page_text(.page, .earlier, *.pages))]
+    RepeatedPage { page: PagePlace, earlier: PagePlace, pages: usize },
+    #[error("the answer speaks of an error: `{key}` is {excerpt}")]
+    ErrorObject { page: PagePlace, key: &'static str, excerpt: String },
+    #[error("the walk ended because of `{path}`, which no answer of this pipeline ever had")]
+    NeverSeen { page: PagePlace, path: String, here: String },
+    #[error("the stored response cursor cannot be read: {cause}")]
+    ResponseCursor { cause: String },
     #[error("the walk reached max_pages of {limit} and the API has more")]
     MaxPages { page: PagePlace, limit: u64 },
     #[error("{count} empty pages in a row, more than max_empty_pages of {limit}")]
@@ -108,6 +116,10 @@ impl Failure for Error {
             },
             Self::RecordsPath { .. } | Self::RecordsKind { .. } => &source::RECORDS_PATH,
             Self::Repeated { .. } => &source::REPEATED_CURSOR,
+            Self::RepeatedPage { .. } => &source::REPEATED_PAGE,
+            Self::ErrorObject { .. } => &source::ERROR_OBJECT,
+            Self::NeverSeen { .. } => &source::NEVER_SEEN,
+            Self::ResponseCursor { .. } => &state::RESPONSE_CURSOR,
             Self::MaxPages { .. } => &source::MAX_PAGES,
             Self::EmptyPages { .. } => &source::EMPTY_PAGES,
             Self::OtherOrigin { .. } => &source::OTHER_ORIGIN,
@@ -126,7 +138,11 @@ impl Failure for Error {
             Self::NoBaseUrl { connection, .. } | Self::UrlCredentials { connection } => {
                 Some(Place::Named { what: "connection".into(), name: connection.clone() })
             }
-            Self::BadUrl { .. } | Self::BadOrigin { .. } | Self::ManifestHeader { .. } | Self::Names { .. } => None,
+            Self::BadUrl { .. }
+            | Self::BadOrigin { .. }
+            | Self::ManifestHeader { .. }
+            | Self::Names { .. }
+            | Self::ResponseCursor { .. } => None,
             Self::NotJson { page, offset, record, .. } => {
                 Some(Place::Page { page: page.page, url: page.url.clone(), record: *record, offset: Some(*offset) })
             }
@@ -137,6 +153,9 @@ impl Failure for Error {
             Self::RecordsPath { page, .. }
             | Self::RecordsKind { page, .. }
             | Self::Repeated { page, .. }
+            | Self::RepeatedPage { page, .. }
+            | Self::ErrorObject { page, .. }
+            | Self::NeverSeen { page, .. }
             | Self::MaxPages { page, .. }
             | Self::EmptyPages { page, .. }
             | Self::OtherOrigin { page, .. }
@@ -152,9 +171,22 @@ impl Failure for Error {
             Self::UrlCredentials { .. } | Self::ManifestHeader { .. } => {
                 "credentials belong to the connection's auth".into()
             }
-            Self::RecordsPath { reached, keys, .. } => keys_text(reached, keys),
-            Self::RecordsKind { kind: Kind::Null, .. } => {
-                "an API that writes null for an empty list needs an extractor that knows this".into()
+            Self::RecordsPath { page, reached, keys, .. } => {
+                let leaves_out = "; `on_missing_records: empty` is for APIs that leave an empty list out";
+                format!("{}{}", keys_text(reached, keys), if page.page == 1 { leaves_out } else { "" })
+            }
+            Self::RepeatedPage { pages: 1, .. } => {
+                "an API that repeats its last page needs `short_page: stop` or `max_pages`; one that gives every page \
+                 again does not know the parameter that asks for the next one"
+                    .into()
+            }
+            Self::RepeatedPage { .. } => "the API goes in a circle; `max_pages` ends the walk before that".into(),
+            Self::ErrorObject { .. } => {
+                "run again later, or set `source.options.on_error_object: ignore` where the API always sends one".into()
+            }
+            Self::NeverSeen { here, .. } => format!("{here}; correct the path, or set `on_missing_cursor: warn`"),
+            Self::ResponseCursor { .. } => {
+                "`dpone state reset` starts from the first page, which loads everything again".into()
             }
             Self::MaxPages { .. } => {
                 "raise `pagination.max_pages`, or set `on_max_pages: stop` where a part is wanted".into()
@@ -167,6 +199,29 @@ impl Failure for Error {
             _ => return None,
         })
     }
+}
+
+/// Where an extractor or slicer failed on a page: an error that blames the answer is at the page's place,
+/// one of the plugin's own keeps the plugin's.
+pub(crate) fn of_page(report: Report, page: &PagePlace) -> Report {
+    if report.code() == &source::ANSWER { report.at(page.place()) } else { report.on_page(page.page) }
+}
+
+fn repeated_page_text(page: &PagePlace, earlier: &PagePlace, pages: usize) -> String {
+    if pages == 1 {
+        return format!(
+            "page {} has the records of page {} again, which {} gave",
+            page.page, earlier.page, earlier.url
+        );
+    }
+    let ends = |last: u64| format!("{} to {last}", (last + 1).saturating_sub(pages as u64));
+    format!(
+        "pages {} have the records of pages {} again; page {} was {}",
+        ends(page.page),
+        ends(earlier.page),
+        earlier.page,
+        earlier.url
+    )
 }
 
 fn keys_text(reached: &str, keys: &[String]) -> String {

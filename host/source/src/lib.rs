@@ -5,7 +5,10 @@
 //!   + edit   what an extractor asks for, as far as the request rules allow      rules.rs
 //!   └─ Walk  page after page; the next request is under way before a page is    walk.rs
 //!            handed out, so that fetching and working overlap
-//!        └─ view.rs      what the extractor may ask of a page, with one scan
+//!        ├─ view.rs      what the extractor may ask of a page, with one scan
+//!        ├─ error_object.rs, repeats.rs   answers that are no page: an error with status 200, a
+//!        │                 page that came before
+//!        └─ looked_at.rs   paths that no answer ever had, at which a walk ended
 //! Batch                  a page's records as transforms and checks read them  batch.rs
 //! BoundaryFilter         rows outside the boundary or already loaded go, and     boundary.rs
 //!                        the new watermark is found
@@ -18,8 +21,12 @@ mod batch;
 mod boundary;
 mod digests;
 mod error;
+mod error_object;
+mod looked_at;
+mod page;
 mod position;
 mod probe;
+mod repeats;
 mod request;
 mod rules;
 mod seen;
@@ -34,6 +41,7 @@ pub use batch::{Batch, scan_output};
 pub use boundary::{BoundaryFilter, Filtered};
 pub use dpone_model::PagePlace;
 pub use error::Error;
+pub use page::{Page, Walked};
 pub use probe::{ProbeResult, probe};
 pub use request::client_config;
 pub use rules::is_reserved_header;
@@ -42,7 +50,7 @@ pub use single::SinglePage;
 pub use slices::{ListConfig, list_slices};
 pub use template::{MovedOrigin, Template, moved_origin, resolved_url, unused_path};
 pub use view::{ResponseView, rescan};
-pub use walk::{Page, ResumeFrom, SliceRequest, Walk, WalkConfig};
+pub use walk::{ResumeFrom, SliceRequest, Walk, WalkConfig};
 
 /// The run's scanner: its table of names and its predictions serve all pages of a run.
 pub type SharedScanner = std::sync::Arc<std::sync::Mutex<dpone_json::Scanner>>;

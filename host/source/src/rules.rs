@@ -16,6 +16,9 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use url::Url;
 
+/// Statuses with which APIs say that there is no such page.
+pub(crate) const PAST_END: &[u16] = &[400, 404];
+
 /// Longest URL that is sent; servers commonly refuse far shorter ones.
 const MAX_URL_BYTES: usize = 64 << 10;
 
@@ -67,6 +70,7 @@ pub(crate) fn apply(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) 
     let body = body(template, &method, edit, asker, &mut headers)?;
     set_headers(template, &mut headers, edit, asker, &mut credentials)?;
     Ok(HttpRequest {
+        answers: if edit.may_be_past_end { PAST_END } else { &[] },
         method,
         url: url.into(),
         headers,

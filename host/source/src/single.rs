@@ -1,8 +1,8 @@
 //! `pagination.type: none`: one request, for which no component is needed.
 
 use async_trait::async_trait;
-use dpone_model::Report;
-use dpone_model::plugin::{Extractor, Identity, PageView, Plugin, RecordsAt, RequestEdit, Step, Usage};
+use dpone_model::plugin::{Ending, Extractor, Identity, PageView, Plugin, RecordsAt, RequestEdit, Step, Usage};
+use dpone_model::{Report, WalkEnded};
 use std::sync::Arc;
 
 /// One page, whose records are at the manifest's `records_path`.
@@ -33,11 +33,13 @@ impl Plugin for SinglePage {
 #[async_trait]
 impl Extractor for SinglePage {
     async fn start(&mut self) -> Result<Step, Report> {
-        Ok(Step { records: RecordsAt::None, next: Some(RequestEdit::default()), state: Vec::new() })
+        Ok(Step { records: RecordsAt::None, next: Some(RequestEdit::default()), ended: None, state: Vec::new() })
     }
 
     async fn next(&mut self, _page: Arc<dyn PageView>, _state: &[u8]) -> Result<Step, Report> {
-        Ok(Step { records: RecordsAt::Path(self.records_path.clone()), next: None, state: Vec::new() })
+        let ended = Ending::new(WalkEnded::SINGLE_REQUEST, "without `pagination` there is one request");
+        let records = RecordsAt::Path(self.records_path.clone());
+        Ok(Step { records, next: None, ended: Some(ended), state: Vec::new() })
     }
 
     async fn ahead(&mut self, _state: &[u8], _n: u32) -> Result<Vec<RequestEdit>, Report> {

@@ -1,7 +1,7 @@
 //! Listing the slices of a load: what a slicer answers, and the pages that it asks for on the way.
 
 use crate::SharedScanner;
-use crate::error::Error;
+use crate::error::{Error, of_page};
 use crate::rules::{self, Asker};
 use crate::template::Template;
 use crate::view::ResponseView;
@@ -50,7 +50,7 @@ pub async fn list_slices(
         }
         let view = fetch(&config, &template, slicer, &edit, &page).await?;
         page = view.place().clone();
-        step = slicer.next(Arc::new(view), &state).await.map_err(|report| report.on_page(page.page))?;
+        step = slicer.next(Arc::new(view), &state).await.map_err(|report| of_page(report, &page))?;
     }
 }
 
@@ -87,7 +87,9 @@ async fn fetch(
     let page_url = Url::parse(&page.url).ok().filter(|_| page.page > 0);
     let name = slicer.identity().name.as_str();
     let asker = Asker { extractor: name, grants: config.grants, page: page.clone(), page_url: page_url.as_ref() };
-    let request = rules::apply(template, edit, &asker)?;
+    let mut request = rules::apply(template, edit, &asker)?;
+    // Only a walk has an end that a missing page may be.
+    request.answers = &[];
     let place = PagePlace::new(page.page + 1, request.url.clone());
     let response = config.egress.send(request).await.map_err(|report| report.at(place.place()))?;
     let place = PagePlace::new(place.page, response.url);

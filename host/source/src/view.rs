@@ -4,11 +4,12 @@
 //! needed, at the predicted path; while the prediction holds there is no other.
 
 use crate::error::Error;
-use crate::{SharedScanner, lock};
+use crate::looked_at::LookedAt;
+use crate::{SharedScanner, lock, repeats};
 use bytes::Bytes;
 use dpone_json::{Found, Path, ScanError};
 use dpone_model::plugin::PageView;
-use dpone_model::{PagePlace, Records, Report, Span};
+use dpone_model::{Kind, PagePlace, Records, Report, Span};
 use std::sync::{Mutex, PoisonError};
 
 /// A page that answered.
@@ -21,6 +22,8 @@ pub struct ResponseView {
     scanner: SharedScanner,
     /// The one scan, once it was made.
     scanned: Mutex<Option<Result<Scanned, Report>>>,
+    /// What the extractor asked for.
+    looked_at: Mutex<LookedAt>,
 }
 
 /// What a scan found.
@@ -40,25 +43,60 @@ impl ResponseView {
         predicted: String,
         scanner: SharedScanner,
     ) -> Self {
-        Self { place, status, headers, body, predicted, scanner, scanned: Mutex::new(None) }
+        Self {
+            place,
+            status,
+            headers,
+            body,
+            predicted,
+            scanner,
+            scanned: Mutex::new(None),
+            looked_at: Mutex::default(),
+        }
+    }
+
+    /// What the extractor has asked for so far.
+    pub(crate) fn take_looked_at(&self) -> LookedAt {
+        std::mem::take(&mut *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An answer without a body, such as a 204: a page that holds nothing.
+    pub(crate) fn is_blank(&self) -> bool {
+        dpone_json::is_blank(&self.body)
+    }
+
+    /// Whether the body is one JSON object, also where nobody has scanned it.
+    pub(crate) fn is_object(&self) -> bool {
+        match dpone_json::get(&self.body, &Path::default(), None) {
+            Some((Kind::Object, span)) => dpone_json::is_blank(self.body.get(span.end as usize..).unwrap_or_default()),
+            _ => false,
+        }
+    }
+
+    fn note(&self, path: &Path, was_there: bool, may_lead_on: bool) {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).path(path, was_there, may_lead_on);
     }
 
     pub(crate) fn place(&self) -> &PagePlace {
         &self.place
     }
 
-    /// The records at a path: those that are known already if the prediction held.
-    pub(crate) fn records(&self, path: &str) -> Result<Records, Report> {
+    /// What is at a records path, and the records: those that are known already if the prediction held.
+    pub(crate) fn records(&self, path: &str) -> Result<(Found, Records), Report> {
         let taken = self.scanned.lock().unwrap_or_else(PoisonError::into_inner).take();
         let scanned = match taken {
             Some(Err(report)) => return Err(report),
             Some(Ok(scanned)) if Path::parse(&scanned.path) == Path::parse(path) => scanned,
             _ => scan(&self.scanner, &self.place, &self.body, path)?,
         };
-        match Error::not_records(&self.place, path, &scanned.found) {
-            Some(error) => Err(error.into()),
-            None => Ok(scanned.records),
-        }
+        Ok((scanned.found, scanned.records))
+    }
+
+    /// A digest of the records at the predicted path, where the page was scanned for them.
+    pub(crate) fn predicted_digest(&self) -> Option<u128> {
+        let scanned = self.scanned.lock().unwrap_or_else(PoisonError::into_inner);
+        let scanned = scanned.as_ref()?.as_ref().ok()?;
+        repeats::digest(&self.body, &scanned.records)
     }
 
     /// Calls `ask` with the scan, which is made now if it was not before.
@@ -87,7 +125,9 @@ impl PageView for ResponseView {
 
     fn header(&self, name: &str) -> Vec<String> {
         let values = self.headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name));
-        values.map(|(_, value)| value.clone()).collect()
+        let values: Vec<String> = values.map(|(_, value)| value.clone()).collect();
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).header(name, &values);
+        values
     }
 
     fn url(&self) -> &str {
@@ -97,15 +137,18 @@ impl PageView for ResponseView {
     fn get(&self, path: &str) -> Result<Option<String>, Report> {
         let path = Path::parse(path);
         let span = self.with_scan(|scanned| dpone_json::get(&self.body, &path, scanned.array()))?;
+        self.note(&path, span.is_some(), true);
         Ok(span.map(|(_, span)| text(&self.body, span)))
     }
 
     fn count(&self, path: &str) -> Result<Option<u32>, Report> {
         let path = Path::parse(path);
-        self.with_scan(|scanned| {
+        let count = self.with_scan(|scanned| {
             let known = scanned.array().map(|span| (span, scanned.records.len() as u32));
             dpone_json::count(&self.body, &path, known)
-        })
+        })?;
+        self.note(&path, count.is_some(), false);
+        Ok(count)
     }
 
     fn last(&self, path: &str) -> Result<Option<String>, Report> {
@@ -114,6 +157,7 @@ impl PageView for ResponseView {
             let last = scanned.records.records.last().map(|record| record.span);
             dpone_json::last(&self.body, &path, scanned.array().zip(last))
         })?;
+        self.note(&path, span.is_some(), true);
         Ok(span.map(|span| text(&self.body, span)))
     }
 
@@ -153,6 +197,9 @@ fn scan_error(scanner: &SharedScanner, place: &PagePlace, body: &[u8], error: Sc
 
 fn scan(scanner: &SharedScanner, place: &PagePlace, body: &[u8], path: &str) -> Result<Scanned, Error> {
     let mut records = Records::default();
+    if dpone_json::is_blank(body) {
+        return Ok(Scanned { path: path.to_owned(), found: Found::Null, records });
+    }
     let scanned = lock(scanner).scan(body, &Path::parse(path), &mut records);
     let found = scanned.map_err(|error| scan_error(scanner, place, body, error))?;
     Ok(Scanned { path: path.to_owned(), found, records })

@@ -3,21 +3,26 @@
 //! What stops a walk is found out while its last good page is at hand. That page is handed out all
 //! the same, so that it reaches the journal; the error comes with the next call.
 
+mod judge;
+
 use crate::SharedScanner;
 use crate::error::Error;
+use crate::looked_at;
+use crate::page::{Page, Walked};
+use crate::repeats::{self, Repeats};
 use crate::rules::{self, Asker};
 use crate::seen::Seen;
 use crate::template::Template;
-use crate::view::{ResponseView, scan_lines};
+use crate::view::ResponseView;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use dpone_connections::HttpConnection;
 use dpone_manifest::{Grants, Source};
 use dpone_model::http::{Credential, HttpEgress, HttpRequest, HttpResponse, RequestSigner};
-use dpone_model::plugin::{Extractor, RecordsAt, RequestEdit, Step, Usage};
-use dpone_model::{PagePlace, Records, Report};
+use dpone_model::plugin::{Ending, Extractor, RequestEdit, Step, Usage};
+use dpone_model::{PagePlace, Report, WalkEnded, codes};
 use dpone_plan::Boundary;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -37,6 +42,8 @@ pub struct WalkConfig<'a> {
     pub signer: Option<Arc<dyn RequestSigner>>,
     /// What every request of this slice varies.
     pub slice: Option<SliceRequest<'a>>,
+    /// What earlier runs of the pipeline saw, as [`Walk::seen_paths`] gave it.
+    pub seen_paths: BTreeSet<String>,
 }
 
 /// A slice's own request, and who asks for it.
@@ -62,49 +69,15 @@ impl WalkConfig<'_> {
     }
 }
 
-/// One page, scanned.
-#[derive(Debug)]
-pub struct Page {
-    /// From 1.
-    pub number: u64,
-    pub request: RequestEdit,
-    /// The URL that answered, without secrets.
-    pub url: String,
-    pub status: u16,
-    /// Without `Set-Cookie`.
-    pub headers: Vec<(String, String)>,
-    pub body: Bytes,
-    /// NDJSON that the extractor made; then `records` refers to it and not to `body`.
-    pub records_body: Option<Bytes>,
-    pub records: Records,
-    /// Where the records are in `body`; `None` with `records_body`, or where the page holds none.
-    pub records_path: Option<String>,
-    /// What the extractor asks for next; `None` ends the walk.
-    pub next: Option<RequestEdit>,
-    /// The extractor's state after this page.
-    pub state: Vec<u8>,
-    /// Attempts that the request took.
-    pub attempts: u32,
-}
-
-impl Page {
-    pub fn place(&self) -> PagePlace {
-        PagePlace::new(self.number, self.url.clone())
-    }
-
-    /// The bytes that `records` refers to.
-    pub fn records_bytes(&self) -> &Bytes {
-        self.records_body.as_ref().unwrap_or(&self.body)
-    }
-}
-
 /// Where a journal ends: the walk goes on after its last page.
 #[derive(Debug, Clone, Default)]
 pub struct ResumeFrom {
-    /// Request and answering URL of each page, from page 1.
-    pub earlier: Vec<(RequestEdit, String)>,
+    /// Each page, from page 1.
+    pub earlier: Vec<Walked>,
     /// Of the last page.
     pub next: Option<RequestEdit>,
+    /// Why there is no next request, where the extractor said so.
+    pub ended: Option<Ending>,
     /// The extractor's state after the last page.
     pub state: Vec<u8>,
     /// How many pages without records end the journal.
@@ -112,11 +85,14 @@ pub struct ResumeFrom {
 }
 
 impl ResumeFrom {
-    /// A new walk from a stored [`Walk::response_cursor`]; `None` where the text is none.
-    pub fn response_cursor(text: &str) -> Option<Self> {
-        let json = STANDARD.decode(text).ok()?;
-        let (next, state): (RequestEdit, Vec<u8>) = serde_json::from_slice(&json).ok()?;
-        Some(Self { next: Some(next), state, ..Self::default() })
+    /// A new walk from a stored [`Walk::response_cursor`]. Text that is none is an error: to start from
+    /// the first page in its place would load everything again without a word.
+    pub fn response_cursor(text: &str) -> Result<Self, Error> {
+        let broken = |cause: String| Error::ResponseCursor { cause };
+        let json = STANDARD.decode(text).map_err(|error| broken(error.to_string()))?;
+        let (next, state): (RequestEdit, Vec<u8>) =
+            serde_json::from_slice(&json).map_err(|error| broken(error.to_string()))?;
+        Ok(Self { next: Some(next), state, ..Self::default() })
     }
 }
 
@@ -131,6 +107,11 @@ pub struct Walk {
     empty_pages: u32,
     /// The last request that the API's answers led to, with the state that belongs to it.
     cursor: Option<(RequestEdit, Vec<u8>)>,
+    /// Of a page of this walk that had records: what is at the root of its body.
+    root_keys: Option<Vec<String>>,
+    repeats: Repeats,
+    seen_paths: BTreeSet<String>,
+    warnings: Vec<String>,
 }
 
 /// What comes after the page that was handed out last.
@@ -138,7 +119,13 @@ enum After {
     Start,
     Pending(Pending),
     Failed(Report),
-    End { truncated: bool },
+    /// `truncated` where the API had more pages.
+    End {
+        truncated: bool,
+        ended: WalkEnded,
+    },
+    /// An error was handed out, and nothing comes after it.
+    Over,
 }
 
 struct Pending {
@@ -165,6 +152,9 @@ struct Core {
     stop_at_max_pages: bool,
     max_pages_of_run: Option<u64>,
     max_empty_pages: u32,
+    fail_on_missing_cursor: bool,
+    empty_where_records_are_missing: bool,
+    ignores_error_objects: bool,
 }
 
 impl Walk {
@@ -181,6 +171,9 @@ impl Walk {
             stop_at_max_pages: pagination.stop_at_max_pages,
             max_pages_of_run: config.max_pages,
             max_empty_pages: pagination.max_empty_pages,
+            fail_on_missing_cursor: pagination.fail_on_missing_cursor,
+            empty_where_records_are_missing: config.source.empty_where_records_are_missing,
+            ignores_error_objects: config.source.ignores_error_objects,
         };
         Ok(Self {
             core,
@@ -190,6 +183,10 @@ impl Walk {
             records_path: config.source.records_path.clone(),
             empty_pages: 0,
             cursor: None,
+            root_keys: None,
+            repeats: Repeats::default(),
+            seen_paths: config.seen_paths,
+            warnings: Vec::new(),
         })
     }
 
@@ -201,15 +198,20 @@ impl Walk {
             return Ok(walk);
         }
         let mut last = PagePlace::new(0, walk.core.template.url.as_str());
-        for (edit, url) in from.earlier {
-            let request = walk.core.request(walk.name(), &edit, &last)?;
+        for page in from.earlier {
+            let request = walk.core.request(walk.name(), &page.request, &last)?;
             walk.core.seen.insert(&request);
-            last = PagePlace::new(last.page + 1, url);
+            last = PagePlace::new(last.page + 1, page.url);
+            if let Some(digest) = page.records_digest {
+                walk.repeats.note(&last, digest);
+            }
+            walk.seen_paths.extend(page.newly_seen);
+            walk.root_keys = page.root_keys.or(walk.root_keys);
         }
         walk.state = from.state;
         walk.empty_pages = from.empty_pages;
         walk.note_cursor(&last, from.next.as_ref());
-        walk.after = walk.plan_next(&last, from.next);
+        walk.after = walk.plan_next(&last, from.next, from.ended);
         Ok(walk)
     }
 
@@ -219,28 +221,48 @@ impl Walk {
         if matches!(self.after, After::Start) {
             let step = self.extractor.start().await?;
             self.state = step.state;
-            self.after = self.plan_next(&PagePlace::new(0, self.core.template.url.as_str()), step.next);
+            let place = PagePlace::new(0, self.core.template.url.as_str());
+            self.after = self.plan_next(&place, step.next, step.ended);
         }
-        match std::mem::replace(&mut self.after, After::End { truncated: false }) {
-            After::Start => Ok(None),
-            After::End { truncated } => {
-                self.after = After::End { truncated };
+        match std::mem::replace(&mut self.after, After::Over) {
+            After::Start | After::Over => Ok(None),
+            end @ After::End { .. } => {
+                self.after = end;
                 Ok(None)
             }
             After::Failed(report) => Err(report),
-            After::Pending(pending) => self.page(pending).await.map(Some),
+            After::Pending(pending) => self.page(pending).await,
         }
     }
 
     /// Ends the walk; a request that is under way is given up. For a boundary that later pages
     /// cannot reach.
-    pub fn stop(&mut self) {
-        self.after = After::End { truncated: self.truncated() };
+    pub fn stop(&mut self, ended: WalkEnded) {
+        self.after = After::End { truncated: self.truncated(), ended };
     }
 
     /// Whether the walk ended at a limit while the API had more pages.
     pub fn truncated(&self) -> bool {
-        matches!(self.after, After::End { truncated: true })
+        matches!(self.after, After::End { truncated: true, .. })
+    }
+
+    /// Why the walk ended; `None` as long as it goes on, and where it failed.
+    pub fn ended(&self) -> Option<&WalkEnded> {
+        match &self.after {
+            After::End { ended, .. } => Some(ended),
+            _ => None,
+        }
+    }
+
+    /// Of the paths, headers and relations of links that the extractor asked for: those that any answer
+    /// had, in this walk or in those before it.
+    pub fn seen_paths(&self) -> &BTreeSet<String> {
+        &self.seen_paths
+    }
+
+    /// What the person who runs the pipeline should know of the pages so far, told once.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Where `cursor_incremental` goes on: the last request that an answer led to, with the
@@ -248,8 +270,10 @@ impl Walk {
     ///
     /// The page of that request is fetched again by the next run, because rows may have been added
     /// to it; so its rows are published at least once, and none is lost.
-    pub fn response_cursor(&self) -> Option<String> {
-        Some(STANDARD.encode(serde_json::to_vec(self.cursor.as_ref()?).ok()?))
+    pub fn response_cursor(&self) -> Result<Option<String>, Report> {
+        let encode = |cursor| serde_json::to_vec(cursor).map(|json| STANDARD.encode(json));
+        let encoded = self.cursor.as_ref().map(encode).transpose();
+        encoded.map_err(|cause| Report::new(&codes::internal::BUG, format!("the response cursor is no JSON: {cause}")))
     }
 
     /// What the extractor has cost so far.
@@ -261,9 +285,16 @@ impl Walk {
         &self.extractor.identity().name
     }
 
-    async fn page(&mut self, mut pending: Pending) -> Result<Page, Report> {
+    /// The page of a request; `None` where there is none, because the request was past the end.
+    async fn page(&mut self, mut pending: Pending) -> Result<Option<Page>, Report> {
         let response = receive(&mut pending).await?;
         let place = PagePlace::new(pending.place.page, response.url.clone());
+        if pending.edit.may_be_past_end && rules::PAST_END.contains(&response.status) {
+            let message = format!("page {} was answered {}, right behind a short page", place.page, response.status);
+            let ended = WalkEnded::new(WalkEnded::PAST_END, place.page, message);
+            self.after = After::End { truncated: false, ended };
+            return Ok(None);
+        }
         let headers: Vec<_> =
             response.headers.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case("set-cookie")).collect();
         let view = Arc::new(ResponseView::new(
@@ -274,52 +305,39 @@ impl Walk {
             self.records_path.clone(),
             self.core.scanner.clone(),
         ));
-        let Step { records: at, next, state } = {
-            let step = self.extractor.next(view.clone(), &self.state).await;
-            step.map_err(|report| report.on_page(place.page))?
-        };
+        let step = self.extractor.next(view.clone(), &self.state).await;
+        let Step { records: at, next, ended, state } = step.map_err(|report| self.blamed(&view, &place, report))?;
         self.state.clone_from(&state);
         self.note_cursor(&place, next.as_ref());
-        let after = self.plan_next(&place, next.clone());
-        let (records, records_body, records_path) = self.records(&view, &place, at)?;
-        self.after = self.judge_empty(&place, records.is_empty(), after);
-        Ok(Page {
+        let looked_at = view.take_looked_at();
+        let newly_seen = looked_at.newly_seen(&mut self.seen_paths);
+        // The next request is on its way before the records are looked at.
+        let after = self.plan_next(&place, next.clone(), ended.clone());
+        let taken = self.records(&view, &place, at)?;
+        let bytes = taken.body.as_ref().unwrap_or(&response.body);
+        let records_digest = repeats::digest(bytes, &taken.records);
+        if let Some(repeat) = records_digest.and_then(|digest| self.repeats.note(&place, digest)) {
+            return Err(judge::repeated(&place, repeat).into());
+        }
+        let after = self.judge_empty(&place, taken.records.is_empty(), after);
+        self.after = self.judge_end(&view, &looked_at, &headers, after)?;
+        Ok(Some(Page {
             number: place.page,
             request: std::mem::take(&mut pending.edit),
             url: place.url,
             status: response.status,
             headers,
             body: response.body,
-            records_body,
-            records,
-            records_path,
+            records_body: taken.body,
+            records: taken.records,
+            records_path: taken.path,
             next,
+            ended,
+            records_digest,
+            newly_seen,
             state,
             attempts: response.attempts,
-        })
-    }
-
-    fn records(
-        &mut self,
-        view: &ResponseView,
-        place: &PagePlace,
-        at: RecordsAt,
-    ) -> Result<(Records, Option<Bytes>, Option<String>), Report> {
-        match at {
-            RecordsAt::None => Ok((Records::default(), None, None)),
-            RecordsAt::Path(path) => {
-                let records = view.records(&path)?;
-                self.records_path.clone_from(&path);
-                Ok((records, None, Some(path)))
-            }
-            RecordsAt::Bytes(lines) => {
-                let records = scan_lines(&self.core.scanner, &lines).map_err(|error| {
-                    let near = crate::lock(&self.core.scanner).excerpt(&lines, error.offset);
-                    Error::extractor_output(place, self.extractor.identity(), &near, &error)
-                })?;
-                Ok((records, Some(lines.into()), None))
-            }
-        }
+        }))
     }
 
     /// Keeps the request that a page led to, independent of that page's own URL.
@@ -331,15 +349,26 @@ impl Walk {
     }
 
     /// Sends the request for the page after `place`, if there is to be one.
-    fn plan_next(&mut self, place: &PagePlace, next: Option<RequestEdit>) -> After {
-        let Some(edit) = next else { return After::End { truncated: false } };
+    fn plan_next(&mut self, place: &PagePlace, next: Option<RequestEdit>, ended: Option<Ending>) -> After {
+        let Some(edit) = next else {
+            let ended = ended.unwrap_or_else(|| {
+                Ending::new(WalkEnded::NO_NEXT_REQUEST, format!("{} asked for no further page", self.name()))
+            });
+            let path = ended.looked_at.as_deref().map(looked_at::label);
+            let ended = WalkEnded { path, ..WalkEnded::new(&ended.reason, place.page, ended.message) };
+            return After::End { truncated: false, ended };
+        };
         let reached = |limit: Option<u64>| limit.filter(|limit| place.page >= *limit);
-        if reached(self.core.max_pages_of_run).is_some() {
-            return After::End { truncated: true };
+        if let Some(limit) = reached(self.core.max_pages_of_run) {
+            let message = format!("--max-pages of {limit}; the API has more");
+            let ended = WalkEnded::new(WalkEnded::MAX_PAGES_OF_RUN, place.page, message);
+            return After::End { truncated: true, ended };
         }
         if let Some(limit) = reached(self.core.max_pages) {
             if self.core.stop_at_max_pages {
-                return After::End { truncated: true };
+                let message = format!("max_pages of {limit}, with `on_max_pages: stop`; the API has more");
+                let ended = WalkEnded::new(WalkEnded::MAX_PAGES, place.page, message);
+                return After::End { truncated: true, ended };
             }
             return After::Failed(Error::MaxPages { page: place.clone(), limit }.into());
         }
@@ -353,17 +382,6 @@ impl Walk {
         let place = PagePlace::new(place.page + 1, request.url.clone());
         let egress = self.core.egress.clone();
         After::Pending(Pending { edit, place, task: tokio::spawn(async move { egress.send(request).await }) })
-    }
-
-    fn judge_empty(&mut self, place: &PagePlace, is_empty: bool, after: After) -> After {
-        self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
-        let limit = self.core.max_empty_pages;
-        match after {
-            After::Pending(_) if self.empty_pages > limit => {
-                After::Failed(Error::EmptyPages { page: place.clone(), count: self.empty_pages, limit }.into())
-            }
-            after => after,
-        }
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Step {
     /// The request after it; without one the walk ends here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Text>,
+    /// Why the walk ends here, where the extractor says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Text>,
 }
 
 /// One thing to compare: where it stands, and its text.
@@ -87,6 +90,7 @@ impl Answer {
             items.extend(numbered(&group, "record", &step.records));
             items.extend(numbered(&group, "slice", &step.slices));
             items.extend(step.next.as_ref().map(|next| Item::new(&group, "next request".to_owned(), next)));
+            items.extend(step.ended.as_ref().map(|ended| Item::new(&group, "end".to_owned(), ended)));
         }
         items.extend(whole("verdict", &self.verdict));
         items.extend(whole("signature", &self.signature));
@@ -128,6 +132,7 @@ pub fn edit_json(edit: &RequestEdit) -> Value {
         ("query", pairs(&edit.query)),
         ("body", pairs(&edit.body)),
         ("headers", pairs(&edit.headers)),
+        ("may_be_past_end", edit.may_be_past_end.then_some(Value::Bool(true))),
     ];
     let set = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(set.collect::<Map<_, _>>())

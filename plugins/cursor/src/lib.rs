@@ -1,6 +1,6 @@
 //! Follows a cursor: each page names the value that asks for the next one.
 
-use dpone_sdk::{Error, Extractor, JsonText, Kind, Page, Records, Request, Step, Value};
+use dpone_sdk::{Ending, Error, Extractor, JsonText, Kind, Page, Records, Request, Step, Value};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -26,7 +26,7 @@ impl Extractor for Cursor {
         "type": "object",
         "properties": {
             "cursor_path": {
-                "type": "string", "minLength": 1,
+                "type": "string", "minLength": 1, "x-dpone-path": true,
                 "description": "Dotted path of the next cursor in the response body."
             },
             "cursor_param": {
@@ -35,7 +35,7 @@ impl Extractor for Cursor {
             },
             "initial_cursor": {
                 "type": ["string", "number"],
-                "description": "Cursor of the first request; without one, the first request carries none."
+                "description": "Cursor of the first request, sent as it is written, empty text too; without one, the first request carries none."
             }
         },
         "required": ["cursor_path"],
@@ -49,43 +49,36 @@ impl Extractor for Cursor {
     }
 
     fn start(&self) -> Result<Step<()>, Error> {
-        let initial = match &self.options.initial_cursor {
-            Some(json) => self.cursor(json.value())?,
-            None => None,
-        };
-        Ok(Step::first(initial.map_or_else(Request::unchanged, |c| self.request(c)), ()))
+        // An API that hands out cursors only when asked with `cursor=` is asked so: what is written is sent.
+        let initial = self.options.initial_cursor.as_ref().map(JsonText::value);
+        let initial =
+            initial.map(|value| value.as_str().map_or_else(|| value.json().to_owned(), |text| text.into_owned()));
+        Ok(Step::first(initial.map_or_else(Request::unchanged, |cursor| self.request(cursor)), ()))
     }
 
     fn next(&self, page: &Page, (): ()) -> Result<Step<()>, Error> {
         let records = Records::At(self.records_path.clone());
-        let found = page.get(&self.options.cursor_path).unwrap_or_default();
-        Ok(match self.cursor(Value::of_json(&found))? {
-            Some(cursor) => Step::more(records, self.request(cursor), ()),
-            None => Step::last(records, ()),
-        })
+        let path = &self.options.cursor_path;
+        let found = page.get(path).unwrap_or_default();
+        let value = Value::of_json(&found);
+        if let Some(ending) = Ending::of_value("cursor", path, value) {
+            return Ok(Step::last(records, ()).because(ending));
+        }
+        let cursor = match value.kind() {
+            Kind::Number => value.json().to_owned(),
+            Kind::String => value.as_str().unwrap_or_default().into_owned(),
+            kind => {
+                let message = format!("the cursor at `{path}` is {}; a string or a number was expected", kind.name());
+                return Err(Error::of_answer("cursor-kind", message));
+            }
+        };
+        Ok(Step::more(records, self.request(cursor), ()))
     }
 }
 
 impl Cursor {
     fn request(&self, cursor: String) -> Request {
         Request::unchanged().query(&self.options.cursor_param, cursor)
-    }
-
-    /// The cursor as a parameter's text; `None` where the walk ends.
-    fn cursor(&self, value: Value<'_>) -> Result<Option<String>, Error> {
-        match value.kind() {
-            Kind::Missing | Kind::Null => Ok(None),
-            Kind::Number => Ok(Some(value.json().to_owned())),
-            Kind::String => Ok(value.as_str().filter(|text| !text.is_empty()).map(|text| text.into_owned())),
-            kind => Err(Error::new(
-                "cursor-kind",
-                format!(
-                    "the cursor at {} is {}; a string or a number was expected",
-                    self.options.cursor_path,
-                    kind.name()
-                ),
-            )),
-        }
     }
 }
 
@@ -94,6 +87,7 @@ dpone_sdk::export!(extractor: Cursor);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dpone_sdk::Blame;
 
     fn cursor(initial: Option<&str>) -> Cursor {
         let initial = initial.map(|json| format!(r#","initial_cursor":{json}"#)).unwrap_or_default();
@@ -102,11 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_request_carries_the_initial_cursor_if_any() {
+    fn the_first_request_carries_the_initial_cursor_as_it_is_written() {
         for (initial, request) in [
             (None, Request::unchanged()),
-            (Some("\"\""), Request::unchanged()),
+            (Some("\"\""), Request::unchanged().query("cursor", "")),
             (Some("\"abc\""), Request::unchanged().query("cursor", "abc")),
+            (Some("\"*\""), Request::unchanged().query("cursor", "*")),
+            (Some("\"1.10\""), Request::unchanged().query("cursor", "1.10")),
             (Some("0"), Request::unchanged().query("cursor", "0")),
         ] {
             assert_eq!(cursor(initial).start().unwrap(), Step::first(request, ()), "{initial:?}");
@@ -116,26 +112,30 @@ mod tests {
     #[test]
     fn pages_lead_on_until_there_is_no_cursor() {
         for (body, next) in [
-            (r#"{"meta":{"next":"a/b=="}}"#, Some("a/b==")),
-            (r#"{"meta":{"next":"caf\u00e9"}}"#, Some("café")),
-            (r#"{"meta":{"next":12345678901234567890123}}"#, Some("12345678901234567890123")),
-            (r#"{"meta":{"next":0}}"#, Some("0")),
-            (r#"{"meta":{"next":null}}"#, None),
-            (r#"{"meta":{"next":""}}"#, None),
-            (r#"{"meta":{}}"#, None),
-            (r#"[]"#, None),
+            (r#"{"meta":{"next":"a/b=="}}"#, Ok("a/b==")),
+            (r#"{"meta":{"next":"caf\u00e9"}}"#, Ok("café")),
+            (r#"{"meta":{"next":12345678901234567890123}}"#, Ok("12345678901234567890123")),
+            (r#"{"meta":{"next":"0"}}"#, Ok("0")),
+            (r#"{"meta":{"next":0}}"#, Err("cursor-zero")),
+            (r#"{"meta":{"next":false}}"#, Err("cursor-false")),
+            (r#"{"meta":{"next":null}}"#, Err("cursor-null")),
+            (r#"{"meta":{"next":""}}"#, Err("cursor-empty")),
+            (r#"{"meta":{}}"#, Err("cursor-missing")),
+            (r#"[]"#, Err("cursor-missing")),
         ] {
             let step = cursor(None).next(&Page::for_test(body), ()).unwrap();
             assert_eq!(step.records, Records::At("data.items".to_owned()));
-            assert_eq!(step.next, next.map(|c| Request::unchanged().query("cursor", c)), "{body}");
+            assert_eq!(step.next, next.ok().map(|c| Request::unchanged().query("cursor", c)), "{body}");
+            assert_eq!(step.ended.map(|ending| ending.reason), next.err().map(str::to_owned), "{body}");
         }
     }
 
     #[test]
-    fn another_kind_is_an_error() {
+    fn another_kind_is_an_error_of_the_answer() {
         for next in ["true", "[1]", "{}"] {
             let page = Page::for_test(format!(r#"{{"meta":{{"next":{next}}}}}"#).as_str());
-            assert_eq!(cursor(None).next(&page, ()).unwrap_err().code, "cursor-kind", "{next}");
+            let error = cursor(None).next(&page, ()).unwrap_err();
+            assert_eq!((error.code.as_str(), error.blames), ("cursor-kind", Blame::Answer), "{next}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod link;
 
-use dpone_sdk::{Error, Extractor, Page, Records, Request, Step};
+use dpone_sdk::{Ending, Error, Extractor, Page, Records, Request, Step};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -49,13 +49,15 @@ impl Extractor for LinkHeader {
             // A header that cannot be read may be the one that leads on; to end here would be to
             // lose the rest without a word.
             let links = link::parse(&header).map_err(|at| {
-                Error::new("malformed-link", format!("the Link header cannot be read at byte {at}: {header}"))
+                Error::of_answer("malformed-link", format!("the Link header cannot be read at byte {at}: {header}"))
             })?;
             if let Some(link) = links.iter().find(|l| l.has_rel(&self.rel) && !l.is_anchored_elsewhere()) {
                 return Ok(Step::more(records, Request::to_url(&link.target), ()));
             }
         }
-        Ok(Step::last(records, ()))
+        let message = format!("no Link header has a link of the relation `{}`", self.rel);
+        let ending = Ending::new("link-missing", message).looked_at(format!("link {}", self.rel));
+        Ok(Step::last(records, ()).because(ending))
     }
 }
 
@@ -92,6 +94,14 @@ mod tests {
     #[test]
     fn a_malformed_header_is_no_end_of_the_walk() {
         let error = next("{}", &[("Link", "https://api.example.com/?page=2; rel=next")]).unwrap_err();
-        assert_eq!(error.code, "malformed-link");
+        assert_eq!((error.code.as_str(), error.blames), ("malformed-link", dpone_sdk::Blame::Answer));
+    }
+
+    #[test]
+    fn a_page_without_the_link_says_so() {
+        let plugin = LinkHeader::new(dpone_sdk::options_for_test(r#"{"rel":"older"}"#).unwrap(), "").unwrap();
+        let headers = &[("Link", "<a>; rel=prev")][..];
+        let ended = plugin.next(&Page::for_test(TestPage { headers, ..TestPage::default() }), ()).unwrap().ended.unwrap();
+        assert_eq!((ended.reason.as_str(), ended.looked_at.as_deref()), ("link-missing", Some("link older")));
     }
 }

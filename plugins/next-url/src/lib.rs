@@ -1,6 +1,6 @@
 //! Follows the URL that each page gives in its body.
 
-use dpone_sdk::{Error, Extractor, Kind, Page, Records, Request, Step, Value};
+use dpone_sdk::{Ending, Error, Extractor, Page, Records, Request, Step, Value};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -19,7 +19,7 @@ impl Extractor for NextUrl {
         "type": "object",
         "properties": {
             "next_url_path": {
-                "type": "string", "minLength": 1,
+                "type": "string", "minLength": 1, "x-dpone-path": true,
                 "description": "Dotted path of the next page's URL in the response body; absolute, or relative to the page's own."
             }
         },
@@ -41,16 +41,16 @@ impl Extractor for NextUrl {
         let records = Records::At(self.records_path.clone());
         let found = page.get(&self.path).unwrap_or_default();
         let value = Value::of_json(&found);
-        match value.kind() {
-            Kind::Missing | Kind::Null => Ok(Step::last(records, ())),
-            Kind::String => Ok(match value.as_str().filter(|url| !url.is_empty()) {
-                Some(url) => Step::more(records, Request::to_url(url), ()),
-                None => Step::last(records, ()),
-            }),
-            kind => Err(Error::new(
-                "next-url-kind",
-                format!("the next URL at {} is {}; a string was expected", self.path, kind.name()),
-            )),
+        if let Some(ending) = Ending::of_value("next-url", &self.path, value) {
+            return Ok(Step::last(records, ()).because(ending));
+        }
+        match value.as_str() {
+            Some(url) => Ok(Step::more(records, Request::to_url(url), ())),
+            None => {
+                let kind = value.kind().name();
+                let message = format!("the next URL at `{}` is {kind}; a string was expected", self.path);
+                Err(Error::of_answer("next-url-kind", message))
+            }
         }
     }
 }
@@ -60,6 +60,7 @@ dpone_sdk::export!(extractor: NextUrl);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dpone_sdk::Blame;
 
     fn next_url() -> NextUrl {
         NextUrl::new(dpone_sdk::options_for_test(r#"{"next_url_path":"links.next"}"#).unwrap(), "").unwrap()
@@ -75,24 +76,27 @@ mod tests {
         for (body, next) in [
             (
                 r#"{"links":{"next":"https:\/\/api.example.com\/orders?page=2"}}"#,
-                Some("https://api.example.com/orders?page=2"),
+                Ok("https://api.example.com/orders?page=2"),
             ),
-            (r#"{"links":{"next":"?page=2"}}"#, Some("?page=2")),
-            (r#"{"links":{"next":null}}"#, None),
-            (r#"{"links":{"next":""}}"#, None),
-            (r#"{"links":{}}"#, None),
+            (r#"{"links":{"next":"?page=2"}}"#, Ok("?page=2")),
+            (r#"{"links":{"next":null}}"#, Err("next-url-null")),
+            (r#"{"links":{"next":false}}"#, Err("next-url-false")),
+            (r#"{"links":{"next":""}}"#, Err("next-url-empty")),
+            (r#"{"links":{}}"#, Err("next-url-missing")),
         ] {
             let step = next_url().next(&Page::for_test(body), ()).unwrap();
             assert_eq!(step.records, Records::At(String::new()));
-            assert_eq!(step.next, next.map(Request::to_url), "{body}");
+            assert_eq!(step.next, next.ok().map(Request::to_url), "{body}");
+            assert_eq!(step.ended.map(|ending| ending.reason), next.err().map(str::to_owned), "{body}");
         }
     }
 
     #[test]
-    fn another_kind_is_an_error() {
-        for next in ["false", "2", r#"{"href":"/x"}"#] {
+    fn another_kind_is_an_error_of_the_answer() {
+        for next in ["true", "2", r#"{"href":"/x"}"#] {
             let page = Page::for_test(format!(r#"{{"links":{{"next":{next}}}}}"#).as_str());
-            assert_eq!(next_url().next(&page, ()).unwrap_err().code, "next-url-kind", "{next}");
+            let error = next_url().next(&page, ()).unwrap_err();
+            assert_eq!((error.code.as_str(), error.blames), ("next-url-kind", Blame::Answer), "{next}");
         }
     }
 }

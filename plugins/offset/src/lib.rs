@@ -1,6 +1,6 @@
 //! Counts records: each request skips those that earlier ones gave.
 
-use dpone_sdk::{Error, Extractor, Page, Records, Request, Step};
+use dpone_sdk::{Ending, Error, Extractor, Page, Records, Request, Step};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize)]
@@ -13,6 +13,17 @@ pub struct Options {
     limit_param: String,
     #[serde(default = "default_limit")]
     limit: u32,
+    short_page: Option<ShortPage>,
+}
+
+/// What a page with fewer records than `limit` means; unset, the second request finds it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ShortPage {
+    /// It is the last one.
+    Stop,
+    /// Nothing: the API leaves rows out of pages.
+    Continue,
 }
 
 fn default_offset_param() -> String {
@@ -31,7 +42,7 @@ fn default_limit() -> u32 {
 pub struct State {
     /// The offset asked for last.
     offset: u64,
-    /// Records of a short first page, which the second page has to explain.
+    /// Records of a short first page, which the page asked for last has to explain.
     short: Option<u32>,
 }
 
@@ -60,6 +71,10 @@ impl Extractor for Offset {
             "limit": {
                 "type": "integer", "minimum": 1, "maximum": 4294967295, "default": 1000,
                 "description": "Records to ask for in each request."
+            },
+            "short_page": {
+                "enum": ["stop", "continue"],
+                "description": "stop: a page with fewer records than the limit is the last. continue: only an empty page is, and each request skips as many records more as the limit says."
             }
         },
         "additionalProperties": false
@@ -81,21 +96,24 @@ impl Extractor for Offset {
         // A page without the array is the host's to judge: it knows whether the path is wrong.
         let count = page.count(&self.records_path).unwrap_or(0);
         if count == 0 {
-            return Ok(Step::last(records, state));
+            let ending = Ending::new("empty-page", format!("the page at offset {} holds no records", state.offset));
+            return Ok(Step::last(records, state).because(ending));
         }
-        if let Some(short) = state.short {
-            return Err(self.capped(short));
+        let Options { limit, start_offset, short_page, .. } = self.options;
+        if let Some(first) = state.short {
+            return self.explained(first, count);
         }
-        let is_first = state.offset == self.options.start_offset;
-        let is_short = count < self.options.limit;
-        if is_short && !is_first {
-            return Ok(Step::last(records, state));
+        let is_short = count < limit;
+        if is_short && short_page == Some(ShortPage::Stop) {
+            let ending = Ending::new("short-page", format!("the page holds {count} of {limit} records"));
+            return Ok(Step::last(records, state).because(ending));
         }
-        // An API that caps the page size answers the first request as one does that has no more;
-        // only the request after it tells the two apart.
-        let offset = state.offset + u64::from(if is_short { count } else { self.options.limit });
-        let state = State { offset, short: is_short.then_some(count) };
-        Ok(Step::more(records, self.request(offset), state))
+        // An API that caps the page size answers the first request as one does that has no more, or that
+        // filters a page after it was cut; only the request right behind its records tells them apart.
+        let must_explain = is_short && state.offset == start_offset && short_page.is_none();
+        let skipped = if must_explain { count } else { count.max(limit) };
+        let state = State { offset: state.offset + u64::from(skipped), short: must_explain.then_some(count) };
+        Ok(Step::more(records, self.request_after(state.offset, is_short), state))
     }
 
     fn ahead(&self, state: State, n: u32) -> Result<Vec<Request>, Error> {
@@ -114,14 +132,30 @@ impl Offset {
             .query(&self.options.limit_param, self.options.limit.to_string())
     }
 
-    fn capped(&self, short: u32) -> Error {
+    /// The request after a page; behind a short one the API may have nothing, not even a page.
+    fn request_after(&self, offset: u64, is_short: bool) -> Request {
+        let request = self.request(offset);
+        if is_short { request.may_be_past_end() } else { request }
+    }
+
+    /// What the page right behind a short first one says of it. With more records than that one, the
+    /// size is not capped: the API leaves rows out of pages, so this page overlaps the next whole one,
+    /// which is asked for in its place.
+    fn explained(&self, first: u32, count: u32) -> Result<Step<State>, Error> {
+        if count <= first {
+            return Err(self.capped(first, count));
+        }
+        let offset = self.options.start_offset + u64::from(self.options.limit);
+        Ok(Step::more(Records::None, self.request_after(offset, true), State { offset, short: None }))
+    }
+
+    fn capped(&self, first: u32, count: u32) -> Error {
         let limit = self.options.limit;
-        Error::new(
-            "limit-capped",
-            format!(
-                "the API gave {short} of {limit} records and then more: it caps the page size; set limit to {short} or less"
-            ),
-        )
+        let message = format!(
+            "the API gave {first} of {limit} records and then {count} more: it caps the page size; set `limit` to \
+             {first}, or `short_page: continue` where it leaves rows out of pages"
+        );
+        Error::of_answer("limit-capped", message)
     }
 }
 
@@ -157,34 +191,62 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_walk_of_pages() {
-        // Records of each page, and the offset asked for after it.
-        for walk in [
-            &[(3, Some("3")), (3, Some("6")), (2, None)][..],
-            &[(3, Some("3")), (0, None)],
-            &[(2, Some("2")), (0, None)],
-            &[(0, None)],
-        ] {
-            let plugin = offset(r#"{"limit":3}"#);
-            let mut state = plugin.start().unwrap().state;
-            for (records, next) in walk {
-                let step = plugin.next(&page_of(*records), state).unwrap();
-                assert_eq!(step.next, next.map(|o| request(o, "3")), "{walk:?}");
-                state = step.state;
-            }
+    /// Walks pages with so many records: the offset asked for after each, or the reason of the end.
+    fn walked(options: &str, pages: &[usize]) -> Vec<String> {
+        let plugin = offset(options);
+        let mut state = plugin.start().unwrap().state;
+        let mut asked = Vec::new();
+        for records in pages {
+            let step = match plugin.next(&page_of(*records), state) {
+                Ok(step) => step,
+                Err(error) => {
+                    assert_eq!(error.blames, dpone_sdk::Blame::Answer);
+                    asked.push(error.code);
+                    break;
+                }
+            };
+            let taken = if step.records == Records::None { "skip " } else { "" };
+            asked.push(match (&step.next, &step.ended) {
+                (Some(next), None) => {
+                    let past = if next.may_be_past_end { "?" } else { "" };
+                    assert_eq!(*next, Request { may_be_past_end: next.may_be_past_end, ..plugin.request(step.state.offset) });
+                    format!("{taken}{}{past}", step.state.offset)
+                }
+                (None, Some(ending)) => ending.reason.clone(),
+                other => panic!("{other:?}"),
+            });
+            state = step.state;
         }
+        asked
     }
 
     #[test]
-    fn a_capped_page_size_is_an_error_not_an_end() {
-        let plugin = offset(r#"{"limit":1000}"#);
-        let step = plugin.next(&page_of(100), plugin.start().unwrap().state).unwrap();
-        assert_eq!(step.next, Some(request("100", "1000")));
-        assert!(plugin.ahead(step.state, 4).unwrap().is_empty());
-        let error = plugin.next(&page_of(100), step.state).unwrap_err();
-        assert_eq!(error.code, "limit-capped");
-        assert!(error.message.contains("100 of 1000"), "{error}");
+    fn only_an_empty_page_ends_the_walk_unless_a_short_one_may() {
+        let (plain, stop, on) = (
+            r#"{"limit":10}"#,
+            r#"{"limit":10,"short_page":"stop"}"#,
+            r#"{"limit":10,"short_page":"continue"}"#,
+        );
+        for (options, pages, asked) in [
+            (plain, &[10, 9, 10, 10, 0][..], &["10", "20?", "30", "40", "empty-page"][..]),
+            (plain, &[10, 0], &["10", "empty-page"]),
+            (plain, &[0], &["empty-page"]),
+            // A short first page: nothing more, a capped size, or rows left out of pages.
+            (plain, &[7, 0], &["7?", "empty-page"]),
+            (plain, &[7, 7], &["7?", "limit-capped"]),
+            (plain, &[7, 3], &["7?", "limit-capped"]),
+            (plain, &[9, 10, 10, 4, 0], &["9?", "skip 10?", "20", "30?", "empty-page"]),
+            // An API that ignores the limit: what it gave is skipped, and nothing twice.
+            (plain, &[25, 25, 0], &["25", "50", "empty-page"]),
+            (stop, &[10, 9], &["10", "short-page"]),
+            (stop, &[7], &["short-page"]),
+            (stop, &[10, 10, 0], &["10", "20", "empty-page"]),
+            (on, &[7, 7, 10, 0], &["10?", "20?", "30", "empty-page"]),
+        ] {
+            assert_eq!(walked(options, pages), asked, "{options} {pages:?}");
+        }
+        let plugin = offset(plain);
+        assert!(plugin.ahead(State { offset: 7, short: Some(7) }, 4).unwrap().is_empty());
     }
 
     #[test]

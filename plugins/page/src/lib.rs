@@ -1,6 +1,6 @@
-//! Numbers pages, until one is empty or, where the page size is known, short.
+//! Numbers pages, until one is empty.
 
-use dpone_sdk::{Error, Extractor, Page, Records, Request, Step};
+use dpone_sdk::{Ending, Error, Extractor, Page, Records, Request, Step};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize)]
@@ -11,6 +11,17 @@ pub struct Options {
     start_page: u64,
     page_size_param: Option<String>,
     page_size: Option<u32>,
+    short_page: Option<ShortPage>,
+}
+
+/// What a page with fewer records than `page_size` means; unset, the second page finds it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ShortPage {
+    /// It is the last one.
+    Stop,
+    /// Nothing: the API leaves rows out of pages.
+    Continue,
 }
 
 fn default_param() -> String {
@@ -21,10 +32,16 @@ fn default_start() -> u64 {
     1
 }
 
-/// The page asked for last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct State {
+    /// The page asked for last.
     page: u64,
+    /// Records of a short first page, which the page asked for last has to explain.
+    #[serde(default)]
+    short: Option<u32>,
+    /// Records of the largest page so far: the page size, where none is given.
+    #[serde(default)]
+    largest: u32,
 }
 
 pub struct Pages {
@@ -51,10 +68,14 @@ impl Extractor for Pages {
             },
             "page_size": {
                 "type": "integer", "minimum": 1, "maximum": 4294967295,
-                "description": "Records of a full page. Where it is known, a page with fewer is the last."
+                "description": "Records of a full page."
+            },
+            "short_page": {
+                "enum": ["stop", "continue"],
+                "description": "stop: a page with fewer records than page_size is the last. continue: only an empty page is, and no page size is judged."
             }
         },
-        "dependentRequired": { "page_size_param": ["page_size"] },
+        "dependentRequired": { "page_size_param": ["page_size"], "short_page": ["page_size"] },
         "additionalProperties": false
     }"#;
     type Options = Options;
@@ -66,22 +87,42 @@ impl Extractor for Pages {
 
     fn start(&self) -> Result<Step<State>, Error> {
         let page = self.options.start_page;
-        Ok(Step::first(self.request(page), State { page }))
+        Ok(Step::first(self.request(page), State { page, ..State::default() }))
     }
 
-    fn next(&self, page: &Page, State { page: number }: State) -> Result<Step<State>, Error> {
+    fn next(&self, page: &Page, state: State) -> Result<Step<State>, Error> {
         let records = Records::At(self.records_path.clone());
         // A page without the array is the host's to judge: it knows whether the path is wrong.
         let count = page.count(&self.records_path).unwrap_or(0);
-        let is_last = count == 0 || self.options.page_size.is_some_and(|size| count < size);
-        if is_last {
-            return Ok(Step::last(records, State { page: number }));
+        if count == 0 {
+            let ending = Ending::new("empty-page", format!("page {} holds no records", state.page));
+            return Ok(Step::last(records, state).because(ending));
         }
-        let number = number + 1;
-        Ok(Step::more(records, self.request(number), State { page: number }))
+        let Options { page_size, short_page, start_page, .. } = self.options;
+        if let (Some(size), Some(first)) = (page_size, state.short)
+            && count <= first
+        {
+            return Err(capped(size, first, count));
+        }
+        let is_short = page_size.is_some_and(|size| count < size);
+        if is_short && short_page == Some(ShortPage::Stop) {
+            let ending = Ending::new("short-page", format!("page {} holds {count} records", state.page));
+            return Ok(Step::last(records, state).because(ending));
+        }
+        // An API that caps the page size answers the first request as one does that has no more; only
+        // the page after it tells the two apart.
+        let must_explain = is_short && state.page == start_page && short_page.is_none();
+        let after = State {
+            page: state.page + 1,
+            short: must_explain.then_some(count),
+            largest: state.largest.max(count),
+        };
+        let request = self.request(after.page);
+        let is_smaller = count < page_size.unwrap_or(after.largest);
+        Ok(Step::more(records, if is_smaller { request.may_be_past_end() } else { request }, after))
     }
 
-    fn ahead(&self, State { page }: State, n: u32) -> Result<Vec<Request>, Error> {
+    fn ahead(&self, State { page, .. }: State, n: u32) -> Result<Vec<Request>, Error> {
         Ok((1..=u64::from(n)).map(|i| self.request(page + i)).collect())
     }
 }
@@ -94,6 +135,14 @@ impl Pages {
             _ => request,
         }
     }
+}
+
+fn capped(size: u32, first: u32, count: u32) -> Error {
+    let message = format!(
+        "the API gave {first} of {size} records and then {count} more: it caps the page size; set `page_size` to \
+         {first}, or `short_page: continue` where it leaves rows out of pages"
+    );
+    Error::of_answer("page-size-capped", message)
 }
 
 dpone_sdk::export!(extractor: Pages);
@@ -125,34 +174,70 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_walk_ends_at_an_empty_or_short_page() {
-        for (options, records, goes_on) in [
-            ("{}", 3, true),
-            ("{}", 1, true),
-            ("{}", 0, false),
-            (r#"{"page_size":3}"#, 3, true),
-            (r#"{"page_size":3}"#, 4, true),
-            (r#"{"page_size":3}"#, 2, false),
-            (r#"{"page_size":3}"#, 0, false),
-        ] {
-            let step = pages(options).next(&page_of(records), State { page: 7 }).unwrap();
-            let next = goes_on.then(|| Request::unchanged().query("page", "8"));
-            assert_eq!(step.next, next, "{options} {records}");
-            assert_eq!(step.state, State { page: if goes_on { 8 } else { 7 } });
+    /// Walks pages with so many records: the page asked for after each, or the reason of the end.
+    fn walked(options: &str, counts: &[usize]) -> Vec<String> {
+        let plugin = pages(options);
+        let mut state = plugin.start().unwrap().state;
+        let mut asked = Vec::new();
+        for records in counts {
+            let step = match plugin.next(&page_of(*records), state) {
+                Ok(step) => step,
+                Err(error) => {
+                    assert_eq!(error.blames, dpone_sdk::Blame::Answer);
+                    asked.push(error.code);
+                    break;
+                }
+            };
             assert_eq!(step.records, Records::At("items".to_owned()));
+            asked.push(match (&step.next, &step.ended) {
+                (Some(next), None) => {
+                    let past = if next.may_be_past_end { "?" } else { "" };
+                    format!("{}{past}", step.state.page)
+                }
+                (None, Some(ending)) => ending.reason.clone(),
+                other => panic!("{other:?}"),
+            });
+            state = step.state;
+        }
+        asked
+    }
+
+    #[test]
+    fn only_an_empty_page_ends_the_walk_unless_a_short_one_may() {
+        let (sized, stop, on) = (
+            r#"{"page_size":3}"#,
+            r#"{"page_size":3,"short_page":"stop"}"#,
+            r#"{"page_size":3,"short_page":"continue"}"#,
+        );
+        for (options, counts, asked) in [
+            ("{}", &[3, 1, 3, 0][..], &["2", "3?", "4", "empty-page"][..]),
+            ("{}", &[1, 0], &["2", "empty-page"]),
+            (sized, &[3, 2, 3, 0], &["2", "3?", "4", "empty-page"]),
+            (sized, &[4, 4, 0], &["2", "3", "empty-page"]),
+            (sized, &[0], &["empty-page"]),
+            // A short first page: nothing more, a capped size, or rows left out of pages.
+            (sized, &[2, 0], &["2?", "empty-page"]),
+            (sized, &[2, 2], &["2?", "page-size-capped"]),
+            (sized, &[2, 1], &["2?", "page-size-capped"]),
+            (sized, &[2, 3, 1, 1, 0], &["2?", "3", "4?", "5?", "empty-page"]),
+            (stop, &[3, 2], &["2", "short-page"]),
+            (stop, &[2], &["short-page"]),
+            (on, &[2, 2, 3, 0], &["2?", "3?", "4", "empty-page"]),
+        ] {
+            assert_eq!(walked(options, counts), asked, "{options} {counts:?}");
         }
     }
 
     #[test]
     fn a_page_without_the_array_is_left_to_the_host() {
-        let step = pages("{}").next(&Page::for_test("{}"), State { page: 1 }).unwrap();
-        assert_eq!(step, Step::last(Records::At("items".to_owned()), State { page: 1 }));
+        let state = State { page: 1, ..State::default() };
+        let step = pages("{}").next(&Page::for_test("{}"), state).unwrap();
+        assert_eq!((step.records, step.next), (Records::At("items".to_owned()), None));
     }
 
     #[test]
     fn requests_run_ahead_of_the_one_asked_for() {
-        let ahead = pages("{}").ahead(State { page: 2 }, 2).unwrap();
+        let ahead = pages("{}").ahead(State { page: 2, ..State::default() }, 2).unwrap();
         assert_eq!(ahead, [Request::unchanged().query("page", "3"), Request::unchanged().query("page", "4")]);
     }
 }

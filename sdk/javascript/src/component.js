@@ -52,17 +52,18 @@ export function component({ kind, definition }, { name, version, host, distinct,
   };
 }
 
-function errorToWire({ code, message, record, field }) {
+function errorToWire({ code, message, record, field, blames }) {
   return {
     code: String(code),
     message: String(message),
     record: record === undefined ? undefined : Number(record),
     field: field === undefined ? undefined : String(field),
+    blames,
   };
 }
 
-function stepToWire({ records, next, state }) {
-  return { records: records.toWire(), next: next?.toWire(), state: encodeState(state) };
+function stepToWire({ records, next, ended, state }) {
+  return { records: records.toWire(), next: next?.toWire(), ended, state: encodeState(state) };
 }
 
 function sliceStepToWire({ slices, next, state }) {

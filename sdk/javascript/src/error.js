@@ -15,12 +15,25 @@ export class PluginError extends Error {
     this.code = String(code);
     this.record = at.record;
     this.field = at.field;
+    this.blames = 'plugin';
   }
 
   toString() {
     const record = this.record === undefined ? '' : ` (record ${this.record})`;
     const field = this.field === undefined ? '' : ` (field ${this.field})`;
     return `${this.code}: ${this.message}${record}${field}`;
+  }
+}
+
+/**
+ * Throw it where what the API answered is the cause, such as a cursor that is an object. The run then
+ * ends as with any other error of the source, with the page and its URL.
+ */
+export class AnswerError extends PluginError {
+  constructor(code, message, at = {}) {
+    super(code, message, at);
+    this.name = 'AnswerError';
+    this.blames = 'answer';
   }
 }
 

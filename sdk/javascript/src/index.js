@@ -5,7 +5,7 @@ export { Column, Kind, Value } from './column.js';
 export { Plugin, check, extractor, signer, slicer, transform } from './define.js';
 export { distinct } from './distinct.js';
 export { Edits, replaced, unchanged } from './edits.js';
-export { PluginError } from './error.js';
+export { AnswerError, PluginError } from './error.js';
 export { Response, http } from './http.js';
 export { log } from './log.js';
 export { compareNumbers } from './numbers.js';

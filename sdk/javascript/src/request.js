@@ -32,7 +32,8 @@ export function parameter(name, value) {
  */
 export class Request {
   constructor(changes = {}) {
-    this.changes = { url: undefined, query: [], body: [], headers: [], method: undefined, path: undefined, ...changes };
+    const unchanged = { url: undefined, query: [], body: [], headers: [], method: undefined, path: undefined };
+    this.changes = { ...unchanged, mayBePastEnd: false, ...changes };
   }
 
   /** The manifest's request as it stands. */
@@ -87,9 +88,17 @@ export class Request {
     return this.#with({ path });
   }
 
+  /**
+   * The request may ask for more than the API has: a 404 or 400 to it ends the walk as an empty page
+   * would.
+   */
+  mayBePastEnd() {
+    return this.#with({ mayBePastEnd: true });
+  }
+
   toWire() {
-    const { url, query, body, headers, method, path } = this.changes;
-    return { url, query: wireFields(query), body: wireFields(body), headers: wireFields(headers), method, path };
+    const { query, body, headers, ...rest } = this.changes;
+    return { ...rest, query: wireFields(query), body: wireFields(body), headers: wireFields(headers) };
   }
 }
 
@@ -150,10 +159,11 @@ export class Records {
 
 /** An extractor's answer. */
 export class Step {
-  constructor(records, next, state) {
+  constructor(records, next, state, ended) {
     this.records = records;
     this.next = next;
     this.state = state;
+    this.ended = ended;
   }
 
   /** The walk's first request. */
@@ -170,6 +180,15 @@ export class Step {
   static last(records, state) {
     return new Step(records, undefined, state);
   }
+
+  /**
+   * Says why the walk ends: a short name in kebab case such as `cursor-null`, one line, and the dotted
+   * path that was null, empty or missing, or `header NAME`. Where no answer ever had it, the host warns
+   * that it may be misspelt.
+   */
+  because(reason, message, { lookedAt } = {}) {
+    return new Step(this.records, this.next, this.state, { reason, message, lookedAt });
+  }
 }
 
 /** A step, whether it was made with `Step` or written as a plain object. */
@@ -177,10 +196,21 @@ export function stepOf(value, call) {
   if (!(value instanceof Step) && !(value?.records instanceof Records)) {
     throw new TypeError(`${call}() returned ${named(value)}; return Step.first, Step.more or Step.last`);
   }
-  const { records, next, state } = value;
+  const { records, next, state, ended } = value;
   if (!(records instanceof Records)) {
     throw new TypeError(`the records of the step that ${call}() returned are ${named(records)}; `
       + 'make them with Records.at(path), Records.rows(rows), Records.bytes(ndjson) or Records.none()');
   }
-  return new Step(records, next === undefined ? undefined : requestOf(next, `the next request of ${call}()`), state);
+  const request = next === undefined ? undefined : requestOf(next, `the next request of ${call}()`);
+  return new Step(records, request, state, endingOf(ended, call));
+}
+
+function endingOf(ended, call) {
+  if (ended === undefined) return undefined;
+  const { reason, message, lookedAt } = ended ?? {};
+  if (typeof reason !== 'string' || typeof message !== 'string') {
+    throw new TypeError(`why the walk ends, as ${call}() says, is ${named(ended)}; `
+      + 'use Step.last(records).because(reason, message)');
+  }
+  return { reason, message, lookedAt: lookedAt === undefined ? undefined : String(lookedAt) };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { PluginError, Records, Request, Step, check, distinct, extractor, log, string, transform } from '../src/index.js';
+import { AnswerError, PluginError, Records, Request, Step, check, distinct, extractor, log, string, transform } from '../src/index.js';
 import { component } from '../src/component.js';
 import { placesOf, userFrame, withPlaces } from '../src/stack.js';
 
@@ -30,11 +30,11 @@ test('calls are answered in the shapes of the contract', () => {
   const { calls } = guest(walk((page, state, { recordsPath }) => Step.last(Records.at(recordsPath), state + page.status)));
   assert.equal(calls.describe().name, 'orders');
   assert.equal(JSON.parse(calls.describe().optionsSchema).properties.a.type, 'string');
-  assert.deepEqual(calls.start(), { tag: 'err', val: { code: 'not-configured', message: 'the host did not call configure', record: undefined, field: undefined } });
+  assert.deepEqual(calls.start(), { tag: 'err', val: { code: 'not-configured', message: 'the host did not call configure', record: undefined, field: undefined, blames: 'plugin' } });
   assert.deepEqual(calls.configure(settings), { tag: 'ok', val: undefined });
   const { val: { state } } = calls.start();
   assert.deepEqual(calls.next(page, state).val, {
-    records: { tag: 'at', val: 'data' }, next: undefined, state: new TextEncoder().encode('201'),
+    records: { tag: 'at', val: 'data' }, next: undefined, ended: undefined, state: new TextEncoder().encode('201'),
   });
   assert.equal(calls.configure(settings).val.code, 'configured-twice');
   assert.equal(calls.next(page, new TextEncoder().encode('{')).val.code, 'invalid-state');
@@ -44,7 +44,7 @@ test('calls are answered in the shapes of the contract', () => {
 test('a thrown PluginError is an answer, anything else is a fault with its text', () => {
   const said = guest(walk(() => { throw new PluginError('no', 'because', { record: 2, field: 'f' }); }));
   said.calls.configure(settings);
-  assert.deepEqual(said.calls.next(page, new Uint8Array()).val, { code: 'no', message: 'because', record: 2, field: 'f' });
+  assert.deepEqual(said.calls.next(page, new Uint8Array()).val, { code: 'no', message: 'because', record: 2, field: 'f', blames: 'plugin' });
 
   for (const [thrown, text] of [
     [new TypeError('broken'), 'TypeError: broken'],
@@ -57,6 +57,26 @@ test('a thrown PluginError is an answer, anything else is a fault with its text'
     assert.throws(() => calls.next(page, new Uint8Array()), { message: 'the plugin failed' });
     assert.deepEqual(told.panics, [text]);
   }
+});
+
+test('a walk says why it ends, and an error may blame the answer', () => {
+  const ends = guest(walk(() => Step.last(Records.none(), 1).because('cursor-null', 'next is null', { lookedAt: 'next' })));
+  ends.calls.configure(settings);
+  const { ended } = ends.calls.next(page, new Uint8Array()).val;
+  assert.deepEqual(ended, { reason: 'cursor-null', message: 'next is null', lookedAt: 'next' });
+
+  const goes = guest(walk(() => Step.more(Records.none(), Request.unchanged().mayBePastEnd(), 1)));
+  goes.calls.configure(settings);
+  assert.equal(goes.calls.next(page, new Uint8Array()).val.next.mayBePastEnd, true);
+
+  const blames = guest(walk(() => { throw new AnswerError('cursor-kind', 'an object'); }));
+  blames.calls.configure(settings);
+  assert.equal(blames.calls.next(page, new Uint8Array()).val.blames, 'answer');
+
+  const wrong = guest(walk(() => ({ records: Records.none(), state: 1, ended: { reason: 7 } })));
+  wrong.calls.configure(settings);
+  assert.throws(() => wrong.calls.next(page, new Uint8Array()));
+  assert.match(wrong.told.panics[0], /because\(reason, message\)/);
 });
 
 test('checks and transforms say what they need', () => {

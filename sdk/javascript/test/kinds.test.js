@@ -20,6 +20,7 @@ test('a request never changes, and is written as the contract has it', () => {
     headers: [{ name: 'h', value: { tag: 'text', val: 'x' } }],
     method: 'POST',
     path: '/p',
+    mayBePastEnd: false,
   });
   assert.equal(Request.toUrl('/next').toWire().url, '/next');
   assert.throws(() => base.query('n', 1.5), /the query parameter n is the number 1.5; give a string, a whole number/);

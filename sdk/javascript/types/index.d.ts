@@ -148,6 +148,8 @@ export class Request {
   header(name: string, value: RequestValue): Request;
   method(method: string): Request;
   path(path: string): Request;
+  /** A 404 or 400 to it ends the walk as an empty page would: it may ask for more than the API has. */
+  mayBePastEnd(): Request;
 }
 
 /** Where a page's records are. */
@@ -171,7 +173,11 @@ export class Step<S = undefined> {
   static more<S>(records: Records, request: Request, state: S): Step<S>;
   static last(records: Records): Step<undefined>;
   static last<S>(records: Records, state: S): Step<S>;
+  readonly ended: Ending | undefined;
+  /** Says why the walk ends: a short name in kebab case, one line, and the path or `header NAME` looked at. */
+  because(reason: string, message: string, at?: { lookedAt?: string }): Step<S>;
 }
+export interface Ending { readonly reason: string; readonly message: string; readonly lookedAt?: string }
 
 export interface Slice { readonly id: string; readonly request: Request; readonly lower?: string; readonly upper?: string }
 export function slice(id: string, of?: { request?: Request; lower?: string; upper?: string }): Slice;
@@ -269,7 +275,10 @@ export class PluginError extends Error {
   readonly code: string;
   readonly record: number | undefined;
   readonly field: string | undefined;
+  readonly blames: 'plugin' | 'answer';
 }
+/** Thrown where what the API answered is the cause: the run ends as with any other error of the source. */
+export class AnswerError extends PluginError {}
 /** What came back, whatever its status. */
 export class Response {
   readonly status: number;

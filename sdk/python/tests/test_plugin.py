@@ -9,11 +9,13 @@ from typing import Generic, Optional, TypeVar
 import pytest
 
 from dpone_sdk import (
+    AnswerError,
     Batch,
     Check,
     Column,
     Counts,
     Edits,
+    Ending,
     Extractor,
     NoOptions,
     Page,
@@ -237,3 +239,11 @@ def test_the_log_is_seen_by_pytest(caplog):
 def test_errors_say_where():
     error = PluginError("no-number", "the amount is text", record=3, field="amount")
     assert str(error) == "no-number: the amount is text (record 3) (field amount)"
+    assert (error.blames, AnswerError("cursor-kind", "an object").blames) == ("plugin", "answer")
+
+
+def test_a_last_step_says_why():
+    step = Step.last(Records.none(), ended=Ending("cursor-null", "`next` is null", "next"))
+    assert (step.next, step.ended and step.ended.looked_at) == (None, "next")
+    assert Step.last(Records.none()).ended is None
+    assert Request(may_be_past_end=True) != Request()

@@ -12,11 +12,26 @@ pub struct Error {
     pub record: Option<u32>,
     /// The record's field that the error is about.
     pub field: Option<String>,
+    pub blames: Blame,
+}
+
+/// Where the cause of an error lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// In the plugin, or in how the manifest uses it.
+    Plugin,
+    /// In what the API answered: the run ends as with any other error of the source.
+    Answer,
 }
 
 impl Error {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), record: None, field: None }
+        Self { code: code.to_owned(), message: message.into(), record: None, field: None, blames: Blame::Plugin }
+    }
+
+    /// An error that what the API answered is the cause of.
+    pub fn of_answer(code: &str, message: impl Into<String>) -> Self {
+        Self { blames: Blame::Answer, ..Self::new(code, message) }
     }
 
     /// Names the record, counted from 0.

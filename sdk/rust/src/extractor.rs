@@ -1,6 +1,6 @@
 //! Extractors: which request comes next, and where a page's records are.
 
-use crate::{Error, Page};
+use crate::{Error, Kind, Page, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -37,24 +37,77 @@ pub struct Step<S> {
     pub records: Records,
     /// `None` ends the walk.
     pub next: Option<Request>,
+    /// Why the walk ends.
+    pub ended: Option<Ending>,
     pub state: S,
+}
+
+/// Why a walk ends, for the person who wonders whether that was all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// A short name in kebab case, such as `cursor-null`.
+    pub reason: String,
+    /// One line with the particulars.
+    pub message: String,
+    /// The dotted path that was null, empty or missing, or `header NAME`. Where no answer ever had
+    /// it, the host warns that it may be misspelt.
+    pub looked_at: Option<String>,
+}
+
+impl Ending {
+    pub fn new(reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), message: message.into(), looked_at: None }
+    }
+
+    /// That the value at `path` leads nowhere: it is missing, null, `false`, zero or empty text. `None`
+    /// for any other value. `what` names it: a `cursor` gives reasons such as `cursor-null`.
+    pub fn of_value(what: &str, path: &str, value: Value<'_>) -> Option<Self> {
+        let (reason, is) = match value.kind() {
+            Kind::Missing => ("missing", "is not in the page"),
+            Kind::Null => ("null", "is null"),
+            Kind::False => ("false", "is false"),
+            Kind::Number if is_zero(value.json()) => ("zero", "is 0"),
+            Kind::String if value.json() == "\"\"" => ("empty", "is an empty text"),
+            _ => return None,
+        };
+        Some(Self::new(&format!("{what}-{reason}"), format!("`{path}` {is}")).looked_at(path))
+    }
+
+    /// Names what decided: a dotted path, `header NAME`, or `link RELATION` of the Link header.
+    #[must_use]
+    pub fn looked_at(mut self, what: impl Into<String>) -> Self {
+        self.looked_at = Some(what.into());
+        self
+    }
 }
 
 impl<S> Step<S> {
     /// The walk's first request.
     pub fn first(request: Request, state: S) -> Self {
-        Self { records: Records::None, next: Some(request), state }
+        Self { records: Records::None, next: Some(request), ended: None, state }
     }
 
     /// A page that another one follows.
     pub fn more(records: Records, request: Request, state: S) -> Self {
-        Self { records, next: Some(request), state }
+        Self { records, next: Some(request), ended: None, state }
     }
 
-    /// The walk's last page.
+    /// The walk's last page. [`Step::because`] says why it is.
     pub fn last(records: Records, state: S) -> Self {
-        Self { records, next: None, state }
+        Self { records, next: None, ended: None, state }
     }
+
+    #[must_use]
+    pub fn because(mut self, ending: Ending) -> Self {
+        self.ended = Some(ending);
+        self
+    }
+}
+
+/// Whether the text of a JSON number is zero in any of its spellings, such as `-0.0`.
+fn is_zero(number: &str) -> bool {
+    let digits = number.split(['e', 'E']).next().unwrap_or_default();
+    digits.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-'))
 }
 
 /// Where a page's records are.
@@ -80,6 +133,7 @@ pub struct Request {
     pub headers: Vec<(String, RequestValue)>,
     pub method: Option<String>,
     pub path: Option<String>,
+    pub may_be_past_end: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,5 +200,41 @@ impl Request {
     pub fn path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
+    }
+
+    /// The request may ask for more than the API has: a 404 or 400 to it ends the walk as an empty
+    /// page would.
+    #[must_use]
+    pub fn may_be_past_end(mut self) -> Self {
+        self.may_be_past_end = true;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_lead_nowhere() {
+        for (json, reason) in [
+            ("", Some("cursor-missing")),
+            ("null", Some("cursor-null")),
+            ("false", Some("cursor-false")),
+            ("0", Some("cursor-zero")),
+            ("-0.0", Some("cursor-zero")),
+            ("0e7", Some("cursor-zero")),
+            (r#""""#, Some("cursor-empty")),
+            ("10", None),
+            ("0.1", None),
+            (r#""0""#, None),
+            ("true", None),
+            ("{}", None),
+            ("[]", None),
+        ] {
+            let ending = Ending::of_value("cursor", "meta.next", Value::of_json(json));
+            assert_eq!(ending.as_ref().map(|ending| ending.reason.as_str()), reason, "{json}");
+            assert!(ending.is_none_or(|ending| ending.looked_at.as_deref() == Some("meta.next")));
+        }
     }
 }

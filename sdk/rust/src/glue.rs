@@ -172,8 +172,12 @@ fn step<S: Serialize>(step: Step<S>) -> Result<wit_extractor::Step, Error> {
         Records::At(path) => wit_extractor::Records::At(path),
         Records::Bytes(ndjson) => wit_extractor::Records::Bytes(ndjson),
     };
+    let ended = step.ended.map(|ending| {
+        let crate::Ending { reason, message, looked_at } = ending;
+        wit_extractor::Ending { reason, message, looked_at }
+    });
     let state = json::state_bytes(&step.state)?;
-    Ok(wit_extractor::Step { records, next: step.next.map(Into::into), state })
+    Ok(wit_extractor::Step { records, next: step.next.map(Into::into), ended, state })
 }
 
 fn slice_step<S: Serialize>(step: SliceStep<S>) -> Result<wit_slicer::Step, Error> {
@@ -232,8 +236,12 @@ impl From<Made> for wit_signer::Term {
 
 impl From<Error> for types::PluginError {
     fn from(error: Error) -> Self {
-        let Error { code, message, record, field } = error;
-        Self { code, message, record, field }
+        let Error { code, message, record, field, blames } = error;
+        let blames = match blames {
+            crate::Blame::Plugin => types::Blame::Plugin,
+            crate::Blame::Answer => types::Blame::Answer,
+        };
+        Self { code, message, record, field, blames }
     }
 }
 
@@ -245,8 +253,9 @@ impl From<Needs> for types::Needs {
 
 impl From<Request> for types::Request {
     fn from(request: Request) -> Self {
-        let Request { url, query, body, headers, method, path } = request;
-        Self { url, query: fields(query), body: fields(body), headers: fields(headers), method, path }
+        let Request { url, query, body, headers, method, path, may_be_past_end } = request;
+        let (query, body, headers) = (fields(query), fields(body), fields(headers));
+        Self { url, query, body, headers, method, path, may_be_past_end }
     }
 }
 

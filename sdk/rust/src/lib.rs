@@ -82,8 +82,8 @@ pub use batch::NativeBatch;
 pub use batch::{Batch, Needs};
 pub use check::{Check, Counts, Stage, Verdict};
 pub use column::{Column, Kind, Value};
-pub use error::Error;
-pub use extractor::{Extractor, Records, Request, RequestValue, Step};
+pub use error::{Blame, Error};
+pub use extractor::{Ending, Extractor, Records, Request, RequestValue, Step};
 pub use http::{HttpRequest, HttpResponse};
 pub use number::Number;
 #[cfg(not(target_arch = "wasm32"))]

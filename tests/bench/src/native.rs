@@ -30,7 +30,7 @@ impl Plugin for Cursor {
 #[async_trait]
 impl Extractor for Cursor {
     async fn start(&mut self) -> Result<Step, Report> {
-        Ok(Step { records: RecordsAt::None, next: Some(RequestEdit::default()), state: Vec::new() })
+        Ok(Step { records: RecordsAt::None, next: Some(RequestEdit::default()), ended: None, state: Vec::new() })
     }
 
     async fn next(&mut self, page: Arc<dyn PageView>, _state: &[u8]) -> Result<Step, Report> {
@@ -40,7 +40,7 @@ impl Extractor for Cursor {
             query: vec![("cursor".into(), RequestValue::Text(text.into()))],
             ..RequestEdit::default()
         });
-        Ok(Step { records: RecordsAt::Path("data.items".into()), next, state: Vec::new() })
+        Ok(Step { records: RecordsAt::Path("data.items".into()), next, ended: None, state: Vec::new() })
     }
 
     async fn ahead(&mut self, _state: &[u8], _n: u32) -> Result<Vec<RequestEdit>, Report> {

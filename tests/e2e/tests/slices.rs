@@ -52,6 +52,11 @@ fn windows_are_loaded_one_after_the_other_with_checkpoints_of_their_own() {
     assert_eq!(ids[0], "2026-01-01T00:00:00Z");
     assert_eq!(ids[4], "2026-01-01T00:40:00Z");
     assert!(outcomes(&report).iter().all(|(_, outcome)| *outcome == "succeeded"));
+    let reasons: Vec<&Value> =
+        report["slices"].as_array().unwrap().iter().map(|s| &s["walk"]["ended"]["reason"]).collect();
+    assert_eq!(reasons, ["cursor-null"; 5]);
+    assert_eq!(report["walk"]["ended"]["reason"], "slices");
+    assert_eq!(report["walk"]["ended"]["message"], "cursor-null in 5");
     let acknowledged = report["rows"]["acknowledged"].as_u64().unwrap();
     let each = report["slices"].as_array().unwrap().iter().map(|s| s["rows"]["acknowledged"].as_u64().unwrap());
     assert_eq!(each.sum::<u64>(), acknowledged, "the run's counts are those of its slices");

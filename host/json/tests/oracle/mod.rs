@@ -12,16 +12,24 @@ pub type Fields = Vec<(String, String)>;
 
 /// Whether the body is JSON by RFC 8259. `IgnoredAny` decodes no string, so that a lone surrogate
 /// is judged by the grammar alone, and it does not look at UTF-8, which therefore comes first.
+///
+/// A byte order mark before the text may be ignored (section 8.1), which serde_json does not do.
 pub fn is_json(body: &[u8]) -> bool {
-    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+    std::str::from_utf8(without_mark(body)).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 /// The records of an array of objects or of a single object; `None` where it is neither, or where
 /// a name cannot be decoded.
 pub fn records(body: &[u8]) -> Option<Vec<Fields>> {
+    let body = without_mark(body);
     let many = serde_json::from_slice::<Vec<Record>>(body);
     let records = many.or_else(|_| serde_json::from_slice::<Record>(body).map(|record| vec![record])).ok()?;
     Some(records.into_iter().map(|Record(fields)| fields).collect())
+}
+
+/// A body without the byte order mark that it may begin with.
+pub fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// Scans with the records at the root and compares everything with the oracle.

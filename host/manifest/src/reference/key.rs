@@ -43,6 +43,10 @@ pub enum Takes {
     Text,
     /// Text, an empty one included.
     AnyText,
+    /// A dotted path into an answer; the root is empty text or a dot.
+    Path,
+    /// A scalar that counts as it is written: `1.10` stays `1.10`.
+    Verbatim,
     /// Text of this form, a regular expression, and the form in words.
     Pattern(&'static str, &'static str),
     Flag,

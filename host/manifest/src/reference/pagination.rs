@@ -26,4 +26,15 @@ pub(super) static PAGINATION: &[Key] = &[
     )
     .default("10")
     .example("3"),
+    key(
+        "on_missing_cursor",
+        Choice(&[
+            word("warn", "The run goes on with the pages that it has, and warns with the keys that are there."),
+            word("fail", "The run fails before anything is published."),
+        ]),
+        "What it means that the walk ends because a path, a header or a link is missing that no answer of this \
+         pipeline ever had. It may be misspelt; then all later pages are missing.",
+    )
+    .default("warn")
+    .example("fail"),
 ];

@@ -107,7 +107,8 @@ fn schema(takes: Takes) -> Value {
     let text = || json!({ "type": "string", "minLength": 1 });
     match takes {
         Takes::Text => text(),
-        Takes::AnyText => json!({ "type": "string" }),
+        Takes::AnyText | Takes::Path => json!({ "type": "string" }),
+        Takes::Verbatim => json!({ "type": ["string", "number", "boolean"] }),
         Takes::Pattern(pattern, _) => or_reference(json!({ "type": "string", "pattern": pattern })),
         Takes::Flag => or_reference(json!({ "type": "boolean" })),
         Takes::Integer(least, most) => or_reference(bounded("integer", least, most)),

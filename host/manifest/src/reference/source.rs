@@ -103,12 +103,34 @@ static REQUEST: &[Key] = &[
     .example("{ Accept: application/json }"),
     key(
         "records_path",
-        Takes::AnyText,
+        Takes::Path,
         "Where the records stand in an answer: names joined by dots, `\\.` for a dot in a name. `.` or an empty text \
          is the root; a single object there is one record. A path that the first page does not have is an error.",
     )
     .default(".")
     .example("data.items"),
+    key(
+        "on_missing_records",
+        Choice(&[
+            word("fail", "The run fails, because a misspelt `records_path` looks the same."),
+            word("empty", "The page is an empty one: the API leaves an empty list out."),
+        ]),
+        "What a first page without `records_path` means. On a later page a missing list is an empty page, as long as \
+         the answer has no other keys than those before it. `null` is an empty list.",
+    )
+    .default("fail")
+    .example("empty"),
+    key(
+        "on_error_object",
+        Choice(&[
+            word("fail", "The run fails with what the API says."),
+            word("ignore", "The answer is a page like any other: the API always sends one."),
+        ]),
+        "What an answer means whose status says success while its body has a filled `errors` list, or no records and \
+         an `error`, or a `message` with a `code`.",
+    )
+    .default("fail")
+    .example("ignore"),
     key("timeout", PositiveDuration, "Longest time of one attempt in all, the body included.")
         .default("60s")
         .example("2m"),
@@ -117,8 +139,9 @@ static REQUEST: &[Key] = &[
     key(
         "retry",
         Block(&[RETRY]),
-        "Repeated attempts of one request. Connections that break, timeouts and the statuses 408, 425, 429, 500, 502, \
-         503 and 504 are tried again, after pauses of random length up to a ceiling that doubles.",
+        "Repeated attempts of one request. Connections that break, timeouts, the statuses 408, 425, 429, 500, 502, 503 \
+         and 504, and a 403 with `Retry-After`, are tried again, after pauses of random length up to a ceiling that \
+         doubles.",
     )
     .example("{ max_attempts: 8, max_elapsed: 5m }"),
     key(

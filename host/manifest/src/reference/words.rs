@@ -43,6 +43,8 @@ fn unit(name: &str) -> &'static str {
 fn described(takes: Takes, unit: &str) -> String {
     let fixed = match takes {
         Takes::Text | Takes::AnyText => "text",
+        Takes::Path => "a dotted path",
+        Takes::Verbatim => "text, a number or a truth, as it is written",
         Takes::Flag => "`true` or `false`",
         Takes::Duration => "a duration",
         Takes::PositiveDuration => "a duration above zero",

@@ -10,7 +10,7 @@ crate::codes! { Source:
     NOT_JSON = "DP0404", AfterFix, "a page is not JSON",
         "The message names page, URL, byte offset and an excerpt. An HTML page usually means a login form, a proxy or a wrong URL.";
     RECORDS_PATH = "DP0405", AfterFix, "the records path is not in the page",
-        "The hint lists the keys that are there. An API that omits an empty list needs an extractor that knows this.";
+        "The hint lists the keys that are there. On the first page a missing list is an error, because a misspelt path looks the same; `source.options.on_missing_records: empty` is for APIs that leave an empty list out. On a later page a missing list is an empty page, as long as the answer looks like those before it. `null` is an empty list.";
     REPEATED_CURSOR = "DP0406", AfterFix, "the API gave the same cursor again",
         "Following it would fetch the same page for ever. Check `cursor_path`, and whether the API's cursor is really in the answer and not an echo of the request.";
     MAX_PAGES = "DP0407", AfterFix, "the walk reached max_pages",
@@ -39,4 +39,12 @@ crate::codes! { Source:
         "Every element of the records array must be an object. The message names the record.";
     ADDRESS_REFUSED = "DP0419", AfterFix, "an address is not allowed",
         "Other origins than the connection's own may not resolve to private, loopback or link-local addresses.";
+    NEVER_SEEN = "DP0420", AfterFix, "the walk ended at a path that no answer ever had",
+        "The walk over the pages ended because a cursor, a URL or a link was missing, and no answer of this pipeline ever had one there. A misspelt path looks the same as a last page, so all later pages would be missing. The message lists the keys that are there. Correct the path; `pagination.on_missing_cursor: warn` (the default) loads the pages that came and warns.";
+    REPEATED_PAGE = "DP0421", AfterFix, "the API gives the same page again",
+        "The records of a page are those of the page before it, or several pages in a row are those of the pages before them. Following on would load the same rows for ever. Some APIs repeat their last page when they are asked for more: `short_page: stop` or `max_pages` ends the walk before that. If every page is the same, the API does not know the parameter that asks for the next one.";
+    ERROR_OBJECT = "DP0422", Later, "the API answered with an error object",
+        "The status says success, but the body has a filled `errors` list, or no records and an `error`, or a `message` with a `code`. Its rows would be incomplete. `source.options.on_error_object: ignore` takes such answers for pages, for APIs that always send one.";
+    ANSWER = "DP0423", AfterFix, "an extractor cannot go on from what the API answered",
+        "The extractor understood its options and the page, and the page is not what it has to be: a cursor that is an object, a page size that the API caps. The message is the extractor's own and says what to set.";
 }

@@ -13,4 +13,6 @@ crate::codes! { State:
         "The pipeline has not completed a run yet, or keeps its state elsewhere (profile, `state` block).";
     FORMAT = "DP0806", AfterFix, "the state was written by a newer release",
         "Its format version is not known here. Use that release.";
+    RESPONSE_CURSOR = "DP0819", AfterFix, "the stored response cursor cannot be read",
+        "`cursor_incremental` goes on from the cursor that the last run left in state, and what is there is damaged or was written by hand. Starting from the first page instead would load everything again without a word. `dpone state reset` does that when it is wanted; `dpone state history` shows what was there before.";
 }

@@ -171,6 +171,7 @@ impl Registry {
             body: ask.body.clone(),
             credentials: authorization.map(credential).into_iter().collect(),
             max_body_bytes: ask.max_body_bytes,
+            answers: &[],
         };
         self.client.send_any_status(request).await.map_err(|error| self.unreachable(error))
     }
@@ -194,6 +195,7 @@ impl Registry {
             body: None,
             credentials: credentials.into_iter().collect(),
             max_body_bytes: MAX_DOCUMENT_BYTES,
+            answers: &[],
         };
         let sent = client.as_ref().unwrap_or(&self.client).send_any_status(request).await;
         let answer = sent.map_err(|error| self.unreachable(error))?;

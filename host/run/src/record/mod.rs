@@ -15,6 +15,7 @@ use dpone_connections::{Environment, HttpConnection, Profile, Resolver, Role};
 use dpone_journal::{Head, Journals, PageEntry, Reader};
 use dpone_json::Scanner;
 use dpone_manifest::{Body, Manifest, PluginUse, Source, Variables};
+use dpone_model::plugin::Ending;
 use dpone_model::{PagePlace, Report, RunId, codes};
 use dpone_source::{SharedScanner, rescan, resolved_url};
 use dpone_trial::{Answer, RecordedPage, Recording, Step, edit_json, lines};
@@ -146,7 +147,8 @@ fn recorded(reader: &Reader, count: u64, redactor: &mut Redactor) -> Result<Page
         let records = records(&scanner, &entry, &page, redactor)?;
         total += records.len();
         let next = entry.next.as_ref().map(|next| edit(next, redactor)).transpose()?;
-        answer.pages.push(Step { records, next, ..Step::default() });
+        let ended = entry.ended.as_ref().map(|ended| end(ended, redactor)).transpose()?;
+        answer.pages.push(Step { records, next, ended, ..Step::default() });
         pages.push(page);
     }
     Ok((pages, answer, total))
@@ -173,6 +175,11 @@ fn records(
 
 fn edit(edit: &dpone_model::plugin::RequestEdit, redactor: &mut Redactor) -> Result<Box<RawValue>, Report> {
     RawValue::from_string(redactor.value(&edit_json(edit)).to_string()).map_err(bug)
+}
+
+fn end(ended: &Ending, redactor: &mut Redactor) -> Result<Box<RawValue>, Report> {
+    let ended = serde_json::to_value(ended).map_err(bug)?;
+    RawValue::from_string(redactor.value(&ended).to_string()).map_err(bug)
 }
 
 /// What the request rules go by: the manifest's URL on the origin that answered.

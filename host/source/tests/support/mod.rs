@@ -1,5 +1,7 @@
 //! A source without a network: an API as a function, and an extractor that reads `next`.
 
+#![allow(dead_code)] // Each test uses what it needs.
+
 use async_trait::async_trait;
 use dpone_connections::{Auth, HttpConnection};
 use dpone_manifest::{
@@ -14,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::Url;
 
-type Answer = dyn Fn(&HttpRequest) -> Option<String> + Send + Sync;
+type Answer = dyn Fn(&HttpRequest) -> Option<(u16, String)> + Send + Sync;
 
 /// Answers by URL, and remembers what was asked.
 pub struct Api {
@@ -24,7 +26,19 @@ pub struct Api {
 
 impl Api {
     pub fn new(answer: impl Fn(&HttpRequest) -> Option<String> + Send + Sync + 'static) -> Arc<Self> {
+        Self::answers(move |request| Some((200, answer(request)?)))
+    }
+
+    /// Answers with statuses of their own.
+    pub fn answers(answer: impl Fn(&HttpRequest) -> Option<(u16, String)> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { answer: Box::new(answer), asked: Mutex::default() })
+    }
+
+    /// One answer after the other, whatever is asked.
+    pub fn script(answers: &[(u16, &str)]) -> Arc<Self> {
+        let answers: Vec<(u16, String)> = answers.iter().map(|(status, body)| (*status, (*body).into())).collect();
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        Self::answers(move |_| answers.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)).cloned())
     }
 
     /// Pages by the part of the URL after the origin.
@@ -45,9 +59,13 @@ impl Api {
 impl HttpEgress for Api {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Report> {
         self.asked.lock().unwrap().push(request.clone());
-        let body = (self.answer)(&request).ok_or_else(|| Report::new(&codes::source::STATUS, "answered 500"))?;
+        let failed = || Report::new(&codes::source::STATUS, "answered an error");
+        let (status, body) = (self.answer)(&request).ok_or_else(failed)?;
+        if !(200..300).contains(&status) && !request.answers.contains(&status) {
+            return Err(failed());
+        }
         let headers = vec![("X-Page".into(), "1".into()), ("Set-Cookie".into(), "session=1".into())];
-        Ok(HttpResponse { status: 200, headers, body: body.into(), url: request.url, attempts: 1 })
+        Ok(HttpResponse { status, headers, body: body.into(), url: request.url, attempts: 1 })
     }
 }
 
@@ -81,7 +99,7 @@ impl Plugin for Follow {
 #[async_trait]
 impl Extractor for Follow {
     async fn start(&mut self) -> Result<Step, Report> {
-        Ok(Step { records: RecordsAt::None, next: Some(RequestEdit::default()), state: b"0".to_vec() })
+        Ok(Step { records: RecordsAt::None, next: Some(RequestEdit::default()), ended: None, state: b"0".to_vec() })
     }
 
     async fn next(&mut self, page: Arc<dyn PageView>, state: &[u8]) -> Result<Step, Report> {
@@ -93,7 +111,7 @@ impl Extractor for Follow {
             let cursor = serde_json::from_str(&text).unwrap();
             RequestEdit { query: vec![("cursor".into(), RequestValue::Text(cursor))], ..RequestEdit::default() }
         });
-        Ok(Step { records: (self.records)(&*page)?, next, state: (count + 1).to_string().into_bytes() })
+        Ok(Step { records: (self.records)(&*page)?, next, ended: None, state: (count + 1).to_string().into_bytes() })
     }
 
     async fn ahead(&mut self, _state: &[u8], _n: u32) -> Result<Vec<RequestEdit>, Report> {
@@ -123,6 +141,8 @@ pub fn source() -> Source {
         body: None,
         headers: Vec::new(),
         records_path: "items".into(),
+        empty_where_records_are_missing: false,
+        ignores_error_objects: false,
         timeouts: Timeouts { total: second, connect: second, read: second },
         retry: Retry { max_attempts: 1, base: second, max: second, max_elapsed: second, max_retry_after: second },
         max_page_bytes: 1 << 20,
@@ -133,6 +153,7 @@ pub fn source() -> Source {
             max_pages: None,
             stop_at_max_pages: false,
             max_empty_pages: 2,
+            fail_on_missing_cursor: false,
         },
         incremental: None,
         slicer: None,
@@ -181,6 +202,7 @@ impl Setup {
             max_pages: None,
             signer: None,
             slice: None,
+            seen_paths: Default::default(),
         }
     }
 }

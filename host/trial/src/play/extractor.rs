@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use dpone_connections::{Auth, HttpConnection};
 use dpone_manifest::{PluginUse, Source};
 use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse};
-use dpone_model::plugin::{Extractor, Identity, PageView, Plugin, RequestEdit, Step, Usage};
+use dpone_model::plugin::{Ending, Extractor, Identity, PageView, Plugin, RequestEdit, Step, Usage};
 use dpone_model::{Report, Secret, codes};
 use dpone_plan::Boundary;
 use dpone_sandbox::{Loaded, Sandbox};
 use dpone_source::{Page, Walk, WalkConfig};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) async fn play(sandbox: &Sandbox, plugin: &Loaded, case: &Case, played: &mut Played) -> Result<(), Report> {
@@ -42,6 +42,7 @@ pub(super) async fn play(sandbox: &Sandbox, plugin: &Loaded, case: &Case, played
         max_pages: None,
         signer: None,
         slice: None,
+        seen_paths: BTreeSet::new(),
     })?;
     let result = pages(&mut walk, case, played).await;
     played.usage = walk.usage();
@@ -71,7 +72,9 @@ async fn pages(walk: &mut Walk, case: &Case, played: &mut Played) -> Result<(), 
 fn answered(page: &Page) -> Result<Answered, Report> {
     let records = lines(&dpone_json::ndjson(page.records_bytes(), &page.records)).map_err(unwritable)?;
     let next = page.next.as_ref().map(|next| text(&edit_json(next))).transpose().map_err(unwritable)?;
-    Ok(Answered { records, next, ..Answered::default() })
+    let end = |ended: &Ending| serde_json::to_value(ended).and_then(|value| text(&value));
+    let ended = page.ended.as_ref().map(end).transpose().map_err(unwritable)?;
+    Ok(Answered { records, next, ended, ..Answered::default() })
 }
 
 /// The case's request, walked by this plugin with the case's grants.

@@ -30,8 +30,8 @@ from . import distinct, http, log
 from .batch import Batch, Needs
 from .check import Check, Counts, Stage, Verdict
 from .column import MISSING, Column, Kind, Value
-from .errors import PluginError
-from .extractor import Extractor, Records, Step
+from .errors import AnswerError, PluginError
+from .extractor import Ending, Extractor, Records, Step
 from .jsontext import JsonNumber, JsonText, dumps, loads
 from .option import NoOptions, option, options
 from .page import Page
@@ -47,12 +47,14 @@ __version__ = "0.1.0"
 __all__ = [
     "MISSING",
     "UNCHANGED",
+    "AnswerError",
     "Batch",
     "Check",
     "Column",
     "Context",
     "Counts",
     "Edits",
+    "Ending",
     "Extractor",
     "JsonNumber",
     "JsonText",

@@ -16,6 +16,8 @@ class PluginError(Exception):
         field: the record's field that the error is about.
     """
 
+    blames = "plugin"
+
     def __init__(self, code: str, message: str, record: int | None = None, field: str | None = None) -> None:
         super().__init__(code, message, record, field)
         self.code = code
@@ -27,3 +29,13 @@ class PluginError(Exception):
         record = "" if self.record is None else f" (record {self.record})"
         field = "" if self.field is None else f" (field {self.field})"
         return f"{self.code}: {self.message}{record}{field}"
+
+
+class AnswerError(PluginError):
+    """Raise it where what the API answered is the cause, such as a cursor that is an object.
+
+    The run then ends as with any other error of the source, with the page and its URL, and not as
+    with one of the plugin.
+    """
+
+    blames = "answer"

@@ -45,6 +45,22 @@ class Records:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """Why a walk ends, for the person who wonders whether that was all.
+
+    Args:
+        reason: a short name in kebab case, such as ``cursor-null``.
+        message: one line with the particulars.
+        looked_at: the dotted path that was null, empty or missing, or ``header NAME``. Where no
+            answer ever had it, the host warns that it may be misspelt.
+    """
+
+    reason: str
+    message: str
+    looked_at: str | None = None
+
+
+@dataclass(frozen=True)
 class Step(Generic[T]):
     """An extractor's answer; the state is what the next call gets."""
 
@@ -52,6 +68,8 @@ class Step(Generic[T]):
     next: Request | None
     """``None`` ends the walk."""
     state: T
+    ended: Ending | None = None
+    """Why the walk ends. Without it the host says that no request followed."""
 
     @overload
     @staticmethod
@@ -77,14 +95,14 @@ class Step(Generic[T]):
 
     @overload
     @staticmethod
-    def last(records: Records) -> Step[None]: ...
+    def last(records: Records, *, ended: Ending | None = None) -> Step[None]: ...
     @overload
     @staticmethod
-    def last(records: Records, state: T) -> Step[T]: ...
+    def last(records: Records, state: T, *, ended: Ending | None = None) -> Step[T]: ...
     @staticmethod
-    def last(records: Records, state: Any = None) -> Step[Any]:
-        """The walk's last page."""
-        return Step(records, None, state)
+    def last(records: Records, state: Any = None, *, ended: Ending | None = None) -> Step[Any]:
+        """The walk's last page, and why it is."""
+        return Step(records, None, state, ended)
 
 
 class Extractor(Plugin[O], Generic[O, S]):

@@ -37,6 +37,8 @@ class Request:
         headers: headers to set. Needs a grant.
         method: another method. Needs a grant.
         path: another path. Needs a grant.
+        may_be_past_end: the request may ask for more than the API has: a 404 or 400 to it ends the
+            walk as an empty page would.
 
     Raises:
         TypeError: a value cannot be sent as what it is; the message names it.
@@ -48,6 +50,7 @@ class Request:
     headers: Named = field(default_factory=dict)
     method: str | None = None
     path: str | None = None
+    may_be_past_end: bool = False
 
     def __post_init__(self) -> None:
         # Mistakes should show where the request is made, in a native test, too.

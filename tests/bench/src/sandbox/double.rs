@@ -146,7 +146,7 @@ fn step(step: dpone_sdk::Step<()>) -> model::Step {
         dpone_sdk::Records::At(path) => model::RecordsAt::Path(path),
         dpone_sdk::Records::Bytes(bytes) => model::RecordsAt::Bytes(bytes),
     };
-    model::Step { records, next: step.next.map(request), state: Vec::new() }
+    model::Step { records, next: step.next.map(request), ended: None, state: Vec::new() }
 }
 
 fn request(request: dpone_sdk::Request) -> model::RequestEdit {
@@ -164,6 +164,7 @@ fn request(request: dpone_sdk::Request) -> model::RequestEdit {
         headers: fields(request.headers),
         method: request.method,
         path: request.path,
+        may_be_past_end: request.may_be_past_end,
     }
 }
 

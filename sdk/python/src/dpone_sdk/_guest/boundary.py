@@ -89,7 +89,8 @@ def guarded(call: Callable[..., R]) -> Callable[..., R]:
             _reseed()
             return call(*arguments)
         except PluginError as refusal:
-            error = types.PluginError(refusal.code, refusal.message, refusal.record, refusal.field)
+            blames = types.Blame.ANSWER if refusal.blames == "answer" else types.Blame.PLUGIN
+            error = types.PluginError(refusal.code, refusal.message, refusal.record, refusal.field, blames)
             raise Err(error) from None
         except BaseException as fault:
             host.panicked(_text(fault))

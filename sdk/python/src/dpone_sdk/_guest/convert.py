@@ -18,6 +18,7 @@ def request(given: Request) -> types.Request:
         fields(text_pairs("headers", given.headers)),
         given.method,
         given.path,
+        given.may_be_past_end,
     )
 
 

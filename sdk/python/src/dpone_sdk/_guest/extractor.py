@@ -39,7 +39,8 @@ class Extractor(exports.Extractor):
 def _step(step: Step[object]) -> wit.Step:
     if not isinstance(step, Step):
         raise TypeError(f"a Step was expected, not {step!r:.80}")
-    return wit.Step(_records(step.records), optional_request(step.next), plugin().write_state(step.state))
+    ended = step.ended and wit.Ending(step.ended.reason, step.ended.message, step.ended.looked_at)
+    return wit.Step(_records(step.records), optional_request(step.next), ended, plugin().write_state(step.state))
 
 
 def _records(records: Records) -> wit.Records:

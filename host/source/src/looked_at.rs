@@ -1,0 +1,175 @@
+//! Which paths, headers and relations of links an extractor asks a page for, and which of them were
+//! there. A path that no answer ever had looks like the last page of a walk, and may be misspelt.
+
+use dpone_json::Path;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Labels that are kept, and the longest one: a plugin may ask for anything.
+const MAX_LABELS: usize = 256;
+const MAX_LABEL_BYTES: usize = 200;
+
+const HEADER: &str = "header ";
+const LINK: &str = "link ";
+
+/// What one page was asked for: by label, whether it was there. Counts of lists are not among what
+/// may lead on.
+#[derive(Debug, Default)]
+pub(crate) struct LookedAt {
+    labels: BTreeMap<String, Look>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    was_there: bool,
+    may_lead_on: bool,
+}
+
+impl LookedAt {
+    pub(crate) fn path(&mut self, path: &Path, was_there: bool, may_lead_on: bool) {
+        self.note(path.to_string(), was_there, may_lead_on);
+    }
+
+    /// A header; of `Link` the relations, too.
+    pub(crate) fn header(&mut self, name: &str, values: &[String]) {
+        self.note(format!("{HEADER}{}", name.to_ascii_lowercase()), !values.is_empty(), true);
+        if name.eq_ignore_ascii_case("link") {
+            for relation in values.iter().flat_map(|value| relations(value)) {
+                self.note(format!("{LINK}{relation}"), true, true);
+            }
+        }
+    }
+
+    fn note(&mut self, label: String, was_there: bool, may_lead_on: bool) {
+        if label.len() <= MAX_LABEL_BYTES && (self.labels.len() < MAX_LABELS || self.labels.contains_key(&label)) {
+            let look = self.labels.entry(label).or_insert(Look { was_there, may_lead_on });
+            look.was_there |= was_there;
+            look.may_lead_on |= may_lead_on;
+        }
+    }
+
+    /// Those that were there and are not yet in `seen`, which gets them.
+    pub(crate) fn newly_seen(&self, seen: &mut BTreeSet<String>) -> Vec<String> {
+        let there = self.labels.iter().filter(|(_, look)| look.was_there).map(|(label, _)| label);
+        let new: Vec<String> = there.filter(|label| !seen.contains(*label)).cloned().collect();
+        let room = MAX_LABELS.saturating_sub(seen.len());
+        seen.extend(new.iter().take(room).cloned());
+        new
+    }
+
+    /// For an extractor that does not say what it looked at: what it asked for, where nothing of that
+    /// was ever there.
+    pub(crate) fn never_there<'a>(&'a self, seen: &BTreeSet<String>) -> Option<&'a str> {
+        let mut asked = self.labels.iter().filter(|(_, look)| look.may_lead_on).map(|(label, _)| label.as_str());
+        if asked.clone().any(|label| seen.contains(label)) {
+            return None;
+        }
+        asked.next()
+    }
+}
+
+/// What an extractor says that it looked at, as it is noted here.
+pub(crate) fn label(looked_at: &str) -> String {
+    match looked_at.starts_with(HEADER) || looked_at.starts_with(LINK) {
+        true => looked_at.to_ascii_lowercase(),
+        false => Path::parse(looked_at).to_string(),
+    }
+}
+
+/// What the page has in the place of something that is not there.
+pub(crate) fn here(label: &str, body: &[u8], headers: &[(String, String)]) -> String {
+    let listed = |names: Vec<String>| match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    };
+    let links =
+        || headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("link")).map(|(_, value)| value.as_str());
+    if label.starts_with(LINK) {
+        return match links().next() {
+            None => "there is no Link header".to_owned(),
+            Some(_) => format!("the Link header's relations: {}", listed(links().flat_map(relations).collect())),
+        };
+    }
+    if label.starts_with(HEADER) {
+        return format!(
+            "headers here: {}",
+            listed(headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect())
+        );
+    }
+    let (reached, keys) = dpone_json::reached(body, &Path::parse(label));
+    let place = if reached.is_empty() { "the root".to_owned() } else { format!("`{reached}`") };
+    format!("keys of {place}: {}", listed(keys))
+}
+
+/// The relation types that a Link header names. It need not be well-formed: the extractor judges that.
+fn relations(header: &str) -> Vec<String> {
+    let lower = header.to_ascii_lowercase();
+    let values =
+        lower.split(';').filter_map(|part| part.trim_start().strip_prefix("rel")?.trim_start().strip_prefix('='));
+    let texts = values.map(|value| {
+        let value = value.trim_start();
+        match value.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next().unwrap_or_default().to_owned(),
+            None => value.split([',', ' ']).next().unwrap_or_default().to_owned(),
+        }
+    });
+    texts.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_of_a_link_header() {
+        for (header, expected) in [
+            (r#"<https://x/?a=1;b>; rel="next", <b>; rel="last""#, &["next", "last"][..]),
+            ("<a>; rel=next,<b>;REL=Prev", &["next", "prev"]),
+            (r#"<a>; title="x"; rel="first next""#, &["first", "next"]),
+            ("<a>; rev=next", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(relations(header), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_was_there_once_is_seen() {
+        let mut seen = BTreeSet::new();
+        let mut page = LookedAt::default();
+        page.path(&Path::parse("meta.next"), true, true);
+        page.path(&Path::parse("items"), true, false);
+        page.header("Link", &["<a>; rel=next".to_owned()]);
+        assert_eq!(page.newly_seen(&mut seen), ["header link", "items", "link next", "meta.next"]);
+        assert!(page.newly_seen(&mut seen).is_empty());
+        assert_eq!(page.never_there(&seen), None);
+
+        let mut last = LookedAt::default();
+        last.path(&Path::parse("items"), true, false);
+        assert_eq!(last.never_there(&BTreeSet::new()), None, "a count leads nowhere");
+        last.path(&Path::parse("next"), false, true);
+        assert_eq!(last.never_there(&seen), Some("next"));
+        last.path(&Path::parse("meta.next"), false, true);
+        assert_eq!(last.never_there(&seen), None, "another one of those that it asks for was there");
+    }
+
+    #[test]
+    fn what_stands_in_the_place() {
+        let headers = [("Link".to_owned(), "<a>; rel=prev".to_owned()), ("X-Next".to_owned(), "b".to_owned())];
+        let body = br#"{"items":[],"paging":{"after":null}}"#;
+        for (label, expected) in [
+            ("pagination.after", "keys of the root: `items`, `paging`"),
+            ("paging.next", "keys of `paging`: `after`"),
+            ("items.next", "keys of `items`: none"),
+            ("header x-nxt", "headers here: `link`, `x-next`"),
+            ("link next", "the Link header's relations: `prev`"),
+        ] {
+            assert_eq!(here(label, body, &headers), expected);
+        }
+        assert_eq!(here("link next", body, &[]), "there is no Link header");
+        assert_eq!(
+            (label("Header X-Next").as_str(), label("header X-Next").as_str()),
+            ("Header X-Next", "header x-next")
+        );
+        assert_eq!(label(r"@odata\.nextLink"), r"@odata\.nextLink");
+    }
+}

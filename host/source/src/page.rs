@@ -1,0 +1,67 @@
+//! One page of a walk, and what a resumed walk has to know of the pages before it.
+
+use bytes::Bytes;
+use dpone_model::plugin::{Ending, RequestEdit};
+use dpone_model::{PagePlace, Records};
+
+/// One page, scanned.
+#[derive(Debug)]
+pub struct Page {
+    /// From 1.
+    pub number: u64,
+    pub request: RequestEdit,
+    /// The URL that answered, without secrets.
+    pub url: String,
+    pub status: u16,
+    /// Without `Set-Cookie`.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    /// NDJSON that the extractor made; then `records` refers to it and not to `body`.
+    pub records_body: Option<Bytes>,
+    pub records: Records,
+    /// Where the records are in `body`; `None` with `records_body`, or where the page holds none.
+    pub records_path: Option<String>,
+    /// What the extractor asks for next; `None` ends the walk.
+    pub next: Option<RequestEdit>,
+    /// Why it asks for nothing, where it says so.
+    pub ended: Option<Ending>,
+    /// Of the records as the source gave them; `None` where there are none.
+    pub records_digest: Option<u128>,
+    /// Paths, headers and relations of links that the extractor asked for, here for the first time.
+    pub newly_seen: Vec<String>,
+    /// The extractor's state after this page.
+    pub state: Vec<u8>,
+    /// Attempts that the request took.
+    pub attempts: u32,
+}
+
+impl Page {
+    pub fn place(&self) -> PagePlace {
+        PagePlace::new(self.number, self.url.clone())
+    }
+
+    /// The bytes that `records` refers to.
+    pub fn records_bytes(&self) -> &Bytes {
+        self.records_body.as_ref().unwrap_or(&self.body)
+    }
+}
+
+/// A page that an earlier attempt journalled.
+#[derive(Debug, Clone, Default)]
+pub struct Walked {
+    pub request: RequestEdit,
+    /// The URL that answered.
+    pub url: String,
+    pub records_digest: Option<u128>,
+    pub newly_seen: Vec<String>,
+    /// Names at the root of its body, where it had records.
+    pub root_keys: Option<Vec<String>>,
+}
+
+impl Walked {
+    /// What tells later pages of the same API from another answer: the names at the root of a body.
+    /// Empty where the root is no object.
+    pub fn root_keys(body: &[u8]) -> Vec<String> {
+        dpone_json::reached(body, &dpone_json::Path::default()).1
+    }
+}

@@ -1,0 +1,120 @@
+//! Pages whose records came before: an API that repeats its last page, or goes in a circle under new
+//! requests.
+
+use dpone_model::{PagePlace, Records};
+use std::collections::{HashMap, VecDeque};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A digest of a page's records as the source gave them; `None` where it holds none. What stands around
+/// the records is left out: APIs put the time and an id of the request there.
+pub(crate) fn digest(bytes: &[u8], records: &Records) -> Option<u128> {
+    let (first, last) = (records.records.first()?, records.records.last()?);
+    bytes.get(first.span.start as usize..last.span.end as usize).map(xxh3_128)
+}
+
+/// Digests of the last pages of one walk. Pages without records are not among them.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats {
+    recent: VecDeque<(u128, PagePlace)>,
+    /// Pages that went out of `recent`; so page `n` of the walk lies at `n - gone`.
+    gone: usize,
+    /// Where each digest of `recent` stands last.
+    last: HashMap<u128, usize>,
+    /// The length of a circle that the pages may be in, and how many of them fit it so far.
+    circle: Option<(usize, usize)>,
+}
+
+/// Pages that came twice.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    /// The page whose records the last page has again.
+    pub earlier: PagePlace,
+    /// How many pages are repeated.
+    pub pages: usize,
+}
+
+impl Repeats {
+    /// Less than a megabyte. A longer circle ends at `max_pages` or never.
+    const MAX: usize = 4096;
+
+    /// Notes a page. The page before again is a repeat at once; a longer circle is one when it has
+    /// come round, since a single page may rightly have the records of an earlier one.
+    pub(crate) fn note(&mut self, place: &PagePlace, digest: u128) -> Option<Repeat> {
+        let number = self.gone + self.recent.len();
+        self.circle = match self.circle {
+            Some((pages, fitting)) if self.digest_at(number - pages) == Some(digest) => Some((pages, fitting + 1)),
+            _ => self.last.get(&digest).map(|earlier| (number - earlier, 1)),
+        };
+        self.recent.push_back((digest, place.clone()));
+        self.last.insert(digest, number);
+        if self.recent.len() > Self::MAX
+            && let Some((oldest, _)) = self.recent.pop_front()
+        {
+            if self.last.get(&oldest) == Some(&self.gone) {
+                self.last.remove(&oldest);
+            }
+            self.gone += 1;
+        }
+        let (pages, _) = self.circle.filter(|(pages, fitting)| fitting == pages)?;
+        let (_, earlier) = self.recent.get((number - pages).checked_sub(self.gone)?)?;
+        Some(Repeat { earlier: earlier.clone(), pages })
+    }
+
+    /// Whether a page would be that of the page before again.
+    pub(crate) fn is_last(&self, digest: u128) -> Option<Repeat> {
+        let (before, earlier) = self.recent.back()?;
+        (*before == digest).then(|| Repeat { earlier: earlier.clone(), pages: 1 })
+    }
+
+    fn digest_at(&self, number: usize) -> Option<u128> {
+        self.recent.get(number.checked_sub(self.gone)?).map(|(digest, _)| *digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page at which a repeat is found, and how many pages it is of; each letter is a page.
+    fn found(pages: &str) -> Option<(usize, usize)> {
+        let mut repeats = Repeats::default();
+        pages.chars().enumerate().find_map(|(index, page)| {
+            let place = PagePlace::new(index as u64 + 1, format!("/{index}"));
+            let repeat = repeats.note(&place, u128::from(page as u32))?;
+            assert_eq!(repeat.earlier.page as usize, index + 1 - repeat.pages);
+            Some((index + 1, repeat.pages))
+        })
+    }
+
+    #[test]
+    fn a_circle_is_found_when_it_has_come_round() {
+        for (pages, repeat) in [
+            ("", None),
+            ("ABCDE", None),
+            ("AA", Some((2, 1))),
+            ("ABCC", Some((4, 1))),
+            ("ABAB", Some((4, 2))),
+            ("XABAB", Some((5, 2))),
+            ("ABCABC", Some((6, 3))),
+            ("ABACABAC", None),
+            ("ABACABACA", Some((9, 4))),
+            // The same records by chance, here and there.
+            ("ABACADAE", None),
+            ("ABCAXYZB", None),
+        ] {
+            assert_eq!(found(pages), repeat, "{pages}");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_left_still_counts() {
+        let mut repeats = Repeats::default();
+        let place = PagePlace::new(1, "/");
+        for page in 0..3 * Repeats::MAX as u128 {
+            assert_eq!(repeats.note(&place, page), None);
+        }
+        assert!(repeats.recent.len() <= Repeats::MAX && repeats.last.len() <= Repeats::MAX);
+        assert_eq!(repeats.note(&place, 0), None, "forgotten");
+        assert_eq!(repeats.note(&place, 0).map(|repeat| repeat.pages), Some(1));
+    }
+}
