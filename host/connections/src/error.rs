@@ -23,9 +23,15 @@ pub enum Error {
     Undefined { id: String, role: Role, profile: String, known: String, hint: String },
     #[error(
         "HTTP connection `{id}` is not defined, and demo data in its place would land in a real broker: \
-         profile {profile} has the Kafka connection {broker}"
+         profile {profile} {broker}"
     )]
-    DemoIntoReal { id: String, profile: String, broker: String, hint: String },
+    DemoIntoReal {
+        id: String,
+        profile: String,
+        /// What the profile does about brokers.
+        broker: String,
+        hint: String,
+    },
     #[error("{}", strangers_message(id, strangers))]
     Strangers { id: String, strangers: Vec<Stranger>, takes: String },
     #[error(

@@ -26,15 +26,15 @@ pub enum Word {
 }
 
 /// What becomes of an id that no profile of the chain defines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// The chain does not end in `local`, or says `none`.
     LookedUp,
     StandsIn,
     /// The chain defines others of its kind.
     Defined,
-    /// Demo data would meet the Kafka connection that is named, or one that is looked up elsewhere.
-    MeetsBroker(Option<String>),
+    /// Demo data would meet a Kafka connection of the chain, or one that is looked up elsewhere.
+    MeetsBroker,
 }
 
 impl Role {
@@ -72,7 +72,7 @@ impl Profile {
             // What is written nearly like a connection that is defined was meant to be it.
             Rule::StandsIn if nearest.is_none() => Ok(true),
             Rule::StandsIn | Rule::Defined => Err(self.undefined(role, id, nearest)),
-            Rule::MeetsBroker(broker) => Err(self.demo_into_real(id, broker.as_deref())),
+            Rule::MeetsBroker => Err(self.demo_into_real(id)),
         }
     }
 
@@ -89,7 +89,7 @@ impl Profile {
         }
         let is_real = self.has_any(Role::Kafka) || self.word(Role::Kafka) == Some(Word::None);
         if role == Role::Http && is_real {
-            return Rule::MeetsBroker(self.ids(Role::Kafka).next().map(str::to_owned));
+            return Rule::MeetsBroker;
         }
         Rule::StandsIn
     }
@@ -102,7 +102,7 @@ impl Profile {
             Rule::Defined => {
                 format!("{} stands in for nothing: the profile defines {}", role.service(), self.known(role))
             }
-            Rule::MeetsBroker(_) => {
+            Rule::MeetsBroker => {
                 format!("{} stands in for nothing: its data would land in a real broker", role.service())
             }
         }
@@ -134,13 +134,13 @@ impl Profile {
         }
     }
 
-    fn demo_into_real(&self, id: &str, broker: Option<&str>) -> Error {
-        Error::DemoIntoReal {
-            id: id.to_owned(),
-            profile: self.described(),
-            broker: broker.map_or_else(|| "that is looked up elsewhere".to_owned(), |_| self.known(Role::Kafka)),
-            hint: self.remedy(Role::Http, id),
-        }
+    fn demo_into_real(&self, id: &str) -> Error {
+        let broker = match (self.has_any(Role::Kafka), self.ids(Role::Kafka).next()) {
+            (_, Some(_)) => format!("has the Kafka connection {}", self.known(Role::Kafka)),
+            (true, None) => "has Kafka connections that are not lent".to_owned(),
+            (false, None) => "leaves Kafka connections to environment, file and Vault".to_owned(),
+        };
+        Error::DemoIntoReal { id: id.to_owned(), profile: self.described(), broker, hint: self.remedy(Role::Http, id) }
     }
 
     fn remedy(&self, role: Role, id: &str) -> String {
@@ -219,7 +219,7 @@ mod tests {
         ("{}", &[KAFKA], Role::Http, "example_api", "DP0214", &["`kafka_cluster` (", "`local: { http: demo }`"]),
         ("{}", &[API, KAFKA], Role::Http, "my_apii", "DP0213", &["did you mean `my_api`?"]),
         ("{ http: demo }", &[KAFKA], Role::Http, "example_api", "stands in", &[]),
-        ("{ kafka: none }", &[], Role::Http, "example_api", "DP0214", &["looked up elsewhere"]),
+        ("{ kafka: none }", &[], Role::Http, "example_api", "DP0214", &["leaves Kafka connections to"]),
         // In words, and still not for a misspelling.
         ("{ http: demo }", &[API, KAFKA], Role::Http, "example_api", "stands in", &[]),
         ("{ http: demo }", &[API, KAFKA], Role::Http, "my_apii", "DP0213", &["did you mean `my_api`?"]),
