@@ -574,7 +574,8 @@ fn loaded(workspace: &Workspace, topic: &str) -> Vec<u64> {
 /// `run.json` of the last run.
 fn report(workspace: &Workspace) -> Value {
     let runs = workspace.path().join(".dpone/runs/paging");
-    let mut folders: Vec<_> = std::fs::read_dir(runs).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let Ok(folders) = std::fs::read_dir(runs) else { return Value::Null };
+    let mut folders: Vec<_> = folders.map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     serde_json::from_slice(&std::fs::read(folders.last().unwrap().join("run.json")).unwrap()).unwrap()
 }

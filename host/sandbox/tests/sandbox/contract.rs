@@ -1,6 +1,6 @@
 //! The contract as a plugin sees it: what it may ask, what it may answer, and how it says no.
 
-use crate::guest::{DATA, Guest, RESULT, ZEROS};
+use crate::guest::{DATA, Guest, RESULT, STATE, ZEROS};
 use crate::support::{self, batch, contained, page};
 use dpone_model::plugin::{CheckCounts, Outcome, RecordsAt, Stage};
 
@@ -49,8 +49,8 @@ async fn an_extractor_reads_a_page_and_answers() {
             at = DATA + 64,
             ptr = DATA + 68,
             len = DATA + 72,
-            state = RESULT + 80,
-            state_len = RESULT + 84,
+            state = STATE,
+            state_len = STATE + 4,
             kind = RESULT + 4,
             path = RESULT + 8,
             path_len = RESULT + 12,

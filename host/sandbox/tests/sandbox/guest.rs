@@ -8,6 +8,9 @@ use wit_parser::Resolve;
 pub const ZEROS: u32 = 4096;
 /// Where a test's own result is put together.
 pub const RESULT: u32 = 8192;
+/// In the result of `next`, where the pointer of `state` stands; its length follows. Before it come the
+/// discriminant (4 bytes), `records` (12), `next` (68) and `ended` (32).
+pub const STATE: u32 = RESULT + 116;
 /// Where a test's own data begins.
 pub const DATA: u32 = 12288;
 

@@ -1,6 +1,6 @@
 //! Each limit, reached by a guest that does its worst.
 
-use crate::guest::{DATA, Guest, RESULT};
+use crate::guest::{DATA, Guest, RESULT, STATE};
 use crate::support::{self, batch, contained, page};
 use std::time::{Duration, Instant};
 
@@ -91,8 +91,8 @@ async fn an_output_bomb_is_refused_before_it_is_copied() {
              (i32.store (i32.const {}) (i32.const 0))
              (i32.store (i32.const {}) (i32.const 1048576))
              (i32.const {RESULT})",
-            RESULT + 80,
-            RESULT + 84
+            STATE,
+            STATE + 4
         ),
     );
     let mut setup = support::setup();

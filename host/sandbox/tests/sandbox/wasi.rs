@@ -1,6 +1,6 @@
 //! Components that import WASI: an empty context, and refusals by name.
 
-use crate::guest::{DATA, Guest, RESULT, ZEROS};
+use crate::guest::{DATA, Guest, RESULT, STATE, ZEROS};
 use crate::support::{self, contained, open, page};
 use dpone_sandbox::LogLevel;
 use std::time::{Duration, Instant};
@@ -32,8 +32,8 @@ const CLI: &str = "package wasi:cli@0.2.3;
 fn state_of_8() -> String {
     format!(
         "(i32.store (i32.const {}) (i32.const {DATA})) (i32.store (i32.const {}) (i32.const 8)) (i32.const {RESULT})",
-        RESULT + 80,
-        RESULT + 84
+        STATE,
+        STATE + 4
     )
 }
 
