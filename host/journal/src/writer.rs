@@ -133,6 +133,11 @@ impl Writer {
         self.bytes
     }
 
+    /// `journal.max_bytes` of the manifest that the run goes on with.
+    pub fn set_max_bytes(&mut self, bytes: u64) {
+        self.limits.max_bytes = bytes;
+    }
+
     /// Later pages belong to this slice, an index into [`crate::Head::slices`].
     pub fn begin_slice(&mut self, slice: u32) {
         self.slice = slice;

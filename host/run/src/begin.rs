@@ -41,7 +41,9 @@ pub async fn extract(
     let writer = match journal {
         Some(journal) => {
             journal.refuse_other_target(plan)?;
-            journal.writer
+            let mut writer = journal.writer;
+            writer.set_max_bytes(opened.resolved.local.manifest.journal.max_bytes);
+            writer
         }
         None => create_journal(opened, request, part, plan)?,
     };

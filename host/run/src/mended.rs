@@ -18,16 +18,15 @@ const MAY_CHANGE: &[&str] = &[
     "resume",
     "diagnostics",
     "observability",
+    "type_inference",
     "source.options.timeout",
     "source.options.timeouts",
     "source.options.retry",
     "source.options.max_page_bytes",
     "source.options.allow_origins",
-    "source.options.on_error_object",
     "source.options.pagination.max_pages",
     "source.options.pagination.on_max_pages",
     "source.options.pagination.max_empty_pages",
-    "source.options.pagination.on_missing_cursor",
     "source.options.pagination.limits",
     "source.options.slices.limits",
     "source.options.signer.limits",
@@ -121,6 +120,14 @@ fn is_below(key: &str, above: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_change_are_keys_of_a_manifest() {
+        let known = dpone_manifest::reference::MANIFEST.entries();
+        for may in MAY_CHANGE.iter().chain([&BEFORE_DELIVERY]) {
+            assert!(known.iter().any(|entry| entry.path == *may), "{may}");
+        }
+    }
 
     #[test]
     fn what_may_change_is_known_by_its_key() {

@@ -47,6 +47,7 @@ type Codes = &'static [&'static dpone_model::Code];
 
 /// A key that may change between two attempts decides these (`mended::MAY_CHANGE`).
 const MENDED: Codes = &[
+    &codes::schema::MIXED,
     &codes::quality::CHECK_FAILED,
     &codes::quality::DUPLICATE_KEYS,
     &codes::quality::TOO_MANY_DUPLICATES,
@@ -99,6 +100,7 @@ mod tests {
             (&codes::disk::JOURNAL_LIMIT, ResumeMended),
             (&codes::disk::DAMAGED, NewRun),
             (&codes::schema::BREAKING, NewRun),
+            (&codes::schema::MIXED, ResumeMended),
             (&codes::quality::CHECK_FAILED, ResumeMended),
             (&codes::quality::DUPLICATE_KEYS, ResumeMended),
             (&codes::quality::MISSING_KEY_FIELD, NewRun),

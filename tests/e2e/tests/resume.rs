@@ -466,3 +466,21 @@ fn the_listing_says_how_each_run_ended() {
     assert!(lines[1].contains("failed") && lines[2].trim_start().starts_with("DP0404: "), "{text}");
     assert!(lines[3].contains("succeeded") && lines[3].ends_with("0 B"), "{text}");
 }
+
+/// Three pages with a row of 500 kB each: the third does not fit into 1 MiB.
+#[test]
+fn a_further_attempt_is_held_to_the_bound_of_the_journal_and_a_mended_one_to_its_own() {
+    let stand = Stand::small();
+    stand.misbehave(vec![Fault::always(FaultKind::HugeRow { bytes: 500_000 })]);
+    let workspace = stand.workspace();
+    let bounded = |bound: &str| format!("{}journal: {{ max_bytes: {bound} }}\n", dpone_harness::GUIDE);
+    workspace.write("guide.yaml", bounded("1MiB"));
+    let ran = run(&workspace);
+    ran.expect_exit(40).expect_error(&["DP1002", "page 3"]);
+    let run_id = newest_run(&workspace);
+    assert!(ran.stdout.contains(&format!("dpone resume {run_id} --manifest FILE")), "{}", ran.stdout);
+    resume(&workspace, &run_id).expect_exit(40).expect_error(&["DP1002", "page 3"]);
+    workspace.write("mended.yaml", bounded("64MiB"));
+    workspace.dpone(&["resume", &run_id, "--manifest", "mended.yaml"]).expect_exit(0);
+    assert_eq!((revision(&workspace), keys(&workspace)), (1, all_keys()));
+}

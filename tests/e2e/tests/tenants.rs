@@ -356,6 +356,49 @@ fn a_worker_that_dies_takes_no_other_with_it_and_its_run_can_go_on() {
 }
 
 #[test]
+fn a_tenants_run_goes_on_with_a_mended_manifest_of_the_same_tenant() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    let wrong = manifest("orders", "sales.orders").replace("threshold: 1\n", "threshold: 1000\n");
+    workspace.write("teams/sales/orders.yaml", &wrong);
+    let ran = workspace.dpone(&["run", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+    ran.expect_exit(30);
+    let proposed = ran.stdout.split("go on with: dpone resume ").nth(1).unwrap();
+    let run_id = proposed.split_whitespace().next().unwrap();
+    assert!(proposed.starts_with(&format!("{run_id} --policy FILE --manifest FILE")), "{}", ran.stdout);
+    let resume = |manifest: &str| {
+        let policy = ["--manifest", manifest, "--policy", "tenants.yaml", "--profile", "test"];
+        workspace.dpone(&[&["resume", run_id], policy.as_slice()].concat())
+    };
+    resume("teams/ops/orders.yaml").expect_exit(2).expect_error(&["DP0013", "tenant `ops`", "`sales`"]);
+    workspace.write("teams/sales/mended.yaml", wrong.replace("sales.orders", "sales.others"));
+    resume("teams/sales/mended.yaml").expect_exit(2).expect_error(&["DP0013", "`sink.topic` was `sales.orders`"]);
+    workspace.write("teams/sales/mended.yaml", wrong.replace("threshold: 1000\n", "threshold: 30\n"));
+    let resumed = resume("teams/sales/mended.yaml");
+    assert!(resumed.expect_exit(0).stdout.contains("30 acknowledged"), "{}", resumed.stdout);
+}
+
+/// Whatever variables a policy gives: nobody loads code that another tenant could have written.
+#[test]
+fn a_tenant_keeps_what_it_compiles_in_its_own_folder() {
+    let stand = Stand::small();
+    let mut workspace = house(&stand, "    env: [DPONE_CACHE_DIR, HOME]\n", "");
+    let operators = workspace.path().join("operators");
+    workspace.set("DPONE_CACHE_DIR", operators.to_str().unwrap());
+    workspace.set("HOME", workspace.path().join("home").to_str().unwrap());
+    run(&workspace, &[]).expect_exit(0);
+    for foreign in ["operators", "home"] {
+        assert!(!workspace.path().join(foreign).exists(), "{foreign}");
+    }
+    for tenant in ["sales", "ops"] {
+        let cache = home(&workspace, tenant).join(".dpone/cache");
+        let compiled = fs::read_dir(cache).unwrap().flatten();
+        let compiled = compiled.filter(|file| file.path().extension().is_some_and(|end| end == "cwasm"));
+        assert!(compiled.count() > 0, "{tenant}");
+    }
+}
+
+#[test]
 fn requests_and_bytes_are_bounded_over_all_runs_of_a_tenant() {
     let stand = Stand::small();
     let workspace = house(&stand, "    limits: { requests: 4 }\n", "    limits: { bytes: 2000 }\n");

@@ -79,3 +79,17 @@ async fn an_entry_belongs_to_its_component_and_to_its_key() {
     assert!(!sandbox.load(second.clone(), "guest.wasm").await.unwrap().inspection().cached);
     assert!(sandbox.load(second, "guest.wasm").await.unwrap().inspection().cached);
 }
+
+#[tokio::test]
+async fn a_cache_that_cannot_be_read_costs_time_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = Guest::extractor().component();
+    sandbox_in(&dir).load(bytes.clone(), "guest.wasm").await.unwrap();
+    // As unreadable as another user's, also to root.
+    std::fs::remove_file(dir.path().join("key")).unwrap();
+    std::fs::create_dir(dir.path().join("key")).unwrap();
+    let sandbox = sandbox_in(&dir);
+    let loaded = sandbox.load(bytes, "guest.wasm").await.unwrap();
+    assert!(!loaded.inspection().cached);
+    sandbox.extractor(&loaded, setup()).await.unwrap().start().await.unwrap();
+}
