@@ -24,6 +24,7 @@ const MAY_CHANGE: &[&str] = &[
     "source.options.retry",
     "source.options.max_page_bytes",
     "source.options.allow_origins",
+    "source.options.on_error_object",
     "source.options.pagination.max_pages",
     "source.options.pagination.on_max_pages",
     "source.options.pagination.max_empty_pages",
