@@ -11,6 +11,8 @@ use std::path::Path;
 pub fn summary(report: &Value, artifact: Option<&Path>, remedy: Remedy, is_tenants: bool) -> Option<String> {
     let run_id = report["run_id"].as_str().filter(|run_id| !run_id.is_empty())?;
     let mut lines = vec![rows(report, run_id)];
+    lines.extend(left_out(report));
+    lines.extend(beside_watermark(report));
     lines.extend(slices(report));
     lines.extend(walk_ended(report));
     lines.extend(state(report));
@@ -31,6 +33,39 @@ fn rows(report: &Value, run_id: &str) -> String {
         rows["published"],
         rows["acknowledged"]
     )
+}
+
+/// Where the rows went that were not published: with these the counts add up.
+fn left_out(report: &Value) -> Option<String> {
+    let left_out = report.get("left_out")?;
+    let count = |name: &str| left_out[name].as_u64().filter(|rows| *rows > 0);
+    let reasons = [
+        ("outside_boundary", "outside the boundary"),
+        ("already_loaded", "already loaded"),
+        ("without_cursor", "without a cursor value"),
+        ("dropped", "dropped by transforms"),
+        ("duplicates", "repeats of a key"),
+        ("not_published", "not published"),
+    ];
+    let mut parts: Vec<String> =
+        reasons.iter().filter_map(|(name, words)| Some(format!("{} {words}", count(name)?))).collect();
+    parts.extend(count("added").map(|rows| format!("and {rows} added by transforms")));
+    (!parts.is_empty()).then(|| format!("left out: {}", parts.join(", ")))
+}
+
+/// Rows that the watermark does not cover.
+fn beside_watermark(report: &Value) -> Option<String> {
+    let reasons = [
+        ("ahead", "beyond `max_future`"),
+        ("kept_without_cursor", "without a cursor value, kept"),
+        ("published_again", "published again by the next run"),
+    ];
+    let count = |(name, words): &(&str, &str)| {
+        let rows = report["boundary"][*name].as_u64().filter(|rows| *rows > 0)?;
+        Some(format!("{rows} {words}"))
+    };
+    let parts: Vec<String> = reasons.iter().filter_map(count).collect();
+    (!parts.is_empty()).then(|| format!("beside the watermark: {}", parts.join(", ")))
 }
 
 fn slices(report: &Value) -> Option<String> {

@@ -40,6 +40,23 @@ pub struct PageIndex {
     pub source_rows: u32,
     /// Records that the source gave.
     pub extracted: u32,
+    /// Records that each transform dropped and added, in their order; empty where there is none, and
+    /// in journals of earlier versions.
+    pub changes: Vec<Change>,
+}
+
+/// How a transform changed the number of a page's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    pub dropped: u32,
+    pub added: u32,
+}
+
+impl Change {
+    /// From the numbers before and after.
+    pub fn between(before: usize, after: usize) -> Self {
+        Self { dropped: before.saturating_sub(after) as u32, added: after.saturating_sub(before) as u32 }
+    }
 }
 
 impl PageIndex {
@@ -88,6 +105,10 @@ impl PageIndex {
             out.extend_from_slice(&end.to_le_bytes());
         }
         out.extend_from_slice(&self.keys);
+        for change in &self.changes {
+            out.extend_from_slice(&change.dropped.to_le_bytes());
+            out.extend_from_slice(&change.added.to_le_bytes());
+        }
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -97,18 +118,25 @@ impl PageIndex {
         let (values, keys, key_ends) = (next()? as usize, next()? as usize, next()? as usize);
         let (has_keys, source_rows, extracted) = (next()? != 0, next()?, next()?);
         let (value_bytes, rest) = rest.split_at_checked(values.checked_mul(8)?)?;
-        let (end_bytes, key_bytes) = rest.split_at_checked(key_ends.checked_mul(4)?)?;
+        let (end_bytes, rest) = rest.split_at_checked(key_ends.checked_mul(4)?)?;
+        let (key_bytes, change_bytes) = rest.split_at_checked(keys)?;
         let spans = value_bytes.as_chunks::<8>().0.iter().map(|[a, b, c, d, e, f, g, h]| Span {
             start: u32::from_le_bytes([*a, *b, *c, *d]),
             end: u32::from_le_bytes([*e, *f, *g, *h]),
         });
-        (key_bytes.len() == keys).then(|| Self {
+        let (changes, odd) = change_bytes.as_chunks::<8>();
+        let changes = changes.iter().map(|[a, b, c, d, e, f, g, h]| Change {
+            dropped: u32::from_le_bytes([*a, *b, *c, *d]),
+            added: u32::from_le_bytes([*e, *f, *g, *h]),
+        });
+        odd.is_empty().then(|| Self {
             values: spans.collect(),
             keys: key_bytes.to_vec(),
             key_ends: u32s(end_bytes).collect(),
             has_keys,
             source_rows,
             extracted,
+            changes: changes.collect(),
         })
     }
 }

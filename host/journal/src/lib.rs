@@ -25,7 +25,7 @@ mod recover;
 mod syncer;
 mod writer;
 
-pub use entry::{PageEntry, PageIndex};
+pub use entry::{Change, PageEntry, PageIndex};
 pub use error::Error;
 pub use head::{Bodies, Head, Outcome, Progress, Status, StoredFailure, Summary};
 pub use journals::{Activity, Journals, PurgeFilter, Purged};

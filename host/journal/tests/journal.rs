@@ -5,8 +5,8 @@ use bytes::Bytes;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use dpone_journal::{
-    Bodies, Error, Head, Journals, Limits, Outcome, PageEntry, PageIndex, PurgeFilter, Reader, Status, StoredFailure,
-    Writer,
+    Bodies, Change, Error, Head, Journals, Limits, Outcome, PageEntry, PageIndex, PurgeFilter, Reader, Status,
+    StoredFailure, Writer,
 };
 use dpone_model::plugin::{Ending, RequestEdit, RequestValue};
 use dpone_model::{Failure, PipelineName, Report, RunId, Span, codes};
@@ -141,7 +141,8 @@ fn pages_come_back_as_they_went_in() {
     let mut both = extracted.clone();
     both.page = 3;
     both.output = Some(Bytes::from_static(b"{\"b\":1}\n"));
-    both.index = PageIndex { values: vec![Span::new(0, 7)], ..PageIndex::default() };
+    let changes = vec![Change::between(9, 1), Change::between(1, 5)];
+    both.index = PageIndex { values: vec![Span::new(0, 7)], changes, ..PageIndex::default() };
     let pages = [extracted, transformed, both, page(4, 900), page(5, 3 * SEGMENT as usize), page(6, 1)];
     let reader = writer.reader();
     for entry in &pages {

@@ -2,8 +2,8 @@
 //!
 //! What users read of the keys stands in `reference`.
 
-use dpone_model::{CursorValue, PipelineName, Place};
-use jiff::SignedDuration;
+use crate::incremental::Incremental;
+use dpone_model::{PipelineName, Place};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -268,45 +268,6 @@ impl Default for Limits {
             log: 64 << 10,
         }
     }
-}
-
-/// `incremental`: the boundary.
-#[derive(Debug, Clone)]
-pub struct Incremental {
-    /// A top-level field, compared as instant or number.
-    pub cursor_field: String,
-    /// Inclusive lower bound of the first run.
-    pub start: Option<CursorValue>,
-    /// Exclusive upper bound; none is open.
-    pub end: Option<CursorValue>,
-    pub lookback: Option<SignedDuration>,
-    pub safety_lag: Option<SignedDuration>,
-    /// Request parameter that carries the lower bound; without one every page is fetched and
-    /// filtered here.
-    pub param: Option<String>,
-    pub end_param: Option<String>,
-    pub format: CursorFormat,
-    pub order: Option<Order>,
-}
-
-/// `incremental.format`: how bounds are written into request parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CursorFormat {
-    /// As it stands in state or manifest (RFC 3339 for instants).
-    #[default]
-    AsIs,
-    /// `date`: YYYY-MM-DD.
-    Date,
-    /// `epoch` seconds.
-    EpochSeconds,
-    /// `epoch_ms`.
-    EpochMillis,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    Ascending,
-    Descending,
 }
 
 /// `sink`: type kafka.

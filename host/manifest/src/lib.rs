@@ -2,7 +2,7 @@
 //!
 //! Reading has three stages. `yaml` turns text into a tree in which every key and value knows its
 //! line and column, with `${ENV}` and `{{ name }}` filled in. `read` gives that tree types and ticks
-//! off keys. `document`, `source`, `sink` and `plugin` know the language: they build the types of
+//! off keys. `document`, `source`, `incremental`, `sink` and `plugin` know the language: they build the types of
 //! [`checked`] and note what is wrong, and go on. `case` reads a plugin's recorded case, `policy` what
 //! tenants may do, by the same rules. Nothing here does I/O: the environment and the
 //! run's parameters come in as [`Variables`].
@@ -13,6 +13,7 @@ mod checked;
 mod compare;
 mod document;
 mod error;
+mod incremental;
 mod oci;
 mod plugin;
 mod policy;
@@ -29,6 +30,10 @@ pub use checked::*;
 pub use compare::{Difference, differences};
 pub use document::KEEP_FAILED;
 pub use error::{Error, Problem};
+pub use incremental::{
+    CursorFormat, DEFAULT_BOUNDARY_ROWS, Incremental, Lookback, MAX_BOUNDARY_ROWS, MaxFuture, OnMissing, Order,
+    RecordFormat,
+};
 pub use oci::{OCI_SCHEME, OciReference};
 pub use policy::{
     Fence, GrantKind, HostRule, Lent, PluginCaps, PluginRules, Policy, Tenant, TenantLimits, load_policy,

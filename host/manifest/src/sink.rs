@@ -134,7 +134,7 @@ fn mode(value: &Value<'_>) -> Option<Mode> {
 fn boundary(block: &Block<'_>, mode: Option<Mode>, has_boundary: bool, has_cursor: bool) {
     let field = "give `source.options.incremental.cursor_field`";
     let hint = match mode {
-        Some(Mode::IncrementalAppend | Mode::IncrementalMerge) if !has_boundary => field,
+        Some(Mode::IncrementalAppend) if !has_boundary => field,
         Some(Mode::CursorIncremental) if !has_boundary && !has_cursor => {
             "give `source.options.incremental.cursor_field`, or a cursor pagination"
         }

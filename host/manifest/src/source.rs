@@ -1,16 +1,11 @@
 //! `source`: the request, its boundary and its pagination.
 
-use crate::checked::{
-    Body, ConnectionRef, ConnectionType, CursorFormat, Incremental, Order, Pagination, PluginUse, Retry, Source,
-    Staging, Timeouts,
-};
+use crate::checked::{Body, ConnectionRef, ConnectionType, Pagination, PluginUse, Retry, Source, Staging, Timeouts};
 use crate::error::Error;
+use crate::incremental::incremental;
 use crate::plugin::plugin;
 use crate::read::{Block, Value};
-use dpone_model::CursorValue;
 use dpone_model::plugin::PluginKind;
-use jiff::SignedDuration;
-use std::cmp::Ordering;
 use std::time::Duration;
 use url::Url;
 
@@ -310,73 +305,4 @@ fn pagination(options: &mut Block<'_>) -> Pagination {
         max_empty_pages,
         fail_on_missing_cursor: fail.unwrap_or(false),
     }
-}
-
-fn incremental(options: &mut Block<'_>) -> Option<Incremental> {
-    let mut block = options.get("incremental")?.block()?;
-    let cursor_field = block.require("cursor_field", "name the record's field that grows with each change");
-    let lookback = block.get("lookback").and_then(|value| signed(&value));
-    let safety_lag = block.get("safety_lag").and_then(|value| signed(&value));
-    let formats = [
-        ("rfc3339", CursorFormat::AsIs),
-        ("as_is", CursorFormat::AsIs),
-        ("date", CursorFormat::Date),
-        ("epoch", CursorFormat::EpochSeconds),
-        ("epoch_ms", CursorFormat::EpochMillis),
-    ];
-    let incremental = Incremental {
-        cursor_field: cursor_field.and_then(|value| value.text()).unwrap_or_default(),
-        start: block.get("start").and_then(|value| value.cursor()),
-        end: block.get("end").and_then(|value| value.cursor()),
-        lookback,
-        safety_lag,
-        param: block.text("param"),
-        end_param: block.text("end_param"),
-        format: block.one_of("format", &formats).unwrap_or_default(),
-        order: block.one_of("order", &[("ascending", Order::Ascending), ("descending", Order::Descending)]),
-    };
-    check_bounds(&block, &incremental);
-    block.finish();
-    Some(incremental)
-}
-
-fn check_bounds(block: &Block<'_>, incremental: &Incremental) {
-    if let (Some(start), Some(end)) = (&incremental.start, &incremental.end) {
-        match start.compare(end) {
-            Some(Ordering::Less) => {}
-            Some(_) => block.conflict(
-                "start",
-                "end",
-                "`end` is not after `start`".into(),
-                "`end` is exclusive and must be greater",
-            ),
-            None => block.conflict(
-                "start",
-                "end",
-                "`start` and `end` are of different kinds".into(),
-                "write two timestamps or two numbers",
-            ),
-        }
-    }
-    let numeric =
-        [&incremental.start, &incremental.end].into_iter().flatten().any(|value| !CursorValue::is_instant(value));
-    if !numeric {
-        return;
-    }
-    for name in ["lookback", "safety_lag"].into_iter().filter(|name| block.has(name)) {
-        let message = format!("`{name}` is a duration, but the boundary is a number");
-        block.conflict("start", name, message, "remove it; a number has no duration");
-    }
-    if incremental.format != CursorFormat::AsIs {
-        block.conflict(
-            "start",
-            "format",
-            "`format` writes timestamps, but the boundary is a number".into(),
-            "remove it",
-        );
-    }
-}
-
-fn signed(value: &Value<'_>) -> Option<SignedDuration> {
-    SignedDuration::try_from(value.duration()?).ok()
 }

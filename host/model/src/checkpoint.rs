@@ -1,7 +1,8 @@
 //! How far a slice has been loaded.
 
-use crate::CursorValue;
+use crate::digests::Digests;
 use crate::schema::Schema;
+use crate::{CursorValue, LeftOut};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -24,6 +25,9 @@ pub struct Checkpoint {
     /// ever had, with null or not. A walk that ends for want of another one may have a misspelt path.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub seen_paths: BTreeSet<String>,
+    /// Rows that were published and that no watermark covers.
+    #[serde(default, skip_serializing_if = "Unplaced::is_empty")]
+    pub unplaced: Unplaced,
 }
 
 /// The greatest cursor value that was loaded, and the rows that carry it.
@@ -34,16 +38,55 @@ pub struct Checkpoint {
 pub struct Watermark {
     pub field: String,
     pub value: CursorValue,
-    /// First 16 bytes of the SHA-256 of each row's bytes at `value` (or inside `lookback`), in
-    /// base64, sorted. At most [`Watermark::MAX_DIGESTS`].
-    pub digests: Vec<String>,
-    /// More rows than digests could be kept; a rerun may publish some of them again.
+    /// Of the rows at `value`, or inside `lookback`; at most `incremental.max_boundary_rows`.
+    pub digests: Digests,
+    /// There were more rows than that; the next run publishes the others again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub digests_incomplete: bool,
+    /// How many others; state of earlier versions does not say.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
 }
 
 impl Watermark {
-    pub const MAX_DIGESTS: usize = 65_536;
+    /// Rows that the next run publishes again; `None` where nobody counted them.
+    pub fn rows_again(&self) -> Option<u64> {
+        (!self.digests_incomplete || self.left_out > 0).then_some(self.left_out)
+    }
+}
+
+/// Rows that were published although they have no place in the cursor's order: their value lies
+/// ahead of `max_future`, or they have none. By their digests they are not published again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unplaced {
+    pub digests: Digests,
+    /// The least cursor value among them; `None` where no row had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<CursorValue>,
+    /// Rows for which there was no room; the next run publishes them again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+impl Unplaced {
+    pub fn is_empty(&self) -> bool {
+        self.digests.is_empty() && self.left_out == 0
+    }
+
+    /// Adds the rows of another one as far as there is room.
+    pub fn add(&mut self, other: &Self, max: usize) {
+        let earlier = |other: &CursorValue| {
+            self.from.as_ref().is_none_or(|own| other.compare(own) == Some(std::cmp::Ordering::Less))
+        };
+        if let Some(from) = other.from.as_ref().filter(|from| earlier(from)) {
+            self.from = Some(from.clone());
+        }
+        self.left_out += other.left_out + self.digests.add(&other.digests, max);
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The topic as the last run found it: keys meet their earlier versions only where none of it changed.
@@ -65,8 +108,6 @@ pub struct Counts {
     pub bytes: u64,
     /// Records that the source gave, inside the boundary or not.
     pub extracted: u64,
-    /// Records that boundary, transforms or `duplicate_policy` left out.
-    pub filtered: u64,
     /// Messages handed to the producer.
     pub published: u64,
     /// Messages that the broker acknowledged.
@@ -74,6 +115,14 @@ pub struct Counts {
     pub dead_lettered: u64,
     /// Records inside the boundary: what `source_target_count` compares with.
     pub source_rows: u64,
+    /// Why records of the source are not among the published ones.
+    pub left_out: LeftOut,
+    /// Records beyond `max_future`, published now or by an earlier run.
+    pub ahead: u64,
+    /// Records without a cursor value that `on_missing: keep` kept, likewise.
+    pub kept_without_cursor: u64,
+    /// Records that the next run publishes again, because there was no room for their digests.
+    pub published_again: u64,
 }
 
 impl Counts {
@@ -84,11 +133,24 @@ impl Counts {
             pages: self.pages + other.pages,
             bytes: self.bytes + other.bytes,
             extracted: self.extracted + other.extracted,
-            filtered: self.filtered + other.filtered,
             published: self.published + other.published,
             acknowledged: self.acknowledged + other.acknowledged,
             dead_lettered: self.dead_lettered + other.dead_lettered,
             source_rows: self.source_rows + other.source_rows,
+            left_out: self.left_out.and(&other.left_out),
+            ahead: self.ahead + other.ahead,
+            kept_without_cursor: self.kept_without_cursor + other.kept_without_cursor,
+            published_again: self.published_again + other.published_again,
         }
+    }
+
+    /// Records that boundary, transforms or `duplicate_policy` left out.
+    pub fn filtered(&self) -> u64 {
+        self.left_out.total()
+    }
+
+    /// Records that they left: what is to be published.
+    pub fn remaining(&self) -> u64 {
+        (self.extracted + self.left_out.added).saturating_sub(self.filtered())
     }
 }

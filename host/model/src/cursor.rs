@@ -1,5 +1,6 @@
 //! Values of an incremental cursor field, compared as instants or exact numbers, never as text.
 
+use crate::epoch::EpochUnit;
 use crate::number::ExactNumber;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,9 +14,10 @@ pub struct CursorValue {
     value: Value,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Value {
-    Instant(Timestamp),
+    /// With a unit the text is a count of it.
+    Instant(Timestamp, Option<EpochUnit>),
     Number(ExactNumber),
 }
 
@@ -26,7 +28,7 @@ impl CursorValue {
             let date = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10)?;
             date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
         })?;
-        Some(Self { text: text.to_owned(), value: Value::Instant(instant) })
+        Some(Self { text: text.to_owned(), value: Value::Instant(instant, None) })
     }
 
     /// A JSON number.
@@ -39,13 +41,41 @@ impl CursorValue {
         Self::number(text).or_else(|| Self::instant(text))
     }
 
+    /// An instant in the form that records have: a count of the unit, else RFC 3339 in UTC.
+    pub fn at(instant: Timestamp, unit: Option<EpochUnit>) -> Self {
+        let text = unit.map_or_else(|| instant.to_string(), |unit| unit.text(instant));
+        Self { text, value: Value::Instant(instant, unit) }
+    }
+
+    /// The same value where records count in `unit`: a number is such a count and keeps its text, a
+    /// timestamp is converted. `None` for a number that is no time in this unit.
+    #[must_use]
+    pub fn in_unit(self, unit: EpochUnit) -> Option<Self> {
+        match self.value {
+            Value::Number(count) => {
+                let value = Value::Instant(unit.instant_of(&count)?, Some(unit));
+                Some(Self { text: self.text, value })
+            }
+            Value::Instant(_, Some(known)) if known == unit => Some(self),
+            Value::Instant(instant, _) => Some(Self::at(instant, Some(unit))),
+        }
+    }
+
     pub fn is_instant(&self) -> bool {
-        matches!(self.value, Value::Instant(_))
+        matches!(self.value, Value::Instant(..))
     }
 
     pub fn as_instant(&self) -> Option<Timestamp> {
         match self.value {
-            Value::Instant(instant) => Some(instant),
+            Value::Instant(instant, _) => Some(instant),
+            Value::Number(_) => None,
+        }
+    }
+
+    /// The unit whose count the text is.
+    pub fn unit(&self) -> Option<EpochUnit> {
+        match self.value {
+            Value::Instant(_, unit) => unit,
             Value::Number(_) => None,
         }
     }
@@ -58,28 +88,37 @@ impl CursorValue {
     /// `None` when one is an instant and the other a number.
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         match (&self.value, &other.value) {
-            (Value::Instant(a), Value::Instant(b)) => Some(a.cmp(b)),
+            (Value::Instant(a, _), Value::Instant(b, _)) => Some(a.cmp(b)),
             (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
             _ => None,
         }
     }
 
-    /// An instant moved back by a duration; a number stays.
+    /// An instant moved back by a duration, in the form that it had; a number stays.
     #[must_use]
     pub fn minus(&self, duration: SignedDuration) -> Self {
         match self.value {
-            Value::Instant(instant) => {
-                let moved = instant.checked_sub(duration).unwrap_or(Timestamp::MIN);
-                Self { text: moved.to_string(), value: Value::Instant(moved) }
-            }
+            Value::Instant(instant, unit) => Self::at(instant.checked_sub(duration).unwrap_or(Timestamp::MIN), unit),
             Value::Number(_) => self.clone(),
+        }
+    }
+
+    /// A number less another one; an instant stays.
+    #[must_use]
+    pub fn minus_number(&self, number: &ExactNumber) -> Self {
+        match &self.value {
+            Value::Number(own) => match own.minus(number) {
+                Some(less) => Self { text: less.to_string(), value: Value::Number(less) },
+                None => self.clone(),
+            },
+            Value::Instant(..) => self.clone(),
         }
     }
 }
 
 impl PartialEq for CursorValue {
     fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
+        self.compare(other) == Some(Ordering::Equal)
     }
 }
 
@@ -114,5 +153,22 @@ mod tests {
         let b = CursorValue::instant("2026-01-01T00:00:00.000Z").unwrap();
         assert_eq!(a.compare(&b), Some(Ordering::Equal));
         assert_eq!(a.compare(&CursorValue::number("1").unwrap()), None);
+    }
+
+    #[test]
+    fn epochs_compare_with_timestamps_and_keep_their_form() {
+        let unit = EpochUnit::Seconds;
+        let epoch = CursorValue::number("1767225600").unwrap().in_unit(unit).unwrap();
+        let iso = CursorValue::instant("2026-01-01T01:00:00+01:00").unwrap();
+        assert_eq!(epoch.compare(&iso), Some(Ordering::Equal));
+        assert_eq!((epoch.text(), iso.in_unit(unit).unwrap().text()), ("1767225600", "1767225600"));
+        assert_eq!(epoch.minus(SignedDuration::from_millis(1500)).text(), "1767225598.5");
+        assert!(CursorValue::number("1767225600000").unwrap().in_unit(unit).is_none());
+    }
+
+    #[test]
+    fn numbers_go_back_by_numbers() {
+        let number = |text: &str| CursorValue::number(text).unwrap();
+        assert_eq!(number("1000").minus_number(&ExactNumber::parse("1.5").unwrap()).text(), "998.5");
     }
 }

@@ -1,9 +1,11 @@
 //! C: which rows belong to a run.
 
 use crate::Error;
-use dpone_manifest::{Incremental, Manifest, Mode};
+use dpone_manifest::{
+    DEFAULT_BOUNDARY_ROWS, Incremental, Lookback, Manifest, MaxFuture, Mode, OnMissing, RecordFormat,
+};
 use dpone_model::checkpoint::Watermark;
-use dpone_model::{Checkpoint, CursorValue};
+use dpone_model::{Checkpoint, CursorValue, Digests, EpochUnit, Unplaced};
 use jiff::SignedDuration;
 use std::cmp::Ordering;
 
@@ -33,33 +35,82 @@ pub struct Boundary {
     pub lower: Option<CursorValue>,
     /// Exclusive; none is open.
     pub upper: Option<CursorValue>,
-    /// Digests of rows that an earlier run loaded at the watermark or inside of `lookback`.
-    pub known: Vec<String>,
-    /// Rows with a smaller cursor value cannot be among the known ones.
-    pub known_from: Option<CursorValue>,
+    /// The stored watermark, where it is of this field and of a kind that compares.
+    pub watermark: Option<CursorValue>,
+    /// Rows that an earlier run loaded at the watermark or inside of `lookback`.
+    pub known: Digests,
+    /// Rows that earlier runs published and that no watermark covers.
+    pub unplaced: Unplaced,
     /// Bounds of the command line took the place of the stored watermark.
     pub window_override: bool,
-    pub lookback: Option<SignedDuration>,
+    pub lookback: Option<Lookback>,
     /// How far the new watermark stays behind; it is applied when the watermark is computed.
     pub safety_lag: Option<SignedDuration>,
+    pub rules: CursorRules,
+}
+
+/// How cursor values are read and which of them move the watermark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorRules {
+    pub record_format: Option<RecordFormat>,
+    pub max_future: MaxFuture,
+    pub on_missing: OnMissing,
+    /// Rows at the watermark, and rows beside it, whose digests are kept.
+    pub max_rows: usize,
+}
+
+impl Default for CursorRules {
+    fn default() -> Self {
+        Self {
+            record_format: None,
+            max_future: MaxFuture::default(),
+            on_missing: OnMissing::Fail,
+            max_rows: DEFAULT_BOUNDARY_ROWS,
+        }
+    }
+}
+
+impl CursorRules {
+    fn of(incremental: &Incremental) -> Self {
+        Self {
+            record_format: incremental.record_format,
+            max_future: incremental.max_future,
+            on_missing: incremental.on_missing,
+            max_rows: incremental.max_boundary_rows,
+        }
+    }
+
+    /// What numeric cursors count.
+    pub fn unit(&self) -> Option<EpochUnit> {
+        self.record_format.and_then(RecordFormat::unit)
+    }
+
+    /// A bound in the form that records have.
+    fn bound(&self, value: CursorValue, is_stored: bool) -> Result<CursorValue, Error> {
+        let Some(format) = self.record_format else { return Ok(value) };
+        let text = value.to_string();
+        format.bound(value).ok_or(Error::OtherFormat { bound: text, format: format.name(), is_stored })
+    }
 }
 
 impl Boundary {
     /// The part of it that belongs to a slice with these bounds.
     ///
     /// # Errors
-    /// [`Error::MixedBounds`] where one bound is an instant and the other a number.
-    pub fn within(mut self, lower: Option<&CursorValue>, upper: Option<&CursorValue>) -> Result<Self, Error> {
-        if let Some(slice) = lower {
-            let is_tighter = self.lower.as_ref().map(|own| compare(slice, own)).transpose()? != Some(Ordering::Less);
+    /// [`Error::MixedBounds`] where one bound is an instant and the other a number,
+    /// [`Error::OtherFormat`] where the bound is none of the record format.
+    pub fn within(mut self, lower: Option<CursorValue>, upper: Option<CursorValue>) -> Result<Self, Error> {
+        if let Some(slice) = lower.map(|lower| self.rules.bound(lower, false)).transpose()? {
+            let is_tighter = self.lower.as_ref().map(|own| compare(&slice, own)).transpose()? != Some(Ordering::Less);
             if is_tighter {
-                self.lower = Some(slice.clone());
+                self.lower = Some(slice);
             }
         }
-        if let Some(slice) = upper {
-            let is_tighter = self.upper.as_ref().map(|own| compare(slice, own)).transpose()? != Some(Ordering::Greater);
+        if let Some(slice) = upper.map(|upper| self.rules.bound(upper, false)).transpose()? {
+            let is_tighter =
+                self.upper.as_ref().map(|own| compare(&slice, own)).transpose()? != Some(Ordering::Greater);
             if is_tighter {
-                self.upper = Some(slice.clone());
+                self.upper = Some(slice);
             }
         }
         Ok(self)
@@ -77,7 +128,7 @@ impl Boundary {
 /// Plans the boundary from the manifest, the last checkpoint and the command line's window.
 ///
 /// The lower bound is the watermark minus `lookback`, but never below the manifest's `start`; without
-/// a watermark it is `start`. A `full_refresh` has no watermark: it loads `start..end` each time.
+/// a watermark it is `start`. All bounds get the form that records have. A `full_refresh` has no watermark: it loads `start..end` each time.
 /// `from` and `to` replace the bounds, and then every row of the window counts as new.
 pub fn boundary(manifest: &Manifest, checkpoint: Option<&Checkpoint>, window: &Window) -> Result<Boundary, Error> {
     let Some(incremental) = &manifest.source.incremental else {
@@ -86,41 +137,66 @@ pub fn boundary(manifest: &Manifest, checkpoint: Option<&Checkpoint>, window: &W
         }
         return Ok(Boundary::default());
     };
+    let rules = CursorRules::of(incremental);
+    let stored = checkpoint.and_then(|checkpoint| checkpoint.watermark.as_ref());
+    let stored = stored.filter(|stored| stored.field == incremental.cursor_field);
     let keeps_watermark = manifest.sink.strategy.mode != Mode::FullRefresh;
-    let watermark = checkpoint.and_then(|checkpoint| checkpoint.watermark.as_ref()).filter(|_| keeps_watermark);
+    let checkpoint = checkpoint.filter(|_| keeps_watermark);
+    let window_bound = |bound: &Option<CursorValue>| bound.clone().map(|bound| rules.bound(bound, false)).transpose();
+    let (from, to) = (window_bound(&window.from)?, window_bound(&window.to)?);
     let mut boundary = Boundary {
         field: Some(incremental.cursor_field.clone()),
         lower: incremental.start.clone(),
-        upper: window.to.clone().or_else(|| incremental.end.clone()),
+        upper: to.or_else(|| incremental.end.clone()),
+        watermark: stored.and_then(|stored| rules.bound(stored.value.clone(), true).ok()),
         window_override: window.from.is_some() || window.to.is_some(),
-        lookback: incremental.lookback,
+        lookback: incremental.lookback.clone(),
         safety_lag: incremental.safety_lag,
+        rules,
         ..Boundary::default()
     };
-    if let Some(from) = &window.from {
-        boundary.lower = Some(from.clone());
-    } else if let Some(watermark) = watermark {
-        resume_at(&mut boundary, incremental, watermark)?;
+    // Every row of a window counts as new.
+    if let Some(checkpoint) = checkpoint.filter(|_| !boundary.window_override) {
+        boundary.unplaced.clone_from(&checkpoint.unplaced);
+        if let (Some(unit), Some(from)) = (boundary.rules.unit(), boundary.unplaced.from.take()) {
+            boundary.unplaced.from = from.in_unit(unit);
+        }
+    }
+    if from.is_some() {
+        boundary.lower = from;
+    } else if let Some(watermark) = checkpoint.and_then(|checkpoint| checkpoint.watermark.as_ref()) {
+        resume_at(&mut boundary, manifest, incremental, watermark)?;
     }
     check_order(&boundary)?;
     Ok(boundary)
 }
 
-fn resume_at(boundary: &mut Boundary, incremental: &Incremental, watermark: &Watermark) -> Result<(), Error> {
+fn resume_at(
+    boundary: &mut Boundary,
+    manifest: &Manifest,
+    incremental: &Incremental,
+    watermark: &Watermark,
+) -> Result<(), Error> {
     if watermark.field != incremental.cursor_field {
         let (stored, wanted) = (watermark.field.clone(), incremental.cursor_field.clone());
         return Err(Error::OtherField { stored, wanted });
     }
-    let lookback = incremental.lookback.unwrap_or(SignedDuration::ZERO);
-    let mut lower = if lookback.is_zero() { watermark.value.clone() } else { watermark.value.minus(lookback) };
+    let value = boundary.rules.bound(watermark.value.clone(), true)?;
+    for bound in [&incremental.start, &boundary.upper].into_iter().flatten() {
+        if value.compare(bound).is_none() {
+            return Err(Error::OtherKind { watermark: value.to_string(), bound: bound.to_string() });
+        }
+    }
+    let mut lower = match &incremental.lookback {
+        None => value.clone(),
+        Some(lookback) => lookback.before(&value).ok_or_else(|| Error::LookbackUnit {
+            place: manifest.origin.place("source.options.incremental.lookback"),
+            watermark: value.to_string(),
+            is_time: value.is_instant(),
+        })?,
+    };
     if !boundary.window_override {
         boundary.known.clone_from(&watermark.digests);
-        boundary.known_from = (!watermark.digests.is_empty()).then(|| lower.clone());
-    }
-    for bound in [&incremental.start, &boundary.upper].into_iter().flatten() {
-        if lower.compare(bound).is_none() {
-            return Err(Error::OtherKind { watermark: watermark.value.to_string(), bound: bound.to_string() });
-        }
     }
     if let Some(start) = incremental.start.as_ref().filter(|start| start.compare(&lower) == Some(Ordering::Greater)) {
         lower = start.clone();

@@ -1,12 +1,13 @@
 //! The plan as a document: everything that a reviewer has to know before a run.
 
 use crate::authority::{PluginFacts, asks, bounds, gets};
-use crate::boundary::{Boundary, Window};
+use crate::boundary::{Boundary, CursorRules, Window};
 use crate::lock::LockFacts;
 use crate::pagination::walk_end;
 use crate::strategy::StrategyFacts;
 use crate::tenancy::TenantPlan;
-use dpone_manifest::{DuplicatePolicy, KeyMode, Manifest, Mode, Staging, When};
+use dpone_manifest::{DuplicatePolicy, KeyMode, Lookback, Manifest, MaxFuture, Mode, OnMissing, Staging, When};
+use dpone_model::checkpoint::Watermark;
 use dpone_model::plugin::{Identity, PluginKind, Stage};
 use dpone_model::schema::Schema;
 use dpone_model::state::StateRow;
@@ -142,8 +143,20 @@ pub struct BoundaryPlan {
     pub safety_lag: Option<String>,
     /// The command line's bounds took the place of the watermark.
     pub window_override: bool,
-    /// Rows at the watermark whose digests are known and that are dropped as already loaded.
+    /// How records write the cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_format: Option<String>,
+    /// What becomes of rows further ahead than `max_future`; none without a boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_future: Option<String>,
+    /// What becomes of rows without a cursor value; none where they are an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_missing: Option<String>,
+    /// Rows whose digests are known and that are dropped as already loaded.
     pub known_rows: usize,
+    /// Rows that are published again because there was no room for their digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_again: Option<String>,
     /// What reading it takes.
     pub cost: String,
 }
@@ -288,22 +301,69 @@ fn boundary(input: &PlanInput<'_>) -> BoundaryPlan {
     let boundary = input.boundary;
     let text = |value: &Option<dpone_model::CursorValue>| value.as_ref().map(ToString::to_string);
     let duration = |value: &Option<jiff::SignedDuration>| value.map(|duration| format!("{duration:#}"));
+    let has_field = boundary.field.is_some();
+    let lookback = |lookback: &Lookback| match lookback {
+        Lookback::Time(duration) => format!("{duration:#}"),
+        Lookback::Number(number) => number.to_string(),
+    };
     BoundaryPlan {
         field: boundary.field.clone(),
         lower: text(&boundary.lower),
         upper: text(&boundary.upper),
-        lookback: duration(&boundary.lookback),
+        lookback: boundary.lookback.as_ref().map(lookback),
         safety_lag: duration(&boundary.safety_lag),
         window_override: boundary.window_override,
-        known_rows: boundary.known.len(),
+        record_format: boundary.rules.record_format.map(|format| format.name().to_owned()),
+        max_future: has_field.then(|| max_future(&boundary.rules)),
+        on_missing: on_missing(boundary.rules.on_missing).map(str::to_owned),
+        known_rows: boundary.known.len() + boundary.unplaced.digests.len(),
+        published_again: published_again(input),
         cost: cost(input),
     }
+}
+
+fn max_future(rules: &CursorRules) -> String {
+    match rules.max_future {
+        MaxFuture::Off => "off: any value moves the watermark".to_owned(),
+        MaxFuture::Within(duration) => {
+            format!("{duration:#}: times further ahead of the run's start are published and do not move the watermark")
+        }
+    }
+}
+
+fn on_missing(on_missing: OnMissing) -> Option<&'static str> {
+    match on_missing {
+        OnMissing::Fail => None,
+        OnMissing::Keep => Some("keep: rows without a cursor value are published and do not move the watermark"),
+        OnMissing::Drop => Some("drop: rows without a cursor value are left out and counted"),
+    }
+}
+
+/// What the last run could not remember; a window takes every row as new anyway.
+fn published_again(input: &PlanInput<'_>) -> Option<String> {
+    let row = known_row(&input.state).flatten().filter(|_| !input.boundary.window_override)?;
+    let (watermark, unplaced) = (row.checkpoint.watermark.as_ref(), &row.checkpoint.unplaced);
+    let at_watermark = watermark.map_or(Some(0), Watermark::rows_again);
+    let max = input.boundary.rules.max_rows;
+    let many = match at_watermark.map(|rows| rows + unplaced.left_out) {
+        Some(0) => return None,
+        Some(1) => "1 row".to_owned(),
+        Some(rows) => format!("{rows} rows"),
+        None => "an unknown number of rows".to_owned(),
+    };
+    Some(format!(
+        "{many}: the last run met more at the watermark than it could remember (`incremental.max_boundary_rows`, now {max})"
+    ))
 }
 
 /// A boundary that the API does not know of is paid for with every page.
 fn cost(input: &PlanInput<'_>) -> String {
     let Some(incremental) = &input.manifest.source.incremental else {
-        return "no boundary: every page is fetched and every row belongs to the run".to_owned();
+        let cost = "no boundary: every page is fetched and every row belongs to the run";
+        return match input.manifest.sink.strategy.mode {
+            Mode::IncrementalMerge => format!("{cost}, so each run publishes every row again"),
+            _ => cost.to_owned(),
+        };
     };
     let has_lower = incremental.param.is_some() || input.boundary.lower.is_none();
     let has_upper = incremental.end_param.is_some() || input.boundary.upper.is_none();
@@ -313,6 +373,11 @@ fn cost(input: &PlanInput<'_>) -> String {
         (true, true) if sent.is_empty() => "no bound is set: every page is fetched".to_owned(),
         (true, true) => {
             format!("the API gets the bounds as `{}` and sends only what belongs to the run", sent.join("`, `"))
+        }
+        (false, _) if incremental.order.is_some() && incremental.on_missing == OnMissing::Keep => {
+            "no request parameter for the lower bound, and `on_missing: keep`: every page is fetched, because rows \
+             without a cursor value may be on any"
+                .to_owned()
         }
         (false, _) if incremental.order == Some(dpone_manifest::Order::Descending) => {
             "no request parameter for the lower bound: pages are fetched, newest first, until one lies below it"

@@ -15,6 +15,10 @@ pub enum Error {
         "the stored watermark `{watermark}` cannot be compared with `{bound}`: one is a timestamp, the other a number"
     )]
     OtherKind { watermark: String, bound: String },
+    #[error("{} `{bound}` is none of `record_format: {format}`", if *.is_stored { "the stored watermark" } else { "the bound" })]
+    OtherFormat { bound: String, format: &'static str, is_stored: bool },
+    #[error("`lookback` is {}, and the stored watermark `{watermark}` is {}", if *.is_time { "a number" } else { "a duration" }, if *.is_time { "a time" } else { "a number without a unit" })]
+    LookbackUnit { place: Place, watermark: String, is_time: bool },
     #[error("the stored watermark is of the field `{stored}`, the manifest's cursor field is `{wanted}`")]
     OtherField { stored: String, wanted: String },
     #[error("the topic `{topic}` is not the one that earlier runs filled: {what} was {before} and is {now}")]
@@ -31,8 +35,11 @@ impl Failure for Error {
     fn code(&self) -> &'static Code {
         match self {
             Self::WindowWithoutBoundary { .. } => &manifest::NO_BOUNDARY,
-            Self::EmptyWindow { .. } | Self::MixedBounds { .. } => &usage::USAGE,
-            Self::OtherField { .. } | Self::OtherKind { .. } => &state::FINGERPRINT,
+            Self::EmptyWindow { .. } | Self::MixedBounds { .. } | Self::OtherFormat { is_stored: false, .. } => {
+                &usage::USAGE
+            }
+            Self::LookbackUnit { .. } => &manifest::CONFLICT,
+            Self::OtherField { .. } | Self::OtherKind { .. } | Self::OtherFormat { .. } => &state::FINGERPRINT,
             Self::TargetChanged { .. } => &delivery::TOPIC_CHANGED,
             Self::KeylessOnCompacted { .. } => &delivery::KEYLESS,
             Self::InvalidPlan(_) => &review::INVALID,
@@ -42,7 +49,9 @@ impl Failure for Error {
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::WindowWithoutBoundary { place } | Self::InvalidLock { place, .. } => Some(place.clone()),
+            Self::WindowWithoutBoundary { place }
+            | Self::LookbackUnit { place, .. }
+            | Self::InvalidLock { place, .. } => Some(place.clone()),
             Self::TargetChanged { topic, .. } | Self::KeylessOnCompacted { topic } => {
                 Some(Place::Named { what: "topic".into(), name: topic.clone() })
             }
@@ -57,7 +66,18 @@ impl Failure for Error {
             }
             Self::EmptyWindow { .. } => "the window's end is exclusive and must be greater than its start",
             Self::MixedBounds { .. } => "give bounds of the kind that the cursor field has",
-            Self::OtherKind { .. } => "`dpone state reset` starts from nothing",
+            Self::OtherKind { .. } => {
+                "where the numbers are times, `incremental.record_format` (epoch, epoch_ms or epoch_us) makes them \
+                 comparable; `dpone state reset` starts from nothing"
+            }
+            Self::OtherFormat { is_stored: false, .. } => "write it as RFC 3339, or as records write the cursor",
+            Self::OtherFormat { is_stored: true, .. } => {
+                "set `record_format` back, or start from nothing with `dpone state reset`"
+            }
+            Self::LookbackUnit { is_time: true, .. } => "write a duration, such as `3d`",
+            Self::LookbackUnit { is_time: false, .. } => {
+                "write a number, or give the cursor a unit with `record_format`: epoch, epoch_ms or epoch_us"
+            }
             Self::OtherField { .. } => {
                 "`dpone state adopt` keeps the cursor under the new manifest, `dpone state reset` starts from nothing"
             }

@@ -22,7 +22,7 @@ mod strategy;
 mod tenancy;
 
 pub use authority::{Family, PluginFacts, bounds, families, gets, requests, unused_grants};
-pub use boundary::{Boundary, Window, boundary};
+pub use boundary::{Boundary, CursorRules, Window, boundary};
 pub use document::{
     BoundaryPlan, CheckPlan, PLAN_FORMAT, Plan, PlanInput, PluginPlan, SourcePlan, StagingPlan, StateFacts, StatePlan,
     StrategyPlan, TargetPlan, TopicFacts, plan,

@@ -64,15 +64,19 @@ impl Plan {
             let origin = if boundary.window_override { ", by the command line" } else { "" };
             page.item("Rows", &format!("`{field}` from {from} to {to}{origin}"));
         }
-        for (name, value) in [("Lookback", &boundary.lookback), ("Safety lag", &boundary.safety_lag)] {
+        for (name, value) in [
+            ("Record format", &boundary.record_format),
+            ("Lookback", &boundary.lookback),
+            ("Safety lag", &boundary.safety_lag),
+            ("Max future", &boundary.max_future),
+            ("On missing", &boundary.on_missing),
+        ] {
             value.iter().for_each(|value| page.item(name, value));
         }
         if boundary.known_rows > 0 {
-            page.item(
-                "Already loaded",
-                &format!("{} rows at the watermark are known and dropped", boundary.known_rows),
-            );
+            page.item("Already loaded", &format!("{} rows are known and dropped", boundary.known_rows));
         }
+        boundary.published_again.iter().for_each(|again| page.item("Published again", again));
         page.item("Cost", &boundary.cost);
     }
 

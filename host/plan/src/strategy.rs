@@ -58,6 +58,8 @@ const NOT_COMPACTED: &str =
     "the topic is not compacted: rows that do not change for longer than its retention disappear from it";
 const RETAINED: &str =
     "the topic compacts and deletes: rows that do not change for longer than its retention disappear from it";
+const WHOLE_PULL: &str = "without `source.options.incremental` each run fetches every page and publishes every row again; \
+                          keys that are gone from the source stay in the topic";
 const SAME_PROMISE: &str = "`idempotent` is today the same promise as `at_least_once`; both use an idempotent producer";
 
 const fn cell(
@@ -138,6 +140,9 @@ pub fn judge_strategy(
     let cell = TABLE.iter().find(|cell| (cell.mode, cell.delivery, cell.policy) == (mode, delivery, policy));
     let mut warnings: Vec<String> =
         cell.map_or(&[][..], |cell| cell.warnings).iter().map(|w| (*w).to_owned()).collect();
+    if mode == IncrementalMerge && manifest.source.incremental.is_none() {
+        warnings.push(WHOLE_PULL.to_owned());
+    }
     if manifest.source.staging == Staging::None {
         warnings
             .push("`staging: none`: nothing can prevent the publication of pages that came before a failure".into());

@@ -5,7 +5,7 @@ mod common;
 
 use common::manifest;
 use dpone_model::checkpoint::Watermark;
-use dpone_model::{Checkpoint, CursorValue, Failure};
+use dpone_model::{Checkpoint, CursorValue, Digests, Failure, Unplaced};
 use dpone_plan::{Boundary, Window, boundary, fingerprint};
 
 const INCREMENTAL: &str = "{ cursor_field: updated_at, start: 2026-01-01T00:00:00Z }";
@@ -15,9 +15,11 @@ fn value(text: &str) -> CursorValue {
 }
 
 fn checkpoint(field: &str, at: &str) -> Checkpoint {
-    let digests = vec!["a".to_owned(), "b".to_owned()];
-    let watermark = Watermark { field: field.into(), value: value(at), digests, digests_incomplete: false };
-    Checkpoint { watermark: Some(watermark), ..Checkpoint::default() }
+    let digests = Digests::new([[1; 12], [2; 12]]);
+    let value = value(at);
+    let watermark = Watermark { field: field.into(), value, digests, digests_incomplete: false, left_out: 0 };
+    let unplaced = Unplaced { digests: Digests::new([[3; 12]]), from: None, left_out: 0 };
+    Checkpoint { watermark: Some(watermark), unplaced, ..Checkpoint::default() }
 }
 
 fn window(from: Option<&str>, to: Option<&str>) -> Window {
@@ -91,6 +93,60 @@ fn bounds_come_from_start_watermark_and_window() {
         case("a window's end alone", plain, march, (None, Some("2026-04-01")), march, Some("2026-04-01"), 0),
         case("numbers", "{ cursor_field: updated_at, start: 10 }", Some("12"), (None, None), Some("12"), None, 2),
         case(
+            "lookback on numbers",
+            "{ cursor_field: updated_at, lookback: 1.5 }",
+            Some("12"),
+            (None, None),
+            Some("10.5"),
+            None,
+            2,
+        ),
+        case(
+            "lookback on numbers never goes below start",
+            "{ cursor_field: updated_at, start: 10, lookback: 1000 }",
+            Some("12"),
+            (None, None),
+            Some("10"),
+            None,
+            2,
+        ),
+        case(
+            "timestamps in the manifest, epochs in the records",
+            "{ cursor_field: updated_at, record_format: epoch, start: 2026-01-01, end: 2026-02-01T00:00:00+01:00 }",
+            None,
+            (None, None),
+            Some("1767225600"),
+            Some("1769900400"),
+            0,
+        ),
+        case(
+            "lookback on epochs",
+            "{ cursor_field: updated_at, record_format: epoch_ms, start: 2026-01-01, lookback: 3d }",
+            Some("1772323200000"),
+            (None, None),
+            Some("1772064000000"),
+            None,
+            2,
+        ),
+        case(
+            "a window of epochs",
+            "{ cursor_field: updated_at, record_format: epoch_us }",
+            Some("1767225600000000"),
+            (Some("2026-01-01T00:00:00Z"), Some("1767225600000001")),
+            Some("1767225600000000"),
+            Some("1767225600000001"),
+            0,
+        ),
+        case(
+            "a watermark of timestamps, where records count by now",
+            "{ cursor_field: updated_at, record_format: epoch }",
+            march,
+            (None, None),
+            Some("1772323200"),
+            None,
+            2,
+        ),
+        case(
             "a watermark behind the end",
             "{ cursor_field: updated_at, end: 2026-02-01 }",
             march,
@@ -105,8 +161,10 @@ fn bounds_come_from_start_watermark_and_window() {
         let checkpoint = case.watermark.map(|at| checkpoint("updated_at", at));
         let planned = boundary(&manifest, checkpoint.as_ref(), &window(case.window.0, case.window.1)).unwrap();
         assert_eq!(bounds(&planned), (case.lower, case.upper, case.known), "{}", case.what);
-        assert_eq!(planned.known_from.is_some(), case.known > 0, "{}", case.what);
-        assert_eq!(planned.window_override, case.window != (None, None), "{}", case.what);
+        let is_window = case.window != (None, None);
+        let knows_unplaced = case.watermark.is_some() && !is_window;
+        assert_eq!(planned.unplaced.digests.len(), usize::from(knows_unplaced), "{}", case.what);
+        assert_eq!(planned.window_override, is_window, "{}", case.what);
     }
 }
 
@@ -120,6 +178,11 @@ fn a_full_refresh_starts_over_each_time() {
 #[test]
 fn what_cannot_be_planned_is_named() {
     let plain = manifest(&[]);
+    let with = |incremental| manifest(&[(INCREMENTAL, incremental)]);
+    let epoch = with("{ cursor_field: updated_at, record_format: epoch }");
+    let rfc3339 = with("{ cursor_field: updated_at, record_format: rfc3339 }");
+    let days = with("{ cursor_field: updated_at, lookback: 3d }");
+    let bare = with("{ cursor_field: updated_at, lookback: 3 }");
     let whole = manifest(&[
         ("    incremental: { cursor_field: updated_at, start: 2026-01-01T00:00:00Z }\n", ""),
         ("incremental_merge", "full_refresh"),
@@ -131,6 +194,12 @@ fn what_cannot_be_planned_is_named() {
         (boundary(&plain, None, &window(Some("5"), Some("2026-02-01"))), "DP0001"),
         (boundary(&plain, Some(&checkpoint("updated_at", "7")), &none), "DP0803"),
         (boundary(&plain, Some(&checkpoint("changed", "2026-02-01")), &none), "DP0803"),
+        (boundary(&epoch, Some(&checkpoint("updated_at", "1767225600000")), &none), "DP0803"),
+        (boundary(&rfc3339, Some(&checkpoint("updated_at", "1767225600")), &none), "DP0803"),
+        (boundary(&epoch, None, &window(Some("1767225600000"), None)), "DP0001"),
+        (boundary(&rfc3339, None, &window(Some("1767225600"), None)), "DP0001"),
+        (boundary(&days, Some(&checkpoint("updated_at", "1767225600")), &none), "DP0110"),
+        (boundary(&bare, Some(&checkpoint("updated_at", "2026-02-01")), &none), "DP0110"),
     ];
     for (result, code) in cases {
         let error = result.unwrap_err();

@@ -7,6 +7,8 @@ mod common;
 use common::{guide, manifest, topic};
 use dpone_manifest::Manifest;
 use dpone_model::plugin::{Identity, PluginKind, Stage};
+use dpone_model::state::StateRow;
+use dpone_model::{Checkpoint, CursorValue, Digests, Unplaced, Watermark};
 use dpone_plan::{Plan, PlanInput, PluginFacts, StateFacts, TopicFacts, Window, boundary, judge_strategy, plan};
 use std::path::Path;
 
@@ -33,7 +35,11 @@ fn plugins(manifest: &Manifest) -> Vec<PluginFacts> {
 }
 
 fn planned(manifest: &Manifest, window: &Window, topic: TopicFacts) -> Plan {
-    let boundary = boundary(manifest, None, window).unwrap();
+    planned_after(manifest, None, window, topic)
+}
+
+fn planned_after(manifest: &Manifest, row: Option<&StateRow>, window: &Window, topic: TopicFacts) -> Plan {
+    let boundary = boundary(manifest, row.map(|row| &row.checkpoint), window).unwrap();
     let strategy = judge_strategy(manifest, topic.topic(), None).unwrap();
     plan(PlanInput {
         manifest,
@@ -44,7 +50,7 @@ fn planned(manifest: &Manifest, window: &Window, topic: TopicFacts) -> Plan {
         window,
         advances_state: false,
         state_store: "sqlite .dpone/state.db".into(),
-        state: StateFacts::Known(None),
+        state: StateFacts::Known(row),
         journal_path: ".dpone/journal/api_to_kafka_example".into(),
         topic,
         strategy,
@@ -157,5 +163,47 @@ fn a_plan_file_of_another_format_is_refused() {
     for text in [newer.as_str(), "{}", "", "not json"] {
         let report = dpone_model::Report::from(Plan::from_json(text.as_bytes()).unwrap_err());
         assert_eq!((report.code().id, report.exit() as u8), ("DP0902", 32), "{text}");
+    }
+}
+
+#[test]
+fn rows_that_are_published_again_are_told_with_their_number() {
+    let manifest = manifest(&[]);
+    let row = |incomplete, left_out, unplaced| {
+        let watermark = Watermark {
+            field: "updated_at".into(),
+            value: CursorValue::parse("2026-03-01").unwrap(),
+            digests: Digests::new([[1; 12], [2; 12]]),
+            digests_incomplete: incomplete,
+            left_out,
+        };
+        let unplaced = Unplaced { digests: Digests::new([[3; 12]]), left_out: unplaced, ..Unplaced::default() };
+        StateRow {
+            format: 1,
+            revision: 1,
+            checkpoint: Checkpoint { watermark: Some(watermark), unplaced, ..Checkpoint::default() },
+            fingerprint: String::new(),
+            fingerprint_parts: Vec::new(),
+            run_id: None,
+            updated_at: None,
+            lease: None,
+        }
+    };
+    let window = Window { from: CursorValue::parse("2026-02-01"), ..Window::default() };
+    for (row, window, expected) in [
+        (row(false, 0, 0), Window::default(), None),
+        (row(true, 40, 0), Window::default(), Some("40 rows: ")),
+        (row(true, 40, 2), Window::default(), Some("42 rows: ")),
+        (row(false, 0, 1), Window::default(), Some("1 row: ")),
+        // State of an earlier version did not count.
+        (row(true, 0, 0), Window::default(), Some("an unknown number of rows: ")),
+        (row(true, 40, 0), window, None),
+    ] {
+        let plan = planned_after(&manifest, Some(&row), &window, TopicFacts::Missing { will_be_created: false });
+        let again = plan.boundary.published_again.as_deref();
+        assert_eq!(again.is_some(), expected.is_some(), "{again:?}");
+        assert!(again.unwrap_or_default().starts_with(expected.unwrap_or_default()), "{again:?}");
+        assert_eq!(plan.to_markdown().contains("max_boundary_rows"), expected.is_some());
+        assert_eq!(plan.boundary.known_rows, if window == Window::default() { 3 } else { 0 });
     }
 }

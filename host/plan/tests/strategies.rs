@@ -111,3 +111,12 @@ fn keyed_runs_refuse_a_target_where_keys_no_longer_meet() {
     assert!(judge_strategy(&keyed, Some(&silent), Some(&same)).is_ok(), "a broker that tells no id");
     assert!(judge_strategy(&keyed, None, Some(&same)).is_ok(), "an unknown topic is judged by the run");
 }
+
+#[test]
+fn a_merge_without_a_boundary_says_what_each_run_costs() {
+    let incremental = "    incremental: { cursor_field: updated_at, start: 2026-01-01T00:00:00Z }\n";
+    let facts = judge_strategy(&manifest(&[(incremental, "")]), Some(&topic("compact")), None).unwrap();
+    assert!(facts.guarantee.contains(UPSERT), "{}", facts.guarantee);
+    assert_eq!(facts.warnings.len(), 1, "{:?}", facts.warnings);
+    assert!(facts.warnings[0].contains("publishes every row again"), "{:?}", facts.warnings);
+}

@@ -12,7 +12,7 @@ use cap_std::fs::Dir;
 use dpone_journal::{PageEntry, PageIndex, Reader};
 use dpone_json::Path;
 use dpone_manifest::DuplicatePolicy;
-use dpone_model::{CursorValue, Kind, Place, Report};
+use dpone_model::{CursorValue, EpochUnit, Kind, Place, Report};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -37,7 +37,7 @@ impl Pages for Reader {
 /// Watches the keys of a run.
 pub struct Duplicates {
     policy: DuplicatePolicy,
-    cursor_field: Option<String>,
+    cursor: Option<Cursor>,
     seen: Seen,
     limits: Limits,
     pages: Box<dyn Pages>,
@@ -59,14 +59,14 @@ impl Duplicates {
         limits: Limits,
     ) -> Self {
         let seen = Seen::new(scratch, secret_seed(seed), limits);
-        Self { policy, cursor_field: None, seen, limits, pages: Box::new(pages), through: 0 }
+        Self { policy, cursor: None, seen, limits, pages: Box::new(pages), through: 0 }
     }
 
     /// `last` keeps the record with the greatest value of this field, as it is published, instead of
     /// the one that was read last. Equal values, and records without one, go by the order of reading.
     #[must_use]
-    pub fn newest_by(mut self, cursor_field: Option<String>) -> Self {
-        self.cursor_field = cursor_field;
+    pub fn newest_by(mut self, cursor_field: Option<String>, unit: Option<EpochUnit>) -> Self {
+        self.cursor = cursor_field.map(|field| Cursor { field, unit });
         self
     }
 
@@ -84,7 +84,7 @@ impl Duplicates {
     /// Judges what was observed, all of which is in the journal by now. Gives the records to leave
     /// out; DP0705 where `fail` was asked for and a key occurs twice.
     pub fn finish(self) -> Result<Skip, Report> {
-        let Self { policy, cursor_field, seen, limits, pages, through } = self;
+        let Self { policy, cursor, seen, limits, pages, through } = self;
         let seed = seen.seed();
         let suspects = seen.finish()?;
         if suspects.hashes.is_empty() {
@@ -95,7 +95,7 @@ impl Duplicates {
         }
         let mut sifter = Sifter {
             policy,
-            cursor_field,
+            cursor,
             limit: limits.suspects,
             truncated: suspects.truncated,
             suspects: suspects.hashes,
@@ -159,7 +159,7 @@ struct Example {
 /// Reads keys back and decides on them.
 struct Sifter {
     policy: DuplicatePolicy,
-    cursor_field: Option<String>,
+    cursor: Option<Cursor>,
     limit: usize,
     truncated: bool,
     suspects: HashSet<u64>,
@@ -194,7 +194,7 @@ impl Sifter {
 
     fn record(&mut self, key: &[u8], at: At, bytes: &[u8], url: &str) -> Result<(), Report> {
         let digest = xxh3_128(bytes);
-        let cursor = self.cursor_field.as_deref().and_then(|field| cursor_value(bytes, field));
+        let cursor = self.cursor.as_ref().and_then(|cursor| cursor.value(bytes));
         let Some(group) = self.groups.get_mut(key) else {
             // Suspects are bounded, and without a collision each of them is one key.
             let group = Group { kept: at, first: at, digest, cursor, identical: 0, conflicting: 0 };
@@ -280,14 +280,28 @@ fn is_older(later: Option<&CursorValue>, kept: Option<&CursorValue>) -> bool {
     later.zip(kept).and_then(|(later, kept)| later.compare(kept)) == Some(Ordering::Less)
 }
 
-/// The value of a top-level field of a record, where it is an instant or a number.
-fn cursor_value(record: &[u8], field: &str) -> Option<CursorValue> {
-    let (kind, span) = dpone_json::get(record, &Path::of_field(field), None)?;
-    let text = span.of(record);
-    match kind {
-        Kind::String => CursorValue::instant(&dpone_json::unescape(text)),
-        Kind::Number => CursorValue::number(std::str::from_utf8(text).ok()?),
-        _ => None,
+/// The top-level field that says which of two records is newer.
+struct Cursor {
+    field: String,
+    /// What its numbers count, or text of digits.
+    unit: Option<EpochUnit>,
+}
+
+impl Cursor {
+    /// The value of a record, where it is an instant or a number.
+    fn value(&self, record: &[u8]) -> Option<CursorValue> {
+        let (kind, span) = dpone_json::get(record, &Path::of_field(&self.field), None)?;
+        let text = span.of(record);
+        let number = |text: &str| {
+            let value = CursorValue::number(text)?;
+            self.unit.map_or(Some(value.clone()), |unit| value.in_unit(unit))
+        };
+        match kind {
+            Kind::String if self.unit.is_some() => number(&dpone_json::unescape(text)),
+            Kind::String => CursorValue::instant(&dpone_json::unescape(text)),
+            Kind::Number => number(std::str::from_utf8(text).ok()?),
+            _ => None,
+        }
     }
 }
 
@@ -336,7 +350,8 @@ mod tests {
         PageEntry { page: number, url, body: Bytes::from(body), index, ..PageEntry::default() }
     }
 
-    /// Runs pages as a run does: a page is in the journal only after it was observed.
+    /// Runs pages as a run does: a page is in the journal only after it was observed. The cursor field
+    /// `epoch` counts seconds.
     fn run(
         policy: DuplicatePolicy,
         limits: Limits,
@@ -346,8 +361,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let scratch = Dir::open_ambient_dir(dir.path(), cap_std::ambient_authority()).unwrap();
         let memory = Memory::default();
-        let mut duplicates =
-            Duplicates::with_limits(policy, scratch, 7, memory.clone(), limits).newest_by(cursor.map(str::to_owned));
+        let unit = cursor.filter(|field| *field == "epoch").map(|_| EpochUnit::Seconds);
+        let duplicates = Duplicates::with_limits(policy, scratch, 7, memory.clone(), limits);
+        let mut duplicates = duplicates.newest_by(cursor.map(str::to_owned), unit);
         for page in pages {
             duplicates.observe(page.page, &page.index).unwrap();
             memory.pages.lock().unwrap().push(page.clone());
@@ -421,6 +437,16 @@ mod tests {
         ];
         let (outcome, _) = run(DuplicatePolicy::Last, SMALL, Some("t.s"), &pages);
         assert_eq!(skipped(&outcome.unwrap(), &pages), [(2, 0)]);
+    }
+
+    #[test]
+    fn epochs_compare_by_number_also_where_they_are_text() {
+        let pages = [
+            page(1, &[("k", r#"{"epoch":"1767225600"}"#), ("l", r#"{"epoch":999999999}"#)]),
+            page(2, &[("k", r#"{"epoch":"999999999"}"#), ("l", r#"{"epoch":"1767225600"}"#)]),
+        ];
+        let (outcome, _) = run(DuplicatePolicy::Last, SMALL, Some("epoch"), &pages);
+        assert_eq!(skipped(&outcome.unwrap(), &pages), [(1, 1), (2, 0)]);
     }
 
     /// Keys in no order, with repeats, over several pages.

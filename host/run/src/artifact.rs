@@ -5,7 +5,7 @@
 use crate::events::Step;
 use crate::resume::Reopened;
 use dpone_model::plugin::{Identity, Usage};
-use dpone_model::{Counts, Report, Traffic, WalkEnded, codes};
+use dpone_model::{Counts, LeftOut, Report, Traffic, WalkEnded, codes};
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ pub struct RunReport {
     pub bytes: u64,
     pub rows: Rows,
     pub walk: WalkReport,
+    pub left_out: LeftOutReport,
+    pub boundary: BoundaryReport,
     pub checkpoint: Checkpoints,
     pub guarantee: Option<String>,
     pub plugins: Vec<PluginReport>,
@@ -83,6 +85,8 @@ pub struct SliceReport {
     pub pages: u64,
     pub rows: Rows,
     pub walk: WalkReport,
+    pub left_out: LeftOutReport,
+    pub boundary: BoundaryReport,
     pub checkpoint: Checkpoints,
 }
 
@@ -112,6 +116,37 @@ pub struct Rows {
     pub published: u64,
     pub acknowledged: u64,
     pub dead_lettered: u64,
+}
+
+/// Where the records went that were not published. What the API gave (`rows.extracted`) and what
+/// transforms added is what is counted here and what was published.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LeftOutReport {
+    #[serde(flatten)]
+    pub counts: LeftOut,
+    /// `dropped` and `added` of each transform, in their order.
+    pub transforms: Vec<TransformReport>,
+    /// Read and not published, because the run failed.
+    pub not_published: u64,
+}
+
+/// What one transform did to the number of records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TransformReport {
+    pub uses: String,
+    pub dropped: u64,
+    pub added: u64,
+}
+
+/// Records that the watermark does not cover.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct BoundaryReport {
+    /// Beyond `max_future`, published by this run or an earlier one.
+    pub ahead: u64,
+    /// Without a cursor value and kept, likewise.
+    pub kept_without_cursor: u64,
+    /// Published again by the next run, because there was no room for their digests.
+    pub published_again: u64,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -154,7 +189,7 @@ impl Rows {
     fn of(counts: &Counts) -> Self {
         Self {
             extracted: counts.extracted,
-            filtered: counts.filtered,
+            filtered: counts.filtered(),
             published: counts.published,
             acknowledged: counts.acknowledged,
             dead_lettered: counts.dead_lettered,
@@ -162,17 +197,69 @@ impl Rows {
     }
 }
 
-impl SliceReport {
-    pub fn started(id: &str) -> Self {
-        let (rows, walk, checkpoint) = (Rows::default(), WalkReport::default(), Checkpoints::default());
-        Self { id: id.to_owned(), outcome: "running", error: None, pages: 0, rows, walk, checkpoint }
+impl LeftOutReport {
+    fn of(counts: &Counts, transforms: &[TransformReport]) -> Self {
+        let not_published = counts.remaining().saturating_sub(counts.published);
+        Self { counts: counts.left_out, transforms: transforms.to_vec(), not_published }
+    }
+}
+
+impl TransformReport {
+    pub fn of(uses: &str) -> Self {
+        Self { uses: uses.to_owned(), dropped: 0, added: 0 }
     }
 
-    pub fn ended(&mut self, counts: &Counts, checkpoint: Checkpoints, error: Option<&Report>) {
+    /// Adds up the same transforms of several slices.
+    pub fn add(sum: &mut Vec<Self>, others: &[Self]) {
+        if sum.is_empty() {
+            sum.extend_from_slice(others);
+            return;
+        }
+        for (sum, other) in sum.iter_mut().zip(others) {
+            sum.dropped += other.dropped;
+            sum.added += other.added;
+        }
+    }
+}
+
+impl BoundaryReport {
+    fn of(counts: &Counts) -> Self {
+        Self {
+            ahead: counts.ahead,
+            kept_without_cursor: counts.kept_without_cursor,
+            published_again: counts.published_again,
+        }
+    }
+}
+
+impl SliceReport {
+    pub fn started(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            outcome: "running",
+            error: None,
+            pages: 0,
+            rows: Rows::default(),
+            walk: WalkReport::default(),
+            left_out: LeftOutReport::default(),
+            boundary: BoundaryReport::default(),
+            checkpoint: Checkpoints::default(),
+        }
+    }
+
+    pub fn ended(
+        &mut self,
+        counts: &Counts,
+        transforms: &[TransformReport],
+        checkpoint: Checkpoints,
+        error: Option<&Report>,
+    ) {
         self.outcome = if error.is_none() { "succeeded" } else { "failed" };
         self.error = error.cloned();
         self.pages = counts.pages;
         self.rows = Rows::of(counts);
+        self.left_out = LeftOutReport::of(counts, transforms);
+        self.boundary = BoundaryReport::of(counts);
         self.checkpoint = checkpoint;
     }
 }
@@ -184,10 +271,12 @@ impl RunReport {
         self.manifest_from = if journal.is_some_and(|journal| !journal.is_mended) { "journal" } else { "file" };
     }
 
-    pub fn set_counts(&mut self, counts: &Counts) {
+    pub fn set_counts(&mut self, counts: &Counts, transforms: &[TransformReport]) {
         self.pages = counts.pages;
         self.bytes = counts.bytes;
         self.rows = Rows::of(counts);
+        self.left_out = LeftOutReport::of(counts, transforms);
+        self.boundary = BoundaryReport::of(counts);
     }
 
     /// A step that is done again (a streamed slice goes through D to H for each page) stays one entry.

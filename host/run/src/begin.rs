@@ -59,8 +59,8 @@ pub async fn extract(
     let mut resume = if reader.pages() == 0 { earlier_cursor(part, plan)? } else { Some(ResumeFrom::default()) };
     for page in 1..=reader.pages() as u64 {
         let entry = reader.read(page)?;
-        work.replay(&entry).await?;
-        session.count_page(&entry);
+        let filtered = work.replay(&entry).await?;
+        session.count_page(&entry, &filtered);
         if let Some(from) = &mut resume {
             go_on_after(from, entry);
         }
@@ -102,7 +102,8 @@ async fn page_work(
         DuplicatePolicy::Allow => None,
         policy => {
             let field = manifest.source.incremental.as_ref().map(|incremental| incremental.cursor_field.clone());
-            Some(Duplicates::new(policy, scratch()?, opened.seed, writer.reader()).newest_by(field))
+            let duplicates = Duplicates::new(policy, scratch()?, opened.seed, writer.reader());
+            Some(duplicates.newest_by(field, plan.boundary.rules.unit()))
         }
     };
     let checks = opened.checks(|| Ok(Box::new(Sets::new(scratch()?, opened.seed)))).await?;

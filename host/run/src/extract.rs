@@ -8,13 +8,13 @@ use crate::describe::SchemaObserver;
 use crate::failpoint;
 use crate::session::Session;
 use bytes::Bytes;
-use dpone_journal::{PageEntry, PageIndex, Writer};
+use dpone_journal::{Change, PageEntry, PageIndex, Writer};
 use dpone_json::Edited;
 use dpone_model::plugin::{BatchView, Transform};
 use dpone_model::{PagePlace, Records, Report, WalkEnded};
 use dpone_quality::{Duplicates, Judge};
 use dpone_sink::{KeyEncoder, SizeCheck, check_sizes};
-use dpone_source::{Batch, BoundaryFilter, Page, SharedScanner, Walk, scan_output};
+use dpone_source::{Batch, BoundaryFilter, Filtered, Page, SharedScanner, Walk, scan_output};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -79,11 +79,11 @@ impl Extract {
 
     async fn page(&mut self, session: &mut Session, page: Page) -> Result<(), Report> {
         let number = page.number;
-        let (entry, stop_early) = self.work.fresh(page).await?;
+        let (entry, filtered) = self.work.fresh(page).await?;
         self.writer.append(&entry)?;
         failpoint::hit('D', &entry.page.to_string());
-        session.count_page(&entry);
-        if stop_early {
+        session.count_page(&entry, &filtered);
+        if filtered.stop_early {
             self.walk.stop(past_boundary(number));
         }
         session.events.emit(crate::events::Event::Page(session.counts));
@@ -98,7 +98,7 @@ pub fn past_boundary(page: u64) -> WalkEnded {
 
 impl PageWork {
     /// Works on a page that has just arrived.
-    async fn fresh(&mut self, page: Page) -> Result<(PageEntry, bool), Report> {
+    async fn fresh(&mut self, page: Page) -> Result<(PageEntry, Filtered), Report> {
         let place = page.place();
         let buffer = page.records_body.clone().unwrap_or_else(|| page.body.clone());
         let mut records = page.records;
@@ -107,7 +107,9 @@ impl PageWork {
         index.source_rows = records.len() as u32;
         let mut worked = Worked { buffer, records, is_output: false };
         for position in 0..self.transforms.len() {
+            let before = worked.records.len();
             worked = self.transform(position, &place, worked).await?;
+            index.changes.push(Change::between(before, worked.records.len()));
         }
         {
             let scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,14 +135,14 @@ impl PageWork {
             newly_seen: page.newly_seen,
             extractor_state: page.state,
         };
-        Ok((entry, filtered.stop_early))
+        Ok((entry, filtered))
     }
 
     /// Shows a page of the journal to everything that has to know it, without working on it again.
-    pub async fn replay(&mut self, entry: &PageEntry) -> Result<(), Report> {
+    pub async fn replay(&mut self, entry: &PageEntry) -> Result<Filtered, Report> {
         let place = PagePlace::new(entry.page, entry.url.clone());
         let mut records = self.scan_source(&place, entry)?;
-        self.filter.apply(&place, entry.source(), &mut records)?;
+        let filtered = self.filter.apply(&place, entry.source(), &mut records)?;
         let mut worked = Worked { buffer: entry.source().clone(), records, is_output: false };
         if let Some(output) = &entry.output {
             worked = Worked {
@@ -151,7 +153,8 @@ impl PageWork {
         }
         let mut published = entry.index.values.iter().peekable();
         worked.records.retain(|_, record| published.next_if(|span| **span == record.span).is_some());
-        self.watch(&place, &entry.index, worked).await
+        self.watch(&place, &entry.index, worked).await?;
+        Ok(filtered)
     }
 
     /// Schema, duplicates and checks see the page.

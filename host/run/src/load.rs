@@ -56,7 +56,7 @@ pub async fn load(
     judged: Judged,
 ) -> Result<Loaded, Report> {
     let Extract { walk, work, writer, complete, delivered_before, marked } = extract;
-    let total = session.counts.extracted.saturating_sub(session.counts.filtered);
+    let total = session.counts.remaining();
     let worker = Worker {
         reader: writer.reader(),
         publisher,

@@ -106,7 +106,7 @@ pub(crate) async fn slice(
     let mut publisher: Option<Publisher> = None;
     let mut first = extract.delivered_before + 1;
     loop {
-        let (schema, judged) = match batch(session, opened, part, &mut extract, first).await {
+        let (schema, judged) = match batch(session, opened, part, &plan, &mut extract, first).await {
             Ok(batch) => batch,
             Err(report) => {
                 if let Some(publisher) = publisher {
@@ -154,6 +154,7 @@ async fn batch(
     session: &mut Session,
     opened: &Opened,
     part: &Part,
+    plan: &SlicePlan,
     extract: &mut Extract,
     first: u64,
 ) -> Result<(SchemaPlan, Judged), Report> {
@@ -165,6 +166,9 @@ async fn batch(
     let described = session.step(Step::Describe, async |_| Ok(stage::describe(extract, pages))).await?;
     let evolve = async |session: &mut Session| stage::evolve(session, &part.schema, &described, extract, opened);
     let schema = session.step(Step::Evolve, evolve).await?;
-    let judged = session.step(Step::Stage, async |session| stage::stage(session, extract, described).await).await?;
+    let needs_watermark = part.needs_watermark(opened, plan);
+    let judged = session
+        .step(Step::Stage, async |session| stage::stage(session, extract, described, needs_watermark).await)
+        .await?;
     Ok((schema, judged))
 }

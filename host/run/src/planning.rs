@@ -5,7 +5,7 @@ use crate::open::{self, Opened};
 use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Request, Resolved};
 use crate::session::Session;
-use dpone_manifest::{Manifest, Mode};
+use dpone_manifest::{Manifest, MaxFuture, Mode};
 use dpone_model::plugin::Slice;
 use dpone_model::state::StateRow;
 use dpone_model::target::{TargetReader, TopicDescription};
@@ -37,6 +37,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
     }
     let window = window(request)?;
     let boundary = dpone_plan::boundary(manifest, Some(&opened.row.checkpoint), &window)?;
+    refuse_watermark_ahead(manifest, &boundary, &window, opened.started_at)?;
     let facts = match &opened.topic {
         Some(topic) => TopicFacts::Known { topic: topic.clone() },
         None => TopicFacts::Missing { will_be_created: creates(&opened.resolved) },
@@ -76,7 +77,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
     // A topic that is made anew is not the one that earlier runs filled.
     dpone_plan::judge_strategy(manifest, Some(&topic), earlier)?;
     opened.producer.open(&opened.resolved, &topic);
-    if advances_state(request) && skips_rows(&window, &opened.row, manifest) {
+    if advances_state(request) && skips_rows(&window, &boundary, manifest) {
         session
             .warn("the window starts above what is loaded, and state will move: the rows between are not loaded later");
     }
@@ -113,8 +114,10 @@ pub fn part(
         return Err(Report::new(&codes::plugin::BAD_OUTPUT, message)
             .hint("add `incremental.cursor_field`, or use a slicer that varies the request alone"));
     }
-    let boundary = dpone_plan::boundary(manifest, Some(&row.checkpoint), &window(request)?)?
-        .within(lower.as_ref(), upper.as_ref())?;
+    let window = window(request)?;
+    let boundary = dpone_plan::boundary(manifest, Some(&row.checkpoint), &window)?;
+    refuse_watermark_ahead(manifest, &boundary, &window, opened.started_at)?;
+    let boundary = boundary.within(lower, upper)?;
     Ok(SlicePlan {
         keeps_cursor: manifest.sink.strategy.mode == Mode::CursorIncremental && boundary.field.is_none(),
         boundary,
@@ -138,6 +141,10 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
     let checkpoint = row.as_ref().ok().and_then(Option::as_ref).map(|row| &row.checkpoint);
     let window = window(request)?;
     let boundary = dpone_plan::boundary(manifest, checkpoint, &window)?;
+    let mut warnings = warnings(&resolved, &admission);
+    if let Err(ahead) = refuse_watermark_ahead(manifest, &boundary, &window, jiff::Timestamp::now()) {
+        warnings.push(format!("a run fails: {} ({})", ahead.message(), ahead.code()));
+    }
     let topic = topic_facts(&resolved).await;
     let target = checkpoint.and_then(|checkpoint| checkpoint.target.as_ref());
     let strategy = dpone_plan::judge_strategy(manifest, topic.topic(), target)?;
@@ -158,7 +165,7 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
         topic,
         strategy,
         plugins: loaded.iter().map(Plugin::facts).collect(),
-        warnings: warnings(&resolved, &admission),
+        warnings,
         lock: admission.lock,
         tenant: host.tenancy.as_ref().map(|tenancy| tenancy.rules().plan(manifest)),
     }))
@@ -215,11 +222,37 @@ fn advances_state(request: &Request) -> bool {
     !request.is_window() || request.advance_state
 }
 
+/// A watermark that lies ahead of the run's start by more than `max_future` would filter every row that
+/// comes until then.
+fn refuse_watermark_ahead(
+    manifest: &Manifest,
+    boundary: &Boundary,
+    window: &Window,
+    now: jiff::Timestamp,
+) -> Result<(), Report> {
+    let MaxFuture::Within(max_future) = boundary.rules.max_future else { return Ok(()) };
+    let goes_on = window.from.is_none() && manifest.sink.strategy.mode != Mode::FullRefresh;
+    let horizon = now.checked_add(max_future).unwrap_or(jiff::Timestamp::MAX);
+    match boundary.watermark.as_ref().filter(|_| goes_on) {
+        Some(watermark) if watermark.as_instant().is_some_and(|at| at > horizon) => {
+            let message = format!(
+                "the stored watermark `{watermark}` lies ahead of the run's start by more than `max_future` \
+                 ({max_future:#}): every row before it would be left out"
+            );
+            Err(Report::new(&codes::source::WATERMARK_AHEAD, message).hint(
+                "`dpone state reset` starts from nothing; where the cursor holds times to come, set \
+                 `incremental.max_future: off`",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether the window's lower bound lies above the watermark, or above `start` where there is none.
-fn skips_rows(window: &Window, row: &StateRow, manifest: &Manifest) -> bool {
+fn skips_rows(window: &Window, boundary: &Boundary, manifest: &Manifest) -> bool {
     let start = manifest.source.incremental.as_ref().and_then(|incremental| incremental.start.as_ref());
-    let loaded = row.checkpoint.watermark.as_ref().map(|watermark| &watermark.value).or(start);
-    match (&window.from, loaded) {
+    let loaded = boundary.watermark.as_ref().or(start);
+    match (window.from.as_ref().and(boundary.lower.as_ref()), loaded) {
         (Some(from), Some(loaded)) => from.compare(loaded) == Some(std::cmp::Ordering::Greater),
         (Some(_), None) => true,
         (None, _) => false,

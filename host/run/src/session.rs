@@ -1,13 +1,14 @@
 //! What one run keeps from its first step to its last: its report, its artifact, its progress.
 
-use crate::artifact::{Artifact, Bill, Checkpoints, PluginReport, RunReport, SliceReport};
+use crate::artifact::{Artifact, Bill, Checkpoints, PluginReport, RunReport, SliceReport, TransformReport};
 use crate::cancel::Cancel;
 use crate::events::{Event, Events, Step};
 use crate::pipeline::Finished;
 use crate::remedy::Remedy;
 use crate::resolve::{Host, Request, Resolved};
-use dpone_journal::PageEntry;
+use dpone_journal::{Change, PageEntry};
 use dpone_model::{Counts, Exit, Meter, Report, RunId, WalkEnded};
+use dpone_source::{Ahead, Filtered};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,6 +17,10 @@ pub struct Session {
     pub report: RunReport,
     /// Of the slice at hand.
     pub counts: Counts,
+    /// What each transform left out of the slice at hand, or added.
+    transforms: Vec<TransformReport>,
+    /// The first slice's rows beyond `max_future`.
+    pub ahead: Option<Ahead>,
     /// What the run had counted before the slice at hand.
     before: Before,
     /// None before the manifest was read.
@@ -37,6 +42,7 @@ pub struct Session {
 #[derive(Default)]
 struct Before {
     counts: Counts,
+    transforms: Vec<TransformReport>,
     plugins: Vec<PluginReport>,
     checkpoint: Checkpoints,
 }
@@ -62,6 +68,8 @@ impl Session {
             bytes: 0,
             rows: Default::default(),
             walk: Default::default(),
+            left_out: Default::default(),
+            boundary: Default::default(),
             checkpoint: Default::default(),
             guarantee: None,
             plugins: Vec::new(),
@@ -78,6 +86,8 @@ impl Session {
         Self {
             report,
             counts: Counts::default(),
+            transforms: Vec::new(),
+            ahead: None,
             before: Before::default(),
             artifact: None,
             events: host.events.clone(),
@@ -96,6 +106,7 @@ impl Session {
         self.report.run_id = run_id.to_string();
         self.report.pipeline = manifest.name.to_string();
         self.report.manifest_sha256.clone_from(&manifest.origin.sha256);
+        self.transforms = manifest.transforms.iter().map(|used| TransformReport::of(&used.uses)).collect();
         let path = manifest.artifacts.enabled.then_some(manifest.artifacts.path.as_str());
         self.artifact = Some(Artifact::create(&host.workdir, path, run_id.as_str())?);
         self.events.emit(Event::Started { run_id: run_id.to_string(), pipeline: manifest.name.to_string() });
@@ -174,15 +185,35 @@ impl Session {
         self.report.walk.ended = Some(WalkEnded::new(WalkEnded::SLICES, pages, message));
     }
 
-    /// Adds a page to the counts.
-    pub fn count_page(&mut self, entry: &PageEntry) {
-        let extracted = u64::from(entry.index.extracted);
+    /// Adds a page to the counts; `filtered` is what the boundary did to it.
+    pub fn count_page(&mut self, entry: &PageEntry, filtered: &Filtered) {
+        let index = &entry.index;
         let counts = &mut self.counts;
         counts.pages += 1;
         counts.bytes += entry.body.len() as u64;
-        counts.extracted += extracted;
-        counts.source_rows += u64::from(entry.index.source_rows);
-        counts.filtered += extracted.saturating_sub(entry.index.len() as u64);
+        counts.extracted += u64::from(index.extracted);
+        counts.source_rows += u64::from(index.source_rows);
+        counts.ahead += u64::from(filtered.ahead);
+        counts.kept_without_cursor += u64::from(filtered.without_cursor);
+        let left_out = &mut counts.left_out;
+        left_out.outside_boundary += u64::from(filtered.outside);
+        left_out.already_loaded += u64::from(filtered.known);
+        left_out.without_cursor += u64::from(filtered.dropped);
+        for (sum, change) in self.transforms.iter_mut().zip(&index.changes) {
+            sum.dropped += u64::from(change.dropped);
+            sum.added += u64::from(change.added);
+        }
+        // The journal of an earlier version does not say which transform it was.
+        let all = [Change::between(index.source_rows as usize, index.len())];
+        for change in if index.changes.is_empty() { &all } else { index.changes.as_slice() } {
+            left_out.dropped += u64::from(change.dropped);
+            left_out.added += u64::from(change.added);
+        }
+    }
+
+    /// Counts of the run so far, all slices together.
+    pub fn total(&self) -> Counts {
+        self.before.counts.and(&self.counts)
     }
 
     /// The plugins with what they have cost in the slice at hand.
@@ -207,11 +238,14 @@ impl Session {
 
     pub fn slice_ended(&mut self, error: Option<&Report>) {
         let counts = std::mem::take(&mut self.counts);
+        let cleared = self.transforms.iter().map(|transform| TransformReport::of(&transform.uses)).collect();
+        let transforms = std::mem::replace(&mut self.transforms, cleared);
         let checkpoint = std::mem::replace(&mut self.report.checkpoint, std::mem::take(&mut self.before.checkpoint));
         if let Some(slice) = self.report.slices.last_mut() {
-            slice.ended(&counts, checkpoint, error);
+            slice.ended(&counts, &transforms, checkpoint, error);
         }
         self.before.counts = self.before.counts.and(&counts);
+        TransformReport::add(&mut self.before.transforms, &transforms);
         if let Some(artifact) = &mut self.artifact {
             artifact.enter(None);
         }
@@ -219,7 +253,9 @@ impl Session {
 
     /// Writes `run.json` as it is now.
     pub fn save(&mut self) -> Result<(), Report> {
-        self.report.set_counts(&self.before.counts.and(&self.counts));
+        let mut transforms = self.before.transforms.clone();
+        TransformReport::add(&mut transforms, &self.transforms);
+        self.report.set_counts(&self.total(), &transforms);
         self.report.bill.set(&self.report.plugins, self.meter.traffic());
         if let Some(artifact) = &mut self.artifact {
             artifact.enter(None);

@@ -14,13 +14,13 @@ use crate::session::Session;
 use crate::stage::bug;
 use crate::verify::{self, LoadVerified, SliceVerified, Verdicts};
 use dpone_journal::{Bodies, Journals, Writer};
-use dpone_manifest::Keep;
+use dpone_manifest::{Keep, Mode};
 use dpone_model::http::RequestSigner;
 use dpone_model::plugin::{Slice, SliceContext};
 use dpone_model::schema::{FieldType, Schema};
 use dpone_model::state::{LeaseRequest, StateRow};
-use dpone_model::{Checkpoint, Exit, Report, RunId, StateKey, Watermark, codes};
-use dpone_source::{ListConfig, list_slices};
+use dpone_model::{Checkpoint, CursorValue, Digests, Exit, Report, RunId, StateKey, Unplaced, Watermark, codes};
+use dpone_source::{Ahead, ListConfig, list_slices};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -57,6 +57,9 @@ struct Cut {
     watermark: Option<Watermark>,
     /// What the answers of the load had, as the slices so far have left it.
     seen_paths: BTreeSet<String>,
+    /// Rows that no watermark covers, of the slices that have bounds of their own. The same row lies in
+    /// another window tomorrow, because the last window is open.
+    unplaced: Unplaced,
     /// An earlier attempt may have left journals of slices.
     is_resumed: bool,
 }
@@ -72,6 +75,13 @@ impl Part {
             slice: None,
             seen_paths: opened.row.checkpoint.seen_paths.clone(),
         }
+    }
+
+    /// Whether the run has to find the load's first watermark here. A slice need not: one with a single
+    /// row far ahead is no reason to refuse the load.
+    pub fn needs_watermark(&self, opened: &Opened, plan: &SlicePlan) -> bool {
+        let is_refresh = opened.resolved.local.manifest.sink.strategy.mode == Mode::FullRefresh;
+        self.slice.is_none() && plan.advances_state && !is_refresh && self.row.checkpoint.watermark.is_none()
     }
 }
 
@@ -149,14 +159,15 @@ async fn cut(
     session.note(format!("{} slices", slices.len()));
     let checkpoint = &opened.row.checkpoint;
     let (schema, watermark) = (checkpoint.schema.clone(), checkpoint.watermark.clone());
-    Ok(Cut { slices, writer, schema, watermark, seen_paths: checkpoint.seen_paths.clone(), is_resumed })
+    let (seen_paths, unplaced) = (checkpoint.seen_paths.clone(), Unplaced::default());
+    Ok(Cut { slices, writer, schema, watermark, seen_paths, unplaced, is_resumed })
 }
 
 /// Asks the slicer. Its requests are sent with the source's client and by the same rules as pages.
 async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Report> {
     let source = &opened.resolved.local.manifest.source;
     let (Some(mut slicer), Some(used)) = (opened.slicer().await?, &source.slicer) else { return Ok(Vec::new()) };
-    let text = |bound: &Option<dpone_model::CursorValue>| bound.as_ref().map(|bound| bound.text().to_owned());
+    let text = |bound: &Option<CursorValue>| bound.as_ref().map(shown_to_slicer);
     let context = SliceContext {
         lower: text(&whole.boundary.lower),
         upper: text(&whole.boundary.upper),
@@ -175,6 +186,18 @@ async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Report> 
     listed
 }
 
+/// A slicer cuts times, however records count them.
+fn shown_to_slicer(bound: &CursorValue) -> String {
+    match (bound.unit(), bound.as_instant()) {
+        (Some(_), Some(instant)) => instant.to_string(),
+        _ => bound.text().to_owned(),
+    }
+}
+
+fn has_bounds(slice: &Slice) -> bool {
+    slice.lower.is_some() || slice.upper.is_some()
+}
+
 impl Load<'_> {
     /// One slice, under a lease of its own.
     async fn one(
@@ -190,14 +213,23 @@ impl Load<'_> {
         let key = opened.key.of_slice(&slice.id);
         let lease =
             LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
-        let row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
+        let mut row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
+        if has_bounds(&slice) {
+            for others in [&opened.row.checkpoint.unplaced, &cut.unplaced] {
+                row.checkpoint.unplaced.add(others, self.whole.boundary.rules.max_rows);
+            }
+        }
         let held = Held::keep(opened.state.clone(), key.clone(), opened.run_id.clone(), session.cancel.clone());
         let known = row.checkpoint.schema.clone().over(&cut.schema);
         let seen_paths = [&cut.seen_paths, &row.checkpoint.seen_paths, &session.seen_paths];
         let seen_paths = seen_paths.into_iter().flatten().cloned().collect();
         let part = Part { schema: known, key: key.clone(), row, journal_id, slice: Some(slice), seen_paths };
         let result = self.part(session, &part, earlier).await;
-        let learned = if result.is_ok() { learn(session, cut, opened, &key).await } else { Ok(()) };
+        let is_bounded = part.slice.as_ref().is_some_and(has_bounds);
+        let learned = match &result {
+            Ok(_) => learn(session, cut, self, &key, is_bounded).await,
+            Err(_) => Ok(()),
+        };
         held.release().await;
         learned.and(result)
     }
@@ -230,8 +262,17 @@ impl Load<'_> {
 }
 
 /// What a loaded slice leaves for those after it, and for the load as a whole.
-async fn learn(session: &mut Session, cut: &mut Cut, opened: &Opened, key: &StateKey) -> Result<(), Report> {
-    let Some(row) = opened.state.load(key).await? else { return Ok(()) };
+async fn learn(
+    session: &mut Session,
+    cut: &mut Cut,
+    load: &Load<'_>,
+    key: &StateKey,
+    is_bounded: bool,
+) -> Result<(), Report> {
+    let Some(row) = load.opened.state.load(key).await? else { return Ok(()) };
+    if is_bounded {
+        cut.unplaced.add(&row.checkpoint.unplaced, load.whole.boundary.rules.max_rows);
+    }
     let (schema, mixed) = dpone_plan::unite(&cut.schema, &row.checkpoint.schema);
     cut.schema = schema;
     for field in mixed.into_iter().map(|mixed| mixed.field) {
@@ -246,7 +287,7 @@ async fn learn(session: &mut Session, cut: &mut Cut, opened: &Opened, key: &Stat
     };
     if let Some(new) = row.checkpoint.watermark.filter(is_greater) {
         // Rows at the watermark are remembered by their slice.
-        cut.watermark = Some(Watermark { digests: Vec::new(), digests_incomplete: false, ..new });
+        cut.watermark = Some(Watermark { digests: Digests::default(), digests_incomplete: false, left_out: 0, ..new });
     }
     Ok(())
 }
@@ -260,8 +301,14 @@ async fn finish(
     verified: LoadVerified,
 ) -> Result<(), Report> {
     if whole.advances_state {
+        let is_refresh = opened.resolved.local.manifest.sink.strategy.mode == Mode::FullRefresh;
+        if let Some(ahead) = session.ahead.take().filter(|_| cut.watermark.is_none() && !is_refresh) {
+            return Err(Ahead { rows: session.total().ahead, ..ahead }.refused().into());
+        }
+        let earlier = &opened.row.checkpoint;
         let checkpoint = Checkpoint {
             watermark: cut.watermark,
+            unplaced: if cut.slices.is_empty() { earlier.unplaced.clone() } else { cut.unplaced },
             response_cursor: None,
             schema: cut.schema,
             target: Some(dpone_plan::target_facts(&opened.resolved.local.manifest, &whole.topic)),

@@ -143,18 +143,37 @@ fn cut(bytes: &[u8]) -> String {
 }
 
 /// G: duplicates and checks give their verdicts; sizes and keys were judged page by page.
-pub async fn stage(session: &mut Session, extract: &mut Extract, described: Described) -> Result<Judged, Report> {
+/// `needs_watermark` is whether the load has none yet and has to find one.
+pub async fn stage(
+    session: &mut Session,
+    extract: &mut Extract,
+    described: Described,
+    needs_watermark: bool,
+) -> Result<Judged, Report> {
     let mut skip = Skip::default();
     if described.is_last {
+        judge_ahead(session, extract, needs_watermark)?;
         if let Some(duplicates) = extract.work.duplicates.take() {
             let finish = tokio::task::spawn_blocking(move || duplicates.finish());
             skip = finish.await.map_err(|cause| bug(&cause))??;
         }
-        session.counts.filtered += skip.len() as u64;
+        session.counts.left_out.duplicates += skip.len() as u64;
         judge(session, extract).await?;
         extract.writer.mark(|progress| progress.judged = true)?;
     }
     Ok(Judged { pages: described.pages, is_last: described.is_last, skip, _gate: Gate })
+}
+
+/// Rows beyond `max_future` are told. Where nothing else could give a load its first watermark, every
+/// run would start over.
+fn judge_ahead(session: &mut Session, extract: &Extract, needs_watermark: bool) -> Result<(), Report> {
+    let Some(ahead) = extract.work.filter.ahead() else { return Ok(()) };
+    if ahead.is_all && needs_watermark {
+        return Err(ahead.refused().into());
+    }
+    session.warn(ahead.warning());
+    session.ahead.get_or_insert(ahead);
+    Ok(())
 }
 
 async fn judge(session: &mut Session, extract: &mut Extract) -> Result<(), Report> {
@@ -172,7 +191,7 @@ async fn judge(session: &mut Session, extract: &mut Extract) -> Result<(), Repor
 /// What checks are told; `acknowledged` only after delivery.
 pub fn check_counts(session: &Session, acknowledged: Option<u64>) -> CheckCounts {
     let counts = &session.counts;
-    let rows = counts.extracted.saturating_sub(counts.filtered);
+    let rows = counts.remaining();
     CheckCounts { source_rows: counts.source_rows, rows, acknowledged, pages: counts.pages }
 }
 

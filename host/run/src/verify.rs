@@ -124,6 +124,7 @@ pub async fn advance(
             session.warn("the walk ended at a page limit, so the watermark stays: later pages may hold older rows");
         }
         let checkpoint = next_checkpoint(opened, part, plan, schema, &extract)?;
+        tell_published_again(session, opened, &checkpoint);
         let write = written(opened, plan, checkpoint.clone());
         failpoint::hit('K', "before");
         let revision = opened.state.commit(&part.key, part.row.revision, write, true).await?;
@@ -181,10 +182,25 @@ fn covers_boundary(opened: &Opened, plan: &SlicePlan, extract: &Extract) -> bool
 }
 
 /// A window of the past does not move the watermark back.
-fn is_behind(new: &Watermark, earlier: Option<&Watermark>) -> bool {
-    earlier.is_some_and(|earlier| {
-        new.field == earlier.field && new.value.compare(&earlier.value) == Some(std::cmp::Ordering::Less)
-    })
+fn is_behind(new: &Watermark, plan: &SlicePlan) -> bool {
+    let earlier = plan.boundary.watermark.as_ref();
+    earlier.is_some_and(|earlier| new.value.compare(earlier) == Some(std::cmp::Ordering::Less))
+}
+
+/// More rows at the watermark than the state may hold are no loss, but they come again.
+fn tell_published_again(session: &mut Session, opened: &Opened, checkpoint: &Checkpoint) {
+    let Some(incremental) = &opened.resolved.local.manifest.source.incremental else { return };
+    let at_watermark = checkpoint.watermark.as_ref().map_or(0, |watermark| watermark.left_out);
+    let rows = at_watermark + checkpoint.unplaced.left_out;
+    session.counts.published_again = rows;
+    if rows > 0 {
+        let (max, most) = (incremental.max_boundary_rows, dpone_manifest::MAX_BOUNDARY_ROWS);
+        session.warn(format!(
+            "the next run publishes {rows} rows again: so many more lie at the watermark (or in `lookback`, or beside \
+             it) than the {max} that are remembered; raise `incremental.max_boundary_rows` (at most {most}), or take \
+             a finer cursor field"
+        ));
+    }
 }
 
 fn next_checkpoint(
@@ -196,12 +212,18 @@ fn next_checkpoint(
 ) -> Result<Checkpoint, Report> {
     let earlier = &part.row.checkpoint;
     let manifest = &opened.resolved.local.manifest;
+    let filter = &extract.work.filter;
+    let mut unplaced = filter.unplaced();
+    // What the walk did not reach may be there still.
+    if extract.walk.truncated() || filter.is_past_end() || plan.boundary.window_override {
+        unplaced.add(&earlier.unplaced, plan.boundary.rules.max_rows);
+    }
     Ok(Checkpoint {
         // A run that saw no row keeps the watermark that it started from.
         watermark: Some(&extract.work.filter)
             .filter(|_| covers_boundary(opened, plan, extract))
             .and_then(BoundaryFilter::watermark)
-            .filter(|new| !is_behind(new, earlier.watermark.as_ref()))
+            .filter(|new| !is_behind(new, plan))
             .or_else(|| earlier.watermark.clone()),
         response_cursor: extract
             .walk
@@ -209,6 +231,7 @@ fn next_checkpoint(
             .filter(|_| plan.keeps_cursor)
             .or_else(|| earlier.response_cursor.clone()),
         schema: schema.merged,
+        unplaced,
         target: Some(dpone_plan::target_facts(manifest, &plan.topic)),
         seen_paths: extract.walk.seen_paths().clone(),
     })

@@ -4,25 +4,40 @@
 //! The lower bound is inclusive, because more rows with the watermark's very value may appear after
 //! it was taken. Those that were loaded before are recognised by their digest; so rows with equal
 //! timestamps are neither lost nor repeated, and a changed row is published again.
+//!
+//! A row that lies too far ahead of the run's start would take the watermark past every row that
+//! comes later. It is published and the watermark passes it by; so is a row without a cursor value
+//! where `on_missing` is `keep`.
 
 use crate::digests::{Known, Recent, digest};
 use crate::error::Error;
 use crate::position::Position;
+use crate::unit::{self, Unit};
+use crate::unplaced::{Ahead, Aside};
 use crate::{SharedScanner, lock};
-use dpone_manifest::Order;
-use dpone_model::{CursorValue, NameId, PagePlace, RecordSpan, Records, Report, Watermark};
-use dpone_plan::Boundary;
-use jiff::{SignedDuration, Timestamp};
+use dpone_manifest::{Lookback, MaxFuture, OnMissing, Order};
+use dpone_model::{CursorValue, NameId, PagePlace, Place, RecordSpan, Records, Report, Unplaced, Watermark};
+use dpone_plan::{Boundary, CursorRules};
+use jiff::Timestamp;
 
-/// What the boundary left of a page.
+/// What the boundary left of a page. `extracted` is the sum of `inside`, `outside`, `known` and
+/// `dropped`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Filtered {
     /// Records that the page had.
     pub extracted: u32,
     /// Records that are left.
     pub inside: u32,
-    /// Of those that are not: rows of an earlier run, recognised by their digest.
+    /// Records with a cursor value outside of the bounds.
+    pub outside: u32,
+    /// Rows of an earlier run, recognised by their digest.
     pub known: u32,
+    /// Records without a cursor value that `on_missing` drops.
+    pub dropped: u32,
+    /// Of those that are inside or known: rows beyond `max_future`.
+    pub ahead: u32,
+    /// Likewise: records without a cursor value.
+    pub without_cursor: u32,
     /// No later page can hold a row inside, because the API sorts by the cursor field.
     pub stop_early: bool,
 }
@@ -44,14 +59,22 @@ struct Field {
     /// Exclusive.
     upper: Option<Position>,
     order: Option<Order>,
-    lookback: Option<SignedDuration>,
+    lookback: Option<Lookback>,
     /// The run's start less `safety_lag`: the watermark stays at or before it.
     cap: Option<Position>,
+    /// The run's start and `max_future`: what lies beyond it does not move the watermark.
+    horizon: Option<Position>,
+    rules: CursorRules,
+    unit: Unit,
     known: Known,
     recent: Recent,
+    aside: Aside,
     greatest: Option<Greatest>,
-    /// The positions of one page; kept for its memory.
-    positions: Vec<Position>,
+    ahead: Option<FoundAhead>,
+    /// Some row lies below the bounds, or inside and not ahead.
+    has_past: bool,
+    /// The positions of one page, `None` for a record without a cursor value; kept for its memory.
+    positions: Vec<Option<Position>>,
 }
 
 /// The greatest cursor value seen inside the boundary.
@@ -59,6 +82,14 @@ struct Field {
 struct Greatest {
     position: Position,
     value: CursorValue,
+}
+
+/// Rows beyond the horizon.
+#[derive(Debug)]
+struct FoundAhead {
+    rows: u64,
+    greatest: Greatest,
+    first: Place,
 }
 
 impl BoundaryFilter {
@@ -73,18 +104,33 @@ impl BoundaryFilter {
         let id = lock(scanner).names_mut().intern(name);
         let id = id.ok_or_else(|| Error::Names { field: name.clone(), cause: "there are too many field names" })?;
         let position = |value: &Option<CursorValue>| value.as_ref().and_then(Position::of);
+        let rules = boundary.rules.clone();
+        let horizon = match rules.max_future {
+            MaxFuture::Off => None,
+            MaxFuture::Within(duration) => Some(now.checked_add(duration).unwrap_or(Timestamp::MAX)),
+        };
+        // Where records count whole units, the watermark does, too: it is sent as a request parameter.
+        let whole = |instant| rules.unit().map_or(instant, |unit| unit.floor(instant));
+        let cap = boundary.safety_lag.map(|lag| whole(now.checked_sub(lag).unwrap_or(Timestamp::MIN)));
         Ok(Self {
             field: Some(Field {
                 name: name.clone(),
                 id,
                 lower: position(&boundary.lower),
                 upper: position(&boundary.upper),
-                order,
-                lookback: boundary.lookback,
-                cap: boundary.safety_lag.map(|lag| Position::Instant(now).minus(lag)),
+                // Rows without a value have no place in the order: any page may hold one.
+                order: order.filter(|_| rules.on_missing != OnMissing::Keep),
+                lookback: boundary.lookback.clone(),
+                cap: cap.map(Position::Instant),
+                horizon: horizon.map(Position::Instant),
+                unit: Unit::of(boundary),
                 known: Known::new(&boundary.known),
-                recent: Recent::default(),
+                recent: Recent::new(rules.max_rows),
+                aside: Aside::new(&boundary.unplaced, rules.max_rows),
+                rules,
                 greatest: None,
+                ahead: None,
+                has_past: false,
                 positions: Vec::new(),
             }),
             is_past_end: false,
@@ -95,7 +141,7 @@ impl BoundaryFilter {
     pub fn apply(&mut self, page: &PagePlace, body: &[u8], records: &mut Records) -> Result<Filtered, Report> {
         let extracted = records.len() as u32;
         match &mut self.field {
-            None => Ok(Filtered { extracted, inside: extracted, known: 0, stop_early: false }),
+            None => Ok(Filtered { extracted, inside: extracted, ..Filtered::default() }),
             Some(field) => {
                 let filtered = field.apply(page, body, records)?;
                 self.is_past_end |= filtered.stop_early;
@@ -114,8 +160,31 @@ impl BoundaryFilter {
     pub fn watermark(&self) -> Option<Watermark> {
         let field = self.field.as_ref()?;
         let (position, value) = field.candidate()?;
-        let (digests, digests_incomplete) = field.recent.at_or_after(&field.threshold(&position));
-        Some(Watermark { field: field.name.clone(), value, digests, digests_incomplete })
+        let kept = field.recent.at_or_after(&field.threshold(&position));
+        Some(Watermark {
+            field: field.name.clone(),
+            value,
+            digests: kept.digests,
+            digests_incomplete: kept.left_out > 0,
+            left_out: kept.left_out,
+        })
+    }
+
+    /// The rows so far that the watermark passes by.
+    pub fn unplaced(&self) -> Unplaced {
+        self.field.as_ref().map(|field| field.aside.unplaced(field.rules.unit())).unwrap_or_default()
+    }
+
+    /// The rows so far that lie beyond `max_future`.
+    pub fn ahead(&self) -> Option<Ahead> {
+        let field = self.field.as_ref()?;
+        let found = field.ahead.as_ref()?;
+        Some(Ahead {
+            rows: found.rows,
+            greatest: found.greatest.value.text().to_owned(),
+            first: found.first.clone(),
+            is_all: !field.has_past,
+        })
     }
 }
 
@@ -123,10 +192,11 @@ impl Field {
     fn apply(&mut self, page: &PagePlace, body: &[u8], records: &mut Records) -> Result<Filtered, Error> {
         let sides = self.read_positions(page, body, records)?;
         let mut filtered = Filtered { extracted: records.len() as u32, ..Filtered::default() };
-        filtered.stop_early = filtered.extracted > 0
+        let placed = filtered.extracted - sides.without;
+        filtered.stop_early = placed > 0
             && match self.order {
-                Some(Order::Descending) => sides.below == filtered.extracted,
-                Some(Order::Ascending) => sides.above == filtered.extracted,
+                Some(Order::Descending) => sides.below == placed,
+                Some(Order::Ascending) => sides.above == placed,
                 None => false,
             };
         // Digests are taken of rows that can still lie at the watermark when the page is done.
@@ -134,9 +204,11 @@ impl Field {
         let positions = std::mem::take(&mut self.positions);
         let mut positions_of = positions.iter();
         records.retain(|_, record| {
-            let keeps = positions_of
-                .next()
-                .is_some_and(|position| self.keeps(position, body, record, threshold.as_ref(), &mut filtered));
+            let Some(position) = positions_of.next() else { return false };
+            let keeps = match position {
+                Some(position) => self.keeps(position, body, record, threshold.as_ref(), &mut filtered),
+                None => self.keeps_without(body, record, &mut filtered),
+            };
             filtered.inside += u32::from(keeps);
             keeps
         });
@@ -154,18 +226,54 @@ impl Field {
         filtered: &mut Filtered,
     ) -> bool {
         if self.is_below(position) || self.is_above(position) {
+            filtered.outside += 1;
             return false;
+        }
+        if self.is_ahead(position) {
+            filtered.ahead += 1;
+            return self.keeps_aside(Some(position), body, record, filtered);
         }
         let recent_from = threshold.filter(|threshold| !position.is_below(threshold));
         let may_be_known = self.known.is_possible(position);
-        if recent_from.is_none() && !may_be_known {
+        // A row that was ahead of an earlier run and is no longer.
+        let may_be_aside = self.aside.is_possible(position);
+        if recent_from.is_none() && !may_be_known && !may_be_aside {
             return true;
         }
         let digest = digest(record.span.of(body));
         if let Some(threshold) = recent_from {
             self.recent.push(position.clone(), digest, threshold);
         }
-        let is_known = may_be_known && self.known.contains(&digest, position);
+        let is_known =
+            (may_be_known && self.known.contains(&digest, position)) || (may_be_aside && self.aside.is_known(&digest));
+        filtered.known += u32::from(is_known);
+        !is_known
+    }
+
+    /// The same for a record without a cursor value, which is no error here.
+    fn keeps_without(&mut self, body: &[u8], record: &RecordSpan, filtered: &mut Filtered) -> bool {
+        if self.rules.on_missing == OnMissing::Drop {
+            filtered.dropped += 1;
+            return false;
+        }
+        filtered.without_cursor += 1;
+        self.keeps_aside(None, body, record, filtered)
+    }
+
+    /// Whether a row that the watermark passes by is new.
+    fn keeps_aside(
+        &mut self,
+        position: Option<&Position>,
+        body: &[u8],
+        record: &RecordSpan,
+        filtered: &mut Filtered,
+    ) -> bool {
+        let digest = digest(record.span.of(body));
+        self.aside.note(digest, position);
+        // An earlier run may have had it at its watermark: `max_future` was off, or longer.
+        let is_known = self.aside.is_known(&digest)
+            || position
+                .is_some_and(|position| self.known.is_possible(position) && self.known.contains(&digest, position));
         filtered.known += u32::from(is_known);
         !is_known
     }
@@ -177,15 +285,26 @@ impl Field {
         let mut greatest: Option<(usize, Position)> = None;
         for (index, record) in records.records.iter().enumerate() {
             let position = self.read(page, body, records, record, index)?;
-            if self.is_below(&position) {
+            let Some(read) = &position else {
+                sides.without += 1;
+                self.positions.push(None);
+                continue;
+            };
+            if self.is_below(read) {
                 sides.below += 1;
-            } else if self.is_above(&position) {
+            } else if self.is_above(read) {
                 sides.above += 1;
-            } else if greatest.as_ref().is_none_or(|(_, greatest)| greatest.is_below(&position)) {
-                greatest = Some((index, position.clone()));
+            } else if self.is_ahead(read) {
+                self.note_ahead(page, body, records, record, index, read);
+            } else {
+                sides.inside += 1;
+                if greatest.as_ref().is_none_or(|(_, greatest)| greatest.is_below(read)) {
+                    greatest = Some((index, read.clone()));
+                }
             }
             self.positions.push(position);
         }
+        self.has_past |= sides.below > 0 || sides.inside > 0;
         if let Some((index, position)) = greatest
             && self.greatest.as_ref().is_none_or(|greatest| greatest.position.is_below(&position))
         {
@@ -195,6 +314,7 @@ impl Field {
         Ok(sides)
     }
 
+    /// `None` for a record without a cursor value, where that is no error.
     fn read(
         &self,
         page: &PagePlace,
@@ -202,40 +322,85 @@ impl Field {
         records: &Records,
         record: &RecordSpan,
         index: usize,
-    ) -> Result<Position, Error> {
-        let record_index = index as u64;
-        let unusable = |problem: &str| Error::CursorField {
+    ) -> Result<Option<Position>, Error> {
+        let unusable = |problem: &str, hint: Option<String>| Error::CursorField {
             page: page.clone(),
-            record: record_index,
+            record: index as u64,
             field: self.name.clone(),
             problem: problem.to_owned(),
+            hint,
         };
         let field = records.field(record, self.id).map_err(|_| Error::CursorTwice {
             page: page.clone(),
-            record: record_index,
+            record: index as u64,
             field: self.name.clone(),
         })?;
-        let position = Position::read(field.ok_or_else(|| unusable("is missing"))?, body).map_err(unusable)?;
-        let earlier = self.positions.last().or(self.greatest.as_ref().map(|greatest| &greatest.position));
-        for other in [earlier, self.lower.as_ref(), self.upper.as_ref()].into_iter().flatten() {
-            if position.compare(other).is_none() {
-                let (is, was) = if matches!(position, Position::Instant(_)) {
-                    ("a timestamp", "a number")
-                } else {
-                    ("a number", "a timestamp")
-                };
-                return Err(unusable(&format!("is {is}, where the boundary or an earlier record has {was}")));
-            }
+        let read = Position::read(field, body, self.rules.record_format);
+        let text = || field.map_or(&b""[..], |field| field.span.of(body));
+        let read = read.map_err(|problem| unusable(problem, unit::hint(text(), self.rules.record_format)))?;
+        let Some(position) = read else {
+            return match self.rules.on_missing {
+                OnMissing::Fail => {
+                    Err(unusable(field.map_or("is missing", |_| "is null"), Some(ON_MISSING.to_owned())))
+                }
+                OnMissing::Keep | OnMissing::Drop => Ok(None),
+            };
+        };
+        let earlier = self.positions.iter().rev().flatten().next();
+        let earlier = earlier.or(self.greatest.as_ref().map(|greatest| &greatest.position));
+        if let Some(other) = earlier
+            && position.compare(other).is_none()
+        {
+            let is = if position.is_instant() { "a timestamp" } else { "a number" };
+            let was = if position.is_instant() { "a number" } else { "a timestamp" };
+            return Err(unusable(&format!("is {is}, where an earlier record has {was}"), None));
         }
-        Ok(position)
+        if earlier.is_none() {
+            self.unit.check(&position, text()).map_err(|(problem, hint)| Error::CursorUnit {
+                page: page.clone(),
+                record: index as u64,
+                field: self.name.clone(),
+                problem,
+                hint,
+            })?;
+        }
+        Ok(Some(position))
     }
 
+    /// Notes a row beyond the horizon.
+    fn note_ahead(
+        &mut self,
+        page: &PagePlace,
+        body: &[u8],
+        records: &Records,
+        record: &RecordSpan,
+        index: usize,
+        position: &Position,
+    ) {
+        let is_greatest = self.ahead.as_ref().is_none_or(|ahead| ahead.greatest.position.is_below(position));
+        let value = if is_greatest { self.value(body, records, record) } else { None };
+        let greatest = value.map(|value| Greatest { position: position.clone(), value });
+        match (&mut self.ahead, greatest) {
+            (Some(ahead), greatest) => {
+                ahead.rows += 1;
+                ahead.greatest = greatest.unwrap_or_else(|| ahead.greatest.clone());
+            }
+            (None, Some(greatest)) => {
+                self.ahead = Some(FoundAhead { rows: 1, greatest, first: page.record(index as u64) });
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// The value as the record writes it.
     fn value(&self, body: &[u8], records: &Records, record: &RecordSpan) -> Option<CursorValue> {
         let bytes = records.field(record, self.id).ok()??.span.of(body);
-        if bytes.first() == Some(&b'"') {
-            CursorValue::instant(&dpone_json::unescape(bytes))
-        } else {
-            CursorValue::number(std::str::from_utf8(bytes).ok()?)
+        let is_text = bytes.first() == Some(&b'"');
+        match self.rules.unit() {
+            Some(unit) if is_text => CursorValue::number(&dpone_json::unescape(bytes))?.in_unit(unit),
+            Some(unit) => CursorValue::number(std::str::from_utf8(bytes).ok()?)?.in_unit(unit),
+            None if is_text => CursorValue::instant(&dpone_json::unescape(bytes)),
+            None => CursorValue::number(std::str::from_utf8(bytes).ok()?),
         }
     }
 
@@ -247,6 +412,11 @@ impl Field {
         self.upper.as_ref().is_some_and(|upper| !position.is_below(upper))
     }
 
+    /// A number without a unit is never ahead: it does not compare with the horizon.
+    fn is_ahead(&self, position: &Position) -> bool {
+        self.horizon.as_ref().is_some_and(|horizon| horizon.is_below(position))
+    }
+
     /// The watermark as it would be now: the greatest value, but not after the cap, and never
     /// before the lower bound, so that a clock that went back does not undo earlier runs.
     fn candidate(&self) -> Option<(Position, CursorValue)> {
@@ -255,19 +425,24 @@ impl Field {
             return Some((greatest.position.clone(), greatest.value.clone()));
         };
         let capped = self.lower.as_ref().filter(|lower| cap.is_below(lower)).unwrap_or(cap);
-        let Position::Instant(instant) = capped else { return None };
-        Some((capped.clone(), CursorValue::instant(&instant.to_string())?))
+        Some((capped.clone(), capped.instant_value(self.rules.unit())?))
     }
 
     /// The least value whose rows the next run may meet again.
     fn threshold(&self, watermark: &Position) -> Position {
-        self.lookback.map_or_else(|| watermark.clone(), |lookback| watermark.minus(lookback))
+        self.lookback.as_ref().map_or_else(|| watermark.clone(), |lookback| watermark.before(lookback))
     }
 }
 
-/// How many rows of a page are on the outer sides of the bounds.
+const ON_MISSING: &str = "`incremental.on_missing: keep` publishes such records without moving the watermark, `drop` \
+                          leaves them out and counts them";
+
+/// How many rows of a page lie where.
 #[derive(Debug, Default)]
 struct Sides {
     below: u32,
     above: u32,
+    inside: u32,
+    /// Without a cursor value.
+    without: u32,
 }

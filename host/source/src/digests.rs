@@ -1,18 +1,13 @@
 //! Digests of rows at the watermark: which were loaded before, and which the next run must know.
 
 use crate::position::Position;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use dpone_model::Watermark;
+use dpone_model::{Digests, RowDigest};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
-use std::collections::HashMap;
-
-/// First 16 bytes of a row's SHA-256.
-pub(crate) type RowDigest = [u8; 16];
+use std::collections::{BTreeMap, HashMap};
 
 pub(crate) fn digest(row: &[u8]) -> RowDigest {
-    let mut digest = [0; 16];
+    let mut digest = RowDigest::default();
     digest.iter_mut().zip(Sha256::digest(row)).for_each(|(to, from)| *to = from);
     digest
 }
@@ -28,10 +23,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Text that is no digest cannot match a row and is left out.
-    pub(crate) fn new(digests: &[String]) -> Self {
-        let decode = |text: &String| RowDigest::try_from(STANDARD.decode(text).ok()?).ok();
-        let met: HashMap<_, _> = digests.iter().filter_map(decode).map(|digest| (digest, false)).collect();
+    pub(crate) fn new(digests: &Digests) -> Self {
+        let met: HashMap<_, _> = digests.iter().map(|digest| (*digest, false)).collect();
         Self { unmet: met.len(), met, greatest_met: None }
     }
 
@@ -54,49 +47,87 @@ impl Known {
 }
 
 /// Rows that may turn out to lie at or after the new watermark's threshold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recent {
     rows: Vec<(Position, RowDigest)>,
-    /// The greatest cursor value of a row for which there was no room.
-    left_out: Option<Position>,
+    /// How many rows there was no room for, by cursor value.
+    left_out: BTreeMap<Ordered, u64>,
+    max: usize,
+}
+
+/// What [`Recent`] keeps for the next run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) digests: Digests,
+    /// Rows that the next run cannot know.
+    pub(crate) left_out: u64,
 }
 
 impl Recent {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { rows: Vec::new(), left_out: BTreeMap::new(), max }
+    }
+
     /// Keeps a row. When there are too many, those below `threshold` go first: it only ever rises.
     pub(crate) fn push(&mut self, position: Position, digest: RowDigest, threshold: &Position) {
-        // Twice the bound, so that the clean-up does not run for each row.
-        if self.rows.len() >= 2 * Watermark::MAX_DIGESTS {
+        // More than the bound, so that the clean-up does not run for each row.
+        if self.rows.len() >= self.max + (self.max / 2).max(1024) {
             self.compact(threshold);
         }
         self.rows.push((position, digest));
     }
 
-    /// The digests of the rows at or after the threshold, and whether some are missing.
-    pub(crate) fn at_or_after(&self, threshold: &Position) -> (Vec<String>, bool) {
+    /// The rows at or after the threshold.
+    pub(crate) fn at_or_after(&self, threshold: &Position) -> Kept {
         let rows = self.rows.iter().filter(|(position, _)| !position.is_below(threshold));
-        let mut digests: Vec<RowDigest> = rows.map(|(_, digest)| *digest).collect();
-        digests.sort_unstable();
-        digests.dedup();
-        let is_cut = digests.len() > Watermark::MAX_DIGESTS;
-        digests.truncate(Watermark::MAX_DIGESTS);
-        let is_left_out = self.left_out.as_ref().is_some_and(|position| !position.is_below(threshold));
-        let mut texts: Vec<String> = digests.iter().map(|digest| STANDARD.encode(digest)).collect();
-        texts.sort_unstable();
-        (texts, is_cut || is_left_out)
+        let mut digests = Digests::new(rows.map(|(_, digest)| *digest));
+        let cut = digests.truncate(self.max);
+        let left_out = self.left_out.iter().filter(|(position, _)| !position.0.is_below(threshold));
+        Kept { digests, left_out: cut + left_out.map(|(_, rows)| rows).sum::<u64>() }
     }
 
     /// Removes what is below the threshold and repeats, then the lowest of what is too many.
     fn compact(&mut self, threshold: &Position) {
         self.rows.retain(|(position, _)| !position.is_below(threshold));
+        self.left_out.retain(|position, _| !position.0.is_below(threshold));
         self.rows.sort_unstable_by(|(a, x), (b, y)| b.compare(a).unwrap_or(Ordering::Equal).then_with(|| x.cmp(y)));
         self.rows.dedup_by(|(_, a), (_, b)| a == b);
-        if let Some((position, _)) = self.rows.get(Watermark::MAX_DIGESTS) {
-            // Sorted from the greatest: this is the greatest of those that go.
-            if self.left_out.as_ref().is_none_or(|greatest| greatest.is_below(position)) {
-                self.left_out = Some(position.clone());
-            }
-            self.rows.truncate(Watermark::MAX_DIGESTS);
+        for (position, _) in self.rows.drain(self.max.min(self.rows.len())..) {
+            *self.left_out.entry(Ordered(position)).or_default() += 1;
         }
+        // Different values are bounded, too. The lowest are joined upwards: rather too many rows are named than
+        // too few.
+        while self.left_out.len() > self.max {
+            let Some((_, rows)) = self.left_out.pop_first() else { break };
+            match self.left_out.first_entry() {
+                Some(mut next) => *next.get_mut() += rows,
+                None => break,
+            }
+        }
+    }
+}
+
+/// Cursor values of one run, all of which compare.
+#[derive(Debug)]
+struct Ordered(Position);
+
+impl PartialEq for Ordered {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ordered {}
+
+impl Ord for Ordered {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.compare(&other.0).unwrap_or(Ordering::Equal)
+    }
+}
+
+impl PartialOrd for Ordered {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -104,36 +135,54 @@ impl Recent {
 mod tests {
     use super::*;
 
+    const MAX: usize = 1000;
+
     fn filled(count: usize, position: impl Fn(usize) -> i64) -> Recent {
-        let mut recent = Recent::default();
+        let mut recent = Recent::new(MAX);
         for index in 0..count {
             recent.push(Position::Integer(position(index)), digest(&index.to_le_bytes()), &Position::Integer(0));
         }
         recent
     }
 
-    #[test]
-    fn what_is_below_the_threshold_is_no_loss() {
-        let recent = filled(3 * Watermark::MAX_DIGESTS, |index| index as i64);
-        let threshold = Position::Integer(3 * Watermark::MAX_DIGESTS as i64 - 10);
-        let (digests, incomplete) = recent.at_or_after(&threshold);
-        assert_eq!((digests.len(), incomplete), (10, false));
-        assert!(digests.is_sorted());
+    fn kept(recent: &Recent, threshold: usize) -> (usize, u64) {
+        let kept = recent.at_or_after(&Position::Integer(threshold as i64));
+        (kept.digests.len(), kept.left_out)
     }
 
     #[test]
-    fn more_rows_than_digests_is_said() {
-        for count in [Watermark::MAX_DIGESTS + 1, 3 * Watermark::MAX_DIGESTS] {
-            let (digests, incomplete) = filled(count, |_| 7).at_or_after(&Position::Integer(7));
-            assert_eq!((digests.len(), incomplete), (Watermark::MAX_DIGESTS, true), "{count}");
+    fn what_is_below_the_threshold_is_no_loss() {
+        for count in [MAX, 3 * MAX, 10 * MAX] {
+            assert_eq!(kept(&filled(count, |index| index as i64), count - 10), (10, 0), "{count}");
         }
-        let (digests, incomplete) = filled(Watermark::MAX_DIGESTS, |_| 7).at_or_after(&Position::Integer(7));
-        assert_eq!((digests.len(), incomplete), (Watermark::MAX_DIGESTS, false));
+    }
+
+    #[test]
+    fn rows_without_room_are_counted() {
+        for count in [MAX, MAX + 1, 3 * MAX, 3 * MAX + 700, 10 * MAX] {
+            let left_out = (count - MAX) as u64;
+            assert_eq!(kept(&filled(count, |_| 7), 7), (MAX, left_out), "{count}");
+            // Ten values: of those at or after the threshold no other row is counted.
+            let tenth = count / 10;
+            let recent = filled(count, |index| (index / tenth.max(1)) as i64);
+            let (digests, left_out) = kept(&recent, 5);
+            assert_eq!(digests as u64 + left_out, (count - 5 * tenth) as u64, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_comes_again_is_one_row() {
+        let mut recent = Recent::new(MAX);
+        for index in 0..20 * MAX {
+            let row = (index % (MAX / 2)).to_le_bytes();
+            recent.push(Position::Integer(7), digest(&row), &Position::Integer(7));
+        }
+        assert_eq!(kept(&recent, 7), (MAX / 2, 0));
     }
 
     #[test]
     fn known_rows_are_looked_for_until_none_can_come() {
-        let mut known = Known::new(&[STANDARD.encode(digest(b"a")), STANDARD.encode(digest(b"b")), "damaged".into()]);
+        let mut known = Known::new(&Digests::new([digest(b"a"), digest(b"b")]));
         let [five, six, seven] = [5, 6, 7].map(Position::Integer);
         assert!(known.is_possible(&seven));
         assert!(known.contains(&digest(b"a"), &five));

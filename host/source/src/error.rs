@@ -52,7 +52,13 @@ pub enum Error {
     ExtractorOutput { page: u64, plugin: Place, message: String },
 
     #[error("cursor field `{field}` {problem}")]
-    CursorField { page: PagePlace, record: u64, field: String, problem: String },
+    CursorField { page: PagePlace, record: u64, field: String, problem: String, hint: Option<String> },
+    #[error("cursor field `{field}` {problem}")]
+    CursorUnit { page: PagePlace, record: u64, field: String, problem: String, hint: String },
+    #[error(
+        "all {rows} rows lie ahead of the run's start by more than `max_future`, up to `{greatest}`, so none can move the watermark"
+    )]
+    AllAhead { rows: u64, greatest: String, first: Place },
     #[error("cursor field `{field}` occurs twice in the record")]
     CursorTwice { page: PagePlace, record: u64, field: String },
     #[error("cursor field `{field}` cannot be tracked: {cause}")]
@@ -127,6 +133,8 @@ impl Failure for Error {
             Self::SecretRefused { .. } => &plugin::NOT_GRANTED,
             Self::ExtractorOutput { .. } | Self::SliceList { .. } => &plugin::BAD_OUTPUT,
             Self::CursorField { .. } => &source::CURSOR_FIELD,
+            Self::CursorUnit { .. } => &source::CURSOR_UNIT,
+            Self::AllAhead { .. } => &source::ALL_AHEAD,
             Self::CursorTwice { .. } => &quality::DUPLICATE_FIELD,
             Self::Names { .. } => &source::TOO_MANY_NAMES,
             Self::Task { .. } => &internal::BUG,
@@ -147,9 +155,10 @@ impl Failure for Error {
                 Some(Place::Page { page: page.page, url: page.url.clone(), record: *record, offset: Some(*offset) })
             }
             Self::ExtractorOutput { plugin, .. } | Self::SliceList { plugin, .. } => Some(plugin.clone()),
-            Self::CursorField { page, record, .. } | Self::CursorTwice { page, record, .. } => {
-                Some(page.record(*record))
-            }
+            Self::CursorField { page, record, .. }
+            | Self::CursorUnit { page, record, .. }
+            | Self::CursorTwice { page, record, .. } => Some(page.record(*record)),
+            Self::AllAhead { first, .. } => Some(first.clone()),
             Self::RecordsPath { page, .. }
             | Self::RecordsKind { page, .. }
             | Self::Repeated { page, .. }
@@ -195,6 +204,11 @@ impl Failure for Error {
                 format!("add {origin} to `allow_origins` to follow it without credentials")
             }
             Self::RequestRefused { hint, .. } => (*hint).into(),
+            Self::CursorField { hint, .. } => return hint.clone(),
+            Self::CursorUnit { hint, .. } => hint.clone(),
+            Self::AllAhead { .. } => "where the cursor holds times to come, such as due dates, set \
+                                      `incremental.max_future: off`; else mend `cursor_field` or the source's clock"
+                .into(),
             Self::SecretRefused { name, .. } => format!("add `{name}` to the plugin's `grants.secrets`"),
             _ => return None,
         })

@@ -11,7 +11,7 @@
 //!        └─ looked_at.rs   paths that no answer ever had, at which a walk ended
 //! Batch                  a page's records as transforms and checks read them  batch.rs
 //! BoundaryFilter         rows outside the boundary or already loaded go, and     boundary.rs
-//!                        the new watermark is found
+//!                        the new watermark is found; rows that may not move it  unplaced.rs
 //! ```
 //! Credentials never pass through here as text: they are attached by the client on the way out,
 //! and only for the connection's own origin. What a signer wants to have computed of a secret is
@@ -34,6 +34,8 @@ mod signing;
 mod single;
 mod slices;
 mod template;
+mod unit;
+mod unplaced;
 mod view;
 mod walk;
 
@@ -49,6 +51,7 @@ pub use signing::Signing;
 pub use single::SinglePage;
 pub use slices::{ListConfig, list_slices};
 pub use template::{MovedOrigin, Template, moved_origin, resolved_url, unused_path};
+pub use unplaced::Ahead;
 pub use view::{ResponseView, rescan};
 pub use walk::{ResumeFrom, SliceRequest, Walk, WalkConfig};
 

@@ -1,7 +1,8 @@
 //! A cursor field's value as something to compare: no allocation for the usual forms, and exact.
 
+use dpone_manifest::{Lookback, RecordFormat};
 use dpone_model::number::ExactNumber;
-use dpone_model::{CursorValue, FieldSpan, Kind};
+use dpone_model::{CursorValue, EpochUnit, FieldSpan, Kind};
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Ordering;
 
@@ -14,19 +15,28 @@ pub(crate) enum Position {
 }
 
 impl Position {
-    /// The value of a record's cursor field, or why it is none.
-    pub(crate) fn read(field: &FieldSpan, body: &[u8]) -> Result<Self, &'static str> {
+    /// The value of a record's cursor field, `None` where it is missing or null; or why it cannot be
+    /// read.
+    pub(crate) fn read(
+        field: Option<&FieldSpan>,
+        body: &[u8],
+        format: Option<RecordFormat>,
+    ) -> Result<Option<Self>, &'static str> {
+        let Some(field) = field else { return Ok(None) };
         let bytes = field.span.of(body);
-        match field.kind {
-            Kind::Number if field.special => exact(bytes),
-            Kind::Number => integer(bytes).map(Self::Integer).map_or_else(|| exact(bytes), Ok),
-            Kind::String => instant(bytes).map(Self::Instant).ok_or("is text that is no RFC 3339 timestamp"),
-            Kind::Null => Err("is null"),
-            Kind::Missing => Err("is missing"),
-            Kind::False | Kind::True => Err("is a boolean"),
-            Kind::Array => Err("is an array"),
-            Kind::Object => Err("is an object"),
-        }
+        let position = match (field.kind, format) {
+            (Kind::Null | Kind::Missing, _) => return Ok(None),
+            (Kind::Number, Some(RecordFormat::Epoch(unit))) => epoch(bytes, unit),
+            (Kind::Number, Some(RecordFormat::Rfc3339)) => Err("is a number, where `record_format` is rfc3339"),
+            (Kind::Number, None) if field.special => exact(bytes),
+            (Kind::Number, None) => integer(bytes).map(Self::Integer).map_or_else(|| exact(bytes), Ok),
+            (Kind::String, Some(RecordFormat::Epoch(unit))) => epoch_text(bytes, unit),
+            (Kind::String, _) => instant(bytes).map(Self::Instant).ok_or("is text that is no RFC 3339 timestamp"),
+            (Kind::False | Kind::True, _) => Err("is a boolean"),
+            (Kind::Array, _) => Err("is an array"),
+            (Kind::Object, _) => Err("is an object"),
+        };
+        position.map(Some)
     }
 
     pub(crate) fn of(value: &CursorValue) -> Option<Self> {
@@ -61,6 +71,56 @@ impl Position {
             Self::Instant(instant) => Self::Instant(instant.checked_sub(duration).unwrap_or(Timestamp::MIN)),
             number => number.clone(),
         }
+    }
+
+    /// The value moved back; one of another kind than the lookback stays.
+    pub(crate) fn before(&self, lookback: &Lookback) -> Self {
+        match (lookback, self) {
+            (Lookback::Time(duration), _) => self.minus(*duration),
+            (Lookback::Number(_), Self::Instant(_)) => self.clone(),
+            (Lookback::Number(back), Self::Number(number)) => {
+                number.minus(back).map_or_else(|| self.clone(), Self::Number)
+            }
+            (Lookback::Number(back), Self::Integer(integer)) => {
+                let number = ExactNumber::parse(&integer.to_string());
+                number.and_then(|number| number.minus(back)).map_or_else(|| self.clone(), Self::Number)
+            }
+        }
+    }
+
+    pub(crate) fn is_instant(&self) -> bool {
+        matches!(self, Self::Instant(_))
+    }
+
+    /// An instant as records write it.
+    pub(crate) fn instant_value(&self, unit: Option<EpochUnit>) -> Option<CursorValue> {
+        match self {
+            Self::Instant(instant) => Some(CursorValue::at(*instant, unit)),
+            _ => None,
+        }
+    }
+}
+
+const BEYOND: &str = "is no time before the year 10000 in the unit that `record_format` names";
+
+/// A count of the unit, as JSON writes numbers.
+fn epoch(bytes: &[u8], unit: EpochUnit) -> Result<Position, &'static str> {
+    if let Some(count) = integer(bytes) {
+        return unit.instant(count).map(Position::Instant).ok_or(BEYOND);
+    }
+    match exact(bytes)? {
+        Position::Number(number) => unit.instant_of(&number).map(Position::Instant).ok_or(BEYOND),
+        position => Ok(position),
+    }
+}
+
+/// The same in quotes.
+fn epoch_text(json: &[u8], unit: EpochUnit) -> Result<Position, &'static str> {
+    let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    let is_number = inner.and_then(|inner| std::str::from_utf8(inner).ok()).and_then(ExactNumber::parse).is_some();
+    match inner.filter(|_| is_number) {
+        Some(inner) => epoch(inner, unit),
+        None => Err("is text that is no number, where `record_format` names an epoch"),
     }
 }
 

@@ -229,6 +229,9 @@ fn formatted(value: &CursorValue, format: CursorFormat, round_up: bool) -> Strin
     };
     match format {
         CursorFormat::AsIs => value.text().to_owned(),
+        // A timestamp stays as it is written; only a count has to become one.
+        CursorFormat::Rfc3339 if value.unit().is_none() => value.text().to_owned(),
+        CursorFormat::Rfc3339 => instant.to_string(),
         CursorFormat::EpochSeconds => rounded(1_000_000_000).to_string(),
         CursorFormat::EpochMillis => rounded(1_000_000).to_string(),
         CursorFormat::Date => {
@@ -331,6 +334,7 @@ mod tests {
         let value = "2026-01-02T03:04:05.678Z";
         for (format, lower, upper) in [
             (CursorFormat::AsIs, value, value),
+            (CursorFormat::Rfc3339, value, value),
             (CursorFormat::Date, "2026-01-02", "2026-01-03"),
             (CursorFormat::EpochSeconds, "1767323045", "1767323046"),
             (CursorFormat::EpochMillis, "1767323045678", "1767323045678"),
@@ -341,6 +345,21 @@ mod tests {
         assert_eq!(formatted(&instant("2026-01-02T00:00:00Z"), CursorFormat::Date, true), "2026-01-02");
         assert_eq!(formatted(&instant("1969-12-31T23:59:59.5Z"), CursorFormat::EpochSeconds, false), "-1");
         assert_eq!(formatted(&CursorValue::number("42").unwrap(), CursorFormat::Date, true), "42");
+    }
+
+    #[test]
+    fn epochs_are_sent_as_records_write_them_or_in_the_format_that_is_named() {
+        let epoch = CursorValue::number("1767323045678").unwrap().in_unit(dpone_model::EpochUnit::Millis).unwrap();
+        for (format, lower, upper) in [
+            (CursorFormat::AsIs, "1767323045678", "1767323045678"),
+            (CursorFormat::Rfc3339, "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678Z"),
+            (CursorFormat::Date, "2026-01-02", "2026-01-03"),
+            (CursorFormat::EpochSeconds, "1767323045", "1767323046"),
+            (CursorFormat::EpochMillis, "1767323045678", "1767323045678"),
+        ] {
+            assert_eq!(formatted(&epoch, format, false), lower);
+            assert_eq!(formatted(&epoch, format, true), upper);
+        }
     }
 
     #[test]

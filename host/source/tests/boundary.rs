@@ -2,75 +2,26 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // Helpers of tests fail as tests do.
 
-use dpone_manifest::Order;
-use dpone_model::{CursorValue, PagePlace, Watermark};
-use dpone_plan::Boundary;
-use dpone_source::{BoundaryFilter, Filtered, SharedScanner, rescan};
-use jiff::{SignedDuration, Timestamp};
+#[path = "support/rows.rs"]
+mod rows;
 
-/// The API's rows by cursor value and a further value that makes them differ.
-fn body(rows: &[(&str, u32)]) -> Vec<u8> {
-    let rows: Vec<String> = rows.iter().map(|(at, n)| format!(r#"{{"n":{n},"at":{at}}}"#)).collect();
-    format!("[{}]", rows.join(",")).into_bytes()
-}
+use dpone_manifest::{Lookback, Order};
+use dpone_model::{PagePlace, Watermark};
+use dpone_plan::Boundary;
+use dpone_source::{Filtered, rescan};
+use jiff::SignedDuration;
+use rows::{Run, body, bounds, value};
 
 /// `"HH:MM"` on 2026-01-01, as JSON.
 fn at(time: &str) -> String {
     format!("\"2026-01-01T{time}:00Z\"")
 }
 
-fn value(text: &str) -> CursorValue {
-    CursorValue::parse(text.trim_matches('"')).unwrap()
-}
-
-struct Run {
-    scanner: SharedScanner,
-    filter: BoundaryFilter,
-    page: u64,
-}
-
-impl Run {
-    fn new(boundary: &Boundary, order: Option<Order>) -> Self {
-        let scanner = SharedScanner::default();
-        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
-        let filter = BoundaryFilter::new(boundary, order, now, &scanner).unwrap();
-        Self { scanner, filter, page: 0 }
-    }
-
-    /// The numbers of the rows that are left of a page.
-    fn page(&mut self, body: &[u8]) -> (Vec<u32>, Filtered) {
-        self.page += 1;
-        let place = PagePlace::new(self.page, "http://own.test/");
-        let mut records = rescan(&self.scanner, &place, body, Some("")).unwrap();
-        let filtered = self.filter.apply(&place, body, &mut records).unwrap();
-        let number =
-            |row: &[u8]| serde_json::from_slice::<serde_json::Value>(row).unwrap()["n"].as_u64().unwrap() as u32;
-        (records.records.iter().map(|record| number(record.span.of(body))).collect(), filtered)
-    }
-
-    fn rows(&mut self, rows: &[(&str, u32)]) -> Vec<u32> {
-        self.page(&body(rows)).0
-    }
-
-    fn watermark(&self) -> Option<Watermark> {
-        self.filter.watermark()
-    }
-}
-
-fn bounds(lower: Option<&str>, upper: Option<&str>) -> Boundary {
-    Boundary { field: Some("at".into()), lower: lower.map(value), upper: upper.map(value), ..Boundary::default() }
-}
-
 /// The boundary that a run after this watermark has.
 fn after(watermark: &Watermark, lookback: Option<SignedDuration>) -> Boundary {
     let lower = lookback.map_or_else(|| watermark.value.clone(), |lookback| watermark.value.minus(lookback));
-    Boundary {
-        lower: Some(lower.clone()),
-        known: watermark.digests.clone(),
-        known_from: Some(lower),
-        lookback,
-        ..bounds(None, None)
-    }
+    let lookback = lookback.map(Lookback::Time);
+    Boundary { lower: Some(lower), known: watermark.digests.clone(), lookback, ..bounds(None, None) }
 }
 
 #[test]
@@ -92,7 +43,8 @@ fn rows_by_bounds() {
             let mut run = Run::new(&bounds(lower, upper), None);
             let (found, filtered) = run.page(&body(&page));
             assert_eq!(found, left, "{lower:?} {upper:?}");
-            assert_eq!((filtered.extracted, filtered.inside, filtered.known), (4, left.len() as u32, 0));
+            let outside = 4 - left.len() as u32;
+            assert_eq!(filtered, Filtered { extracted: 4, inside: 4 - outside, outside, ..Filtered::default() });
             assert_eq!(run.watermark().map(|w| w.value), greatest.map(value), "{lower:?} {upper:?}");
         }
     }
@@ -138,7 +90,7 @@ fn the_watermark_does_not_depend_on_order_or_page_size() {
     let rows: Vec<(&str, u32)> = times.iter().map(String::as_str).zip(0..).collect();
     let reversed: Vec<_> = rows.iter().rev().copied().collect();
     for lookback in [None, Some(SignedDuration::from_mins(3))] {
-        let boundary = Boundary { lookback, ..bounds(None, None) };
+        let boundary = Boundary { lookback: lookback.map(Lookback::Time), ..bounds(None, None) };
         let watermark = |rows: &[(&str, u32)], size: usize| {
             let mut run = Run::new(&boundary, None);
             rows.chunks(size).for_each(|page| assert_eq!(run.rows(page).len(), page.len()));
@@ -159,7 +111,7 @@ fn the_watermark_does_not_depend_on_order_or_page_size() {
 fn lookback_finds_late_rows_and_repeats_none() {
     let lookback = Some(SignedDuration::from_mins(30));
     let (early, late, ten) = (at("09:40"), at("09:45"), at("10:00"));
-    let mut first = Run::new(&Boundary { lookback, ..bounds(None, None) }, None);
+    let mut first = Run::new(&Boundary { lookback: lookback.map(Lookback::Time), ..bounds(None, None) }, None);
     first.rows(&[(&at("09:00"), 0), (&early, 1), (&ten, 2)]);
     let watermark = first.watermark().unwrap();
     assert_eq!(watermark.digests.len(), 2);

@@ -5,7 +5,7 @@
 mod support;
 
 use dpone_connections::{ApiKeyIn, Auth};
-use dpone_manifest::{Body, CursorFormat, Grants, Incremental};
+use dpone_manifest::{Body, CursorFormat, Grants, Incremental, MaxFuture, OnMissing};
 use dpone_model::http::Credential;
 use dpone_model::plugin::{RecordsAt, RequestEdit, RequestValue};
 use dpone_model::{CursorValue, PagePlace, Place, Report, Secret};
@@ -370,10 +370,14 @@ fn the_template_is_manifest_connection_and_boundary() {
     setup.source.params = vec![("size".into(), "10".into())];
     setup.source.incremental = Some(Incremental {
         cursor_field: "updated_at".into(),
+        record_format: None,
         start: None,
         end: None,
         lookback: None,
         safety_lag: None,
+        max_future: MaxFuture::Off,
+        on_missing: OnMissing::Fail,
+        max_boundary_rows: 10,
         param: Some("since".into()),
         end_param: Some("until".into()),
         format: CursorFormat::AsIs,

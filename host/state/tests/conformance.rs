@@ -13,7 +13,7 @@
 
 use dpone_connections::StateConnection;
 use dpone_model::state::{LEASE_SECONDS, LeaseRequest, STATE_FORMAT, StateStore, StateWrite};
-use dpone_model::{Checkpoint, CursorValue, PipelineName, Report, RunId, Secret, StateKey, Watermark};
+use dpone_model::{Checkpoint, CursorValue, Digests, PipelineName, Report, RunId, Secret, StateKey, Watermark};
 use jiff::Timestamp;
 use libtest_mimic::{Arguments, Trial};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, postgres::PgConnection};
@@ -153,8 +153,9 @@ fn write(name: &str, cursor: &str) -> StateWrite {
         // A name that JSON has to escape, NUL included, comes back as it was.
         field: "up\"dated\u{0}_at".into(),
         value: CursorValue::parse(cursor).unwrap(),
-        digests: vec!["AAAA".into()],
-        digests_incomplete: false,
+        digests: Digests::new([[7; 12]]),
+        digests_incomplete: true,
+        left_out: 3,
     };
     StateWrite {
         checkpoint: Checkpoint { watermark: Some(watermark), ..Checkpoint::default() },

@@ -113,6 +113,10 @@ fn schema(takes: Takes) -> Value {
         Takes::Flag => or_reference(json!({ "type": "boolean" })),
         Takes::Integer(least, most) => or_reference(bounded("integer", least, most)),
         Takes::Number(least, most) => or_reference(bounded("number", least, most)),
+        // To YAML 1.1 `off` is false.
+        Takes::WordOrDuration("off") => {
+            json!({ "type": ["number", "string", "boolean"], "not": { "const": true }, "minimum": 0 })
+        }
         Takes::Duration | Takes::WordOrDuration(_) => json!({ "type": ["number", "string"], "minimum": 0 }),
         Takes::PositiveDuration => json!({ "type": ["number", "string"], "exclusiveMinimum": 0 }),
         Takes::Size(least, _) => json!({ "type": ["integer", "string"], "minimum": least }),

@@ -47,4 +47,10 @@ crate::codes! { Source:
         "The status says success, but the body has a filled `errors` list, or no records and an `error`, or a `message` with a `code`. Its rows would be incomplete. `source.options.on_error_object: ignore` takes such answers for pages, for APIs that always send one.";
     ANSWER = "DP0423", AfterFix, "an extractor cannot go on from what the API answered",
         "The extractor understood its options and the page, and the page is not what it has to be: a cursor that is an object, a page size that the API caps. The message is the extractor's own and says what to set.";
+    CURSOR_UNIT = "DP0430", AfterFix, "the cursor's unit is not known, or another one",
+        "Numbers can count seconds, milliseconds or microseconds, or be no times at all. `incremental.record_format` (epoch, epoch_ms, epoch_us) says which, so that timestamps and durations in the manifest apply to them; ids take numbers, such as `lookback: 1000`.";
+    ALL_AHEAD = "DP0431", AfterFix, "all rows lie in the future",
+        "No row can move the watermark, so every run would start over. A cursor that holds times to come, such as due dates, needs `incremental.max_future: off`; then the greatest value moves the watermark, wherever it lies. Nothing was published.";
+    WATERMARK_AHEAD = "DP0432", AfterFix, "the stored watermark lies in the future",
+        "Every row before it would be taken for loaded. Either a single row with a wrong date has moved it, under an earlier version or with `max_future: off`: `dpone state reset` starts from nothing, and with a `unique_key` the rows that are loaded again replace themselves. Or the cursor holds times to come, such as due dates: `incremental.max_future: off`.";
 }
