@@ -158,8 +158,8 @@ pub fn boundary(manifest: &Manifest, checkpoint: Option<&Checkpoint>, window: &W
     // Every row of a window counts as new.
     if let Some(checkpoint) = checkpoint.filter(|_| !boundary.window_override) {
         boundary.unplaced.clone_from(&checkpoint.unplaced);
-        if let (Some(unit), Some(from)) = (boundary.rules.unit(), boundary.unplaced.from.take()) {
-            boundary.unplaced.from = from.in_unit(unit);
+        if let Some(unit) = boundary.rules.unit() {
+            boundary.unplaced.from = boundary.unplaced.from.take().and_then(|from| from.in_unit(unit));
         }
     }
     if from.is_some() {

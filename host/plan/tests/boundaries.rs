@@ -17,8 +17,8 @@ fn value(text: &str) -> CursorValue {
 fn checkpoint(field: &str, at: &str) -> Checkpoint {
     let digests = Digests::new([[1; 12], [2; 12]]);
     let value = value(at);
+    let unplaced = Unplaced { digests: Digests::new([[3; 12]]), from: Some(value.clone()), left_out: 0 };
     let watermark = Watermark { field: field.into(), value, digests, digests_incomplete: false, left_out: 0 };
-    let unplaced = Unplaced { digests: Digests::new([[3; 12]]), from: None, left_out: 0 };
     Checkpoint { watermark: Some(watermark), unplaced, ..Checkpoint::default() }
 }
 
@@ -164,6 +164,9 @@ fn bounds_come_from_start_watermark_and_window() {
         let is_window = case.window != (None, None);
         let knows_unplaced = case.watermark.is_some() && !is_window;
         assert_eq!(planned.unplaced.digests.len(), usize::from(knows_unplaced), "{}", case.what);
+        let comparable =
+            planned.unplaced.from.as_ref().zip(planned.lower.as_ref()).map(|(from, lower)| from.compare(lower));
+        assert_eq!(comparable.is_some_and(|order| order.is_some()), knows_unplaced, "{}", case.what);
         assert_eq!(planned.window_override, is_window, "{}", case.what);
     }
 }

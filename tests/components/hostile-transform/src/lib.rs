@@ -30,6 +30,8 @@ enum Behaviour {
     LogFlood,
     /// One log message of a megabyte.
     LongLog,
+    /// Returns two records more than it got, all of its own making.
+    MoreRecords,
     /// Returns what is no JSON.
     InvalidNdjson,
     /// Returns an array where an object is expected.
@@ -75,6 +77,10 @@ impl Transform for Hostile {
             Behaviour::Panic => panic!("boom at record 3"),
             Behaviour::PluginError => Err(Error::new("no-thanks", "not this one").at_record(2).at_field("amount")),
             Behaviour::OutputBomb => Ok(Outcome::Replaced(vec![b' '; 1 << 30])),
+            Behaviour::MoreRecords => {
+                let records = (0..batch.len() + 2).map(|number| format!("{{\"id\":\"made-{number}\"}}\n"));
+                Ok(Outcome::Replaced(records.collect::<String>().into_bytes()))
+            }
             Behaviour::LogFlood => {
                 (0..1024).for_each(|line| log::info(&format!("{line:04} {}", "x".repeat(1019))));
                 Ok(Outcome::Unchanged)
