@@ -51,7 +51,11 @@ pub(super) static STRATEGY: &[Key] = &[
 const MODES: &[Word] = &[
     word("full_refresh", "Every run publishes the whole snapshot."),
     word("incremental_append", "Publishes rows since the watermark; needs `incremental`, no key."),
-    word("incremental_merge", "Publishes rows since the watermark as upserts; needs `incremental` and `unique_key`."),
+    word(
+        "incremental_merge",
+        "Publishes rows since the watermark as upserts; needs `unique_key`. Without `incremental` each run publishes all \
+         rows.",
+    ),
     word("cursor_incremental", "Goes on from the stored watermark, or from the pagination's last cursor."),
     word("replace", "Replaces a window of rows.").later(),
     word("snapshot_reconciliation", "Compares a complete snapshot with the topic.").later(),
