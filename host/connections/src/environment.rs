@@ -1,4 +1,4 @@
-//! The process's variables, and which of a connection's are no field of it.
+//! The process's variables, and which variables match no field of their connection.
 //!
 //! `DPONE_CONN_<ID>_<FIELD>` joins id and field with the character that both hold, so that a name has
 //! several readings: `DPONE_CONN_API_V2_TOKEN` is the token of `api_v2`, and `DPONE_CONN_API_TOKN` is a

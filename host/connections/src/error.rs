@@ -21,6 +21,18 @@ pub enum Error {
         "{role} connection `{id}` is not defined: profile {profile} defines {known}, so nothing stands in for another"
     )]
     Undefined { id: String, role: Role, profile: String, known: String, hint: String },
+    /// The profile lets `local` stand in for this use, and the id is nearly one that is defined.
+    #[error(
+        "{role} connection `{id}` is not defined and nearly spelt like {nearest}: {} stands in for it under \
+         another name only", role.service()
+    )]
+    NearDefined {
+        id: String,
+        role: Role,
+        /// The id that is defined, with its place.
+        nearest: String,
+        hint: String,
+    },
     #[error(
         "HTTP connection `{id}` is not defined, and demo data in its place would land in a real broker: \
          profile {profile} {broker}"
@@ -66,7 +78,7 @@ impl Failure for Error {
             Self::UnknownProfile { .. } => &codes::UNKNOWN_PROFILE,
             Self::Cycle { .. } | Self::Invalid { .. } => &codes::INVALID_PROFILE,
             Self::NotFound { .. } => &codes::NOT_FOUND,
-            Self::Undefined { .. } => &codes::UNDEFINED,
+            Self::Undefined { .. } | Self::NearDefined { .. } => &codes::UNDEFINED,
             Self::DemoIntoReal { .. } => &codes::DEMO_INTO_REAL,
             Self::Strangers { .. } => &codes::UNKNOWN_VARIABLE,
             Self::TwoReadings { .. } => &codes::TWO_READINGS,
@@ -94,6 +106,7 @@ impl Failure for Error {
             | Self::WrongKind { place, .. } => Some(place.clone()),
             Self::NotFound { id, .. }
             | Self::Undefined { id, .. }
+            | Self::NearDefined { id, .. }
             | Self::DemoIntoReal { id, .. }
             | Self::Strangers { id, .. }
             | Self::TwoReadings { id, .. }
@@ -116,6 +129,7 @@ impl Failure for Error {
             Self::Invalid { hint, .. } => hint.clone(),
             Self::NotFound { hint, .. }
             | Self::Undefined { hint, .. }
+            | Self::NearDefined { hint, .. }
             | Self::DemoIntoReal { hint, .. }
             | Self::TwoReadings { hint, .. } => Some(hint.clone()),
             Self::Strangers { takes, .. } => Some(format!(

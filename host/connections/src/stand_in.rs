@@ -70,8 +70,8 @@ impl Profile {
         match self.rule(role) {
             Rule::LookedUp => Ok(false),
             // What is written nearly like a connection that is defined was meant to be it.
-            Rule::StandsIn if nearest.is_none() => Ok(true),
-            Rule::StandsIn | Rule::Defined => Err(self.undefined(role, id, nearest)),
+            Rule::StandsIn => nearest.map_or(Ok(true), |nearest| Err(self.near_defined(role, id, &nearest))),
+            Rule::Defined => Err(self.undefined(role, id, nearest)),
             Rule::MeetsBroker => Err(self.demo_into_real(id)),
         }
     }
@@ -114,12 +114,15 @@ impl Profile {
 
     /// The ids of this use that are defined, each with its place.
     fn known(&self, role: Role) -> String {
-        let one = |id: &str| match self.get(id) {
+        let known: Vec<String> = self.ids(role).map(|id| self.with_place(id)).collect();
+        if known.is_empty() { "others".to_owned() } else { known.join(", ") }
+    }
+
+    fn with_place(&self, id: &str) -> String {
+        match self.get(id) {
             Some((_, definition)) => format!("`{id}` ({})", file_and_line(&definition.place)),
             None => format!("`{id}`"),
-        };
-        let known: Vec<String> = self.ids(role).map(one).collect();
-        if known.is_empty() { "others".to_owned() } else { known.join(", ") }
+        }
     }
 
     fn undefined(&self, role: Role, id: &str, nearest: Option<String>) -> Error {
@@ -131,6 +134,27 @@ impl Profile {
             known: self.known(role),
             hint: nearest
                 .map_or_else(|| remedy.clone(), |nearest| format!("did you mean `{nearest}`? Otherwise {remedy}")),
+        }
+    }
+
+    /// A word of the profile lets `local` stand in already, so the remedies are another name and a definition.
+    fn near_defined(&self, role: Role, id: &str, nearest: &str) -> Error {
+        let definition = match role {
+            Role::Http => "`{ type: http, base_url: ... }`, with the demo API's address that `dpone local up` prints",
+            Role::Kafka => {
+                "`{ type: kafka, bootstrap_servers: ... }`, with the broker's address that `dpone local up` prints"
+            }
+            Role::State => "`{ type: sqlite, path: ... }`",
+        };
+        let (file, service) = (Self::file_of(self.name().unwrap_or_default()), role.service());
+        Error::NearDefined {
+            id: id.to_owned(),
+            role,
+            nearest: self.with_place(nearest),
+            hint: format!(
+                "did you mean `{nearest}`? Otherwise define `{id}` under `connections` in {file}; for {service}, \
+                 give the manifest an id that looks less like `{nearest}`, or define `{id}` as {definition}"
+            ),
         }
     }
 
@@ -211,7 +235,7 @@ mod tests {
         ("{}", &[KAFKA], Role::Kafka, "events", "DP0213", &["`local: { kafka: broker }`"]),
         ("{}", &[STATE], Role::State, "etl_stat", "DP0213", &["did you mean `etl_state`?"]),
         ("{}", &[LITE], Role::State, "postgres_state", "DP0213", &["`local: { state: sqlite }`", "`etl_state`"]),
-        // A connection of another kind is none of this use.
+        // A connection of another kind does not count.
         ("{}", &[STATE], Role::Http, "example_api", "stands in", &[]),
         ("{}", &[STATE], Role::Kafka, "kafka_cluster", "stands in", &[]),
         ("{}", &[API, KAFKA], Role::State, "postgres_state", "stands in", &[]),
@@ -222,7 +246,21 @@ mod tests {
         ("{ kafka: none }", &[], Role::Http, "example_api", "DP0214", &["leaves Kafka connections to"]),
         // In words, and still not for a misspelling.
         ("{ http: demo }", &[API, KAFKA], Role::Http, "example_api", "stands in", &[]),
-        ("{ http: demo }", &[API, KAFKA], Role::Http, "my_apii", "DP0213", &["did you mean `my_api`?"]),
+        (
+            "{ http: demo }",
+            &[API, KAFKA],
+            Role::Http,
+            "my_api2",
+            "DP0213",
+            &[
+                "did you mean `my_api`?",
+                "nearly spelt like `my_api` (.dpone/profiles/p.yaml:4)",
+                "base_url",
+                "local up",
+            ],
+        ),
+        ("{ kafka: broker }", &[KAFKA], Role::Kafka, "kafka_cluster2", "DP0213", &["bootstrap_servers", "local up"]),
+        ("{ state: sqlite }", &[STATE], Role::State, "etl_state2", "DP0213", &["`{ type: sqlite, path: ... }`"]),
         ("{ http: demo }", &[KAFKA], Role::Kafka, "events", "DP0213", &[]),
         ("{ kafka: broker }", &[KAFKA], Role::Kafka, "events", "stands in", &[]),
         ("{ kafka: broker }", &[KAFKA], Role::Http, "example_api", "DP0214", &[]),
@@ -247,6 +285,10 @@ mod tests {
                 };
                 assert_eq!(shown, *expected, "{words} {connections:?} {role} {id}: {found:?}");
                 let text = found.map_or_else(|error| format!("{error} {:?}", error.hint()), |_| String::new());
+                // The remedy is not what the profile says already.
+                if *words != "{}" {
+                    assert!(!text.contains(&format!("`local: {words}`")), "{text}");
+                }
                 for word in *says {
                     let word = if is_far { word.replace("p.yaml", "base.yaml") } else { (*word).to_owned() };
                     assert!(text.contains(&word), "{word}: {text}");

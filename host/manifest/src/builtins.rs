@@ -268,6 +268,14 @@ pub(crate) fn short_name(value: &Value<'_>, kind: PluginKind) -> Option<&'static
     value.unknown_choice(&none.into_iter().chain(names).collect::<Vec<_>>())
 }
 
+/// The value that an option of a built-in has where a manifest leaves it out; `uses` as in
+/// `builtin:offset`. `None` where the option has no default value.
+pub fn builtin_default(kind: PluginKind, uses: &str, option: &str) -> Option<&'static str> {
+    let name = uses.strip_prefix("builtin:")?;
+    let builtin = BUILTINS.iter().find(|builtin| builtin.kind == kind && builtin.name == name)?;
+    builtin.form.keys.iter().find(|key| key.name == option)?.default
+}
+
 /// Options as the component gets them. Paths of a built-in plugin, and values that count as they are
 /// written, are read here, where the text of the file is still at hand.
 pub(crate) fn options(entries: Vec<(String, Value<'_>)>, uses: &str, kind: PluginKind) -> Map<String, Json> {

@@ -25,6 +25,7 @@ mod substitute;
 mod units;
 mod yaml;
 
+pub use builtins::builtin_default;
 pub use case::{Case, CaseContext, CaseCounts, CaseOutgoing, load_case};
 pub use checked::*;
 pub use compare::{Difference, differences};

@@ -2,7 +2,7 @@
 
 use crate::digests::Digests;
 use crate::schema::Schema;
-use crate::{CursorValue, LeftOut};
+use crate::{CursorValue, EpochUnit, LeftOut};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -73,7 +73,21 @@ impl Unplaced {
         self.digests.is_empty() && self.left_out == 0
     }
 
-    /// Adds the rows of another one as far as there is room.
+    /// The same where records count in `unit`: state keeps `from` as text, and a count read from there
+    /// is a number, which does not compare with the instants that records give.
+    #[must_use]
+    pub fn in_unit(mut self, unit: Option<EpochUnit>) -> Self {
+        if let Some(unit) = unit {
+            self.from = self.from.and_then(|from| from.in_unit(unit));
+        }
+        self
+    }
+
+    /// Adds the rows of another one as far as there is room. Both values of `from` have to be of one
+    /// form ([`in_unit`](Self::in_unit)).
+    ///
+    /// Both may have left out the same rows, so the greater number stays: a sum would grow with each run
+    /// that meets them again.
     pub fn add(&mut self, other: &Self, max: usize) {
         let earlier = |other: &CursorValue| {
             self.from.as_ref().is_none_or(|own| other.compare(own) == Some(std::cmp::Ordering::Less))
@@ -81,7 +95,8 @@ impl Unplaced {
         if let Some(from) = other.from.as_ref().filter(|from| earlier(from)) {
             self.from = Some(from.clone());
         }
-        self.left_out += other.left_out + self.digests.add(&other.digests, max);
+        let without_room = self.digests.add(&other.digests, max);
+        self.left_out = self.left_out.max(other.left_out).max(without_room);
     }
 }
 
@@ -152,5 +167,61 @@ impl Counts {
     /// Records that they left: what is to be published.
     pub fn remaining(&self) -> u64 {
         (self.extracted + self.left_out.added).saturating_sub(self.filtered())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unplaced(digests: &[u8], from: &str, left_out: u64) -> Unplaced {
+        Unplaced {
+            digests: Digests::new(digests.iter().map(|byte| [*byte; 12])),
+            from: CursorValue::parse(from),
+            left_out,
+        }
+    }
+
+    #[test]
+    fn the_lower_start_of_state_wins_whatever_counts_the_records_have() {
+        let (seconds, millis) = (Some(EpochUnit::Seconds), Some(EpochUnit::Millis));
+        for (unit, met, stored, least) in [
+            (seconds, "2026-03-01T00:00:00Z", "1767225600", "1767225600"),
+            (seconds, "2026-01-01T00:00:00Z", "1772323200", "1767225600"),
+            // State that is older than `record_format`.
+            (seconds, "2026-03-01T00:00:00Z", "2026-01-01T00:00:00Z", "1767225600"),
+            (millis, "2026-03-01T00:00:00Z", "1767225600000", "1767225600000"),
+            (None, "2026-03-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            (seconds, "", "1767225600", "1767225600"),
+        ] {
+            let met = unplaced(&[1], met, 0).in_unit(unit);
+            let stored: Unplaced =
+                serde_json::from_value(serde_json::to_value(unplaced(&[2], stored, 0)).unwrap()).unwrap();
+            let mut both = met.clone();
+            both.add(&stored.in_unit(unit), 9);
+            assert_eq!(both.from.as_ref().map(CursorValue::text), Some(least), "{met:?}");
+            assert_eq!(both.digests.len(), 2);
+        }
+    }
+
+    #[test]
+    fn rows_without_room_are_counted_once_however_many_runs_meet_them() {
+        // Digests and rows left out of one and of the other, the room, and what is left out then.
+        for (own, other, max, left_out) in [
+            ((&[1, 2][..], 3), (&[1, 2][..], 3), 2, 3),
+            ((&[1, 2][..], 3), (&[1, 2][..], 5), 2, 5),
+            ((&[1, 2][..], 0), (&[3, 4][..], 0), 2, 2),
+            ((&[1, 2][..], 3), (&[3, 4][..], 3), 2, 3),
+            ((&[1][..], 0), (&[2][..], 0), 2, 0),
+            ((&[1, 2][..], 1), (&[3, 4, 5][..], 1), 2, 3),
+            ((&[][..], 0), (&[1, 2][..], 7), 2, 7),
+        ] {
+            let of = |(digests, left_out)| unplaced(digests, "1", left_out);
+            let mut both = of(own);
+            for _ in 0..3 {
+                both.add(&of(other), max);
+                assert_eq!(both.left_out, left_out, "{own:?} {other:?}");
+            }
+        }
     }
 }

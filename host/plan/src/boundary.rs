@@ -128,7 +128,8 @@ impl Boundary {
 /// Plans the boundary from the manifest, the last checkpoint and the command line's window.
 ///
 /// The lower bound is the watermark minus `lookback`, but never below the manifest's `start`; without
-/// a watermark it is `start`. All bounds get the form that records have. A `full_refresh` has no watermark: it loads `start..end` each time.
+/// a watermark it is `start`. All bounds get the form that records have. A `full_refresh` has no
+/// watermark: it loads `start..end` each time.
 /// `from` and `to` replace the bounds, and then every row of the window counts as new.
 pub fn boundary(manifest: &Manifest, checkpoint: Option<&Checkpoint>, window: &Window) -> Result<Boundary, Error> {
     let Some(incremental) = &manifest.source.incremental else {
@@ -157,10 +158,7 @@ pub fn boundary(manifest: &Manifest, checkpoint: Option<&Checkpoint>, window: &W
     };
     // Every row of a window counts as new.
     if let Some(checkpoint) = checkpoint.filter(|_| !boundary.window_override) {
-        boundary.unplaced.clone_from(&checkpoint.unplaced);
-        if let Some(unit) = boundary.rules.unit() {
-            boundary.unplaced.from = boundary.unplaced.from.take().and_then(|from| from.in_unit(unit));
-        }
+        boundary.unplaced = checkpoint.unplaced.clone().in_unit(boundary.rules.unit());
     }
     if from.is_some() {
         boundary.lower = from;

@@ -19,7 +19,9 @@ use dpone_model::http::RequestSigner;
 use dpone_model::plugin::{Slice, SliceContext};
 use dpone_model::schema::{FieldType, Schema};
 use dpone_model::state::{LeaseRequest, StateRow};
-use dpone_model::{Checkpoint, CursorValue, Digests, Exit, Report, RunId, StateKey, Unplaced, Watermark, codes};
+use dpone_model::{
+    Checkpoint, CursorValue, Digests, Exit, Failure, Report, RunId, StateKey, Unplaced, Watermark, codes,
+};
 use dpone_source::{Ahead, ListConfig, list_slices};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -303,7 +305,9 @@ async fn finish(
     if whole.advances_state {
         let is_refresh = opened.resolved.local.manifest.sink.strategy.mode == Mode::FullRefresh;
         if let Some(ahead) = session.ahead.take().filter(|_| cut.watermark.is_none() && !is_refresh) {
-            return Err(Ahead { rows: session.total().ahead, ..ahead }.refused().into());
+            // Every slice is published and remembers its rows: a failure would only come again.
+            let refused = Ahead { rows: session.total().ahead, ..ahead }.refused();
+            session.warn(format!("{refused}; {}", refused.hint().unwrap_or_default()));
         }
         let earlier = &opened.row.checkpoint;
         let checkpoint = Checkpoint {

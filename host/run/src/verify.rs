@@ -9,9 +9,9 @@ use crate::session::Session;
 use crate::slices::Part;
 use crate::stage::check_counts;
 use dpone_journal::{Bodies, Progress};
-use dpone_manifest::{Keep, Order};
+use dpone_manifest::{Keep, Mode, Order};
 use dpone_model::state::{StateRow, StateWrite};
-use dpone_model::{Checkpoint, Report, RunId, Watermark, codes};
+use dpone_model::{Checkpoint, Report, RunId, Unplaced, Watermark, codes};
 use dpone_plan::SchemaPlan;
 use dpone_sink::DeliveryReport;
 use dpone_source::BoundaryFilter;
@@ -196,8 +196,8 @@ fn tell_published_again(session: &mut Session, opened: &Opened, checkpoint: &Che
     if rows > 0 {
         let (max, most) = (incremental.max_boundary_rows, dpone_manifest::MAX_BOUNDARY_ROWS);
         session.warn(format!(
-            "the next run publishes {rows} rows again: so many more lie at the watermark (or in `lookback`, or beside \
-             it) than the {max} that are remembered; raise `incremental.max_boundary_rows` (at most {most}), or take \
+            "the next run publishes {rows} rows again: more rows share the watermark (or lie in `lookback`, or beside \
+             it) than the {max} that state remembers; raise `incremental.max_boundary_rows` (at most {most}), or take \
              a finer cursor field"
         ));
     }
@@ -213,10 +213,13 @@ fn next_checkpoint(
     let earlier = &part.row.checkpoint;
     let manifest = &opened.resolved.local.manifest;
     let filter = &extract.work.filter;
-    let mut unplaced = filter.unplaced();
-    // What the walk did not reach may be there still.
-    if extract.walk.truncated() || filter.is_past_end() || plan.boundary.window_override {
-        unplaced.add(&earlier.unplaced, plan.boundary.rules.max_rows);
+    // A full refresh publishes every row each time and reads none of them.
+    let remembers = manifest.sink.strategy.mode != Mode::FullRefresh;
+    let mut unplaced = if remembers { filter.unplaced() } else { Unplaced::default() };
+    // Rows that the walk did not reach may be there still.
+    if remembers && (extract.walk.truncated() || filter.is_past_end() || plan.boundary.window_override) {
+        let rules = &plan.boundary.rules;
+        unplaced.add(&earlier.unplaced.clone().in_unit(rules.unit()), rules.max_rows);
     }
     Ok(Checkpoint {
         // A run that saw no row keeps the watermark that it started from.

@@ -678,11 +678,72 @@ fn windows_remember_rows_far_ahead_although_the_last_window_moves_on() {
         adds_up(&report);
         report["slices"].as_array().unwrap().iter().for_each(adds_up);
     }
-    // Nothing but rows ahead: the load fails once its slices are through, and repeats nothing.
+    // Nothing but rows ahead: the slices are published by then, so the load is done without a watermark.
     let mut bench = Bench::new();
-    for published in ["9", ""] {
-        bench.write(&Case { options: options("1d"), ..Case::default() }, &Run { incremental, api: "9@+900d", ..RUN });
-        bench.run(&[]).expect_exit(20).expect_error(&["DP0431", "max_future: off"]);
-        assert_eq!(bench.published(), published);
+    for (api, published, watermark) in
+        [("9@+900d", "9", None), ("9@+900d", "", None), ("9@+900d 1@-1d", "1", Some(time("-1d", Form::Iso)))]
+    {
+        bench.write(&Case { options: options("1d"), ..Case::default() }, &Run { incremental, api, ..RUN });
+        let ran = bench.run(&[]);
+        let report = ran.expect_exit(0).json();
+        if watermark.is_none() {
+            ran.expect_error(&["warning", "none can move the watermark", "max_future: off"]);
+        }
+        assert_eq!(bench.published(), published, "{report:#}");
+        assert_eq!(bench.state()["checkpoint"]["watermark"]["value"].as_str().map(str::to_owned), watermark, "{api}");
+    }
+}
+
+#[test]
+fn rows_ahead_that_a_cut_walk_did_not_reach_stay_known() {
+    const API: &str = "1@-1d 9@+900d | 8@+30d";
+    let cut = &["--max-pages", "1", "--advance-state"];
+    for (form, incremental, wider) in [
+        (Form::Iso, "{ cursor_field: at }", "{ cursor_field: at, max_future: 60d }"),
+        (
+            Form::Epoch,
+            "{ cursor_field: at, record_format: epoch }",
+            "{ cursor_field: at, record_format: epoch, max_future: 60d }",
+        ),
+        (
+            Form::Millis,
+            "{ cursor_field: at, record_format: epoch_ms }",
+            "{ cursor_field: at, record_format: epoch_ms, max_future: 60d }",
+        ),
+    ] {
+        let run = |arguments, api, published, counts| Run {
+            incremental,
+            arguments,
+            api,
+            published,
+            watermark: "-1d",
+            counts,
+            ..RUN
+        };
+        check(&Case {
+            what: incremental,
+            form,
+            runs: vec![
+                run(&[], API, "1 9 8", "ahead 2"),
+                run(cut, API, "", "already_loaded 2, ahead 1"),
+                // A row that is no longer ahead is looked up by the least value among those that were.
+                Run { incremental: wider, watermark: "+30d", ..run(&[], API, "", "already_loaded 3, ahead 1") },
+            ],
+            ..Case::default()
+        });
+    }
+}
+
+#[test]
+fn a_full_refresh_remembers_no_rows_that_it_never_reads() {
+    let mut bench = Bench::new();
+    let strategy = "{ mode: full_refresh }";
+    for arguments in [&[][..], &["--max-pages", "1", "--advance-state"]] {
+        let incremental = "{ cursor_field: at, on_missing: keep }";
+        bench.write(&Case { strategy, ..Case::default() }, &Run { incremental, api: "9@+900d 8@null 1@-1d", ..RUN });
+        bench.run(arguments).expect_exit(0);
+        assert_eq!(bench.published(), "9 8 1");
+        let checkpoint = &bench.state()["checkpoint"];
+        assert_eq!(checkpoint["unplaced"], Value::Null, "{checkpoint:#}");
     }
 }

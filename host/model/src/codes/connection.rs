@@ -26,7 +26,7 @@ crate::codes! { Connection:
     INVALID_FIELD = "DP0212", AfterFix, "a connection's field has a value that cannot be used",
         "The message names the field, where it is set, and what it takes. Two ways to log in on one connection contradict each other and are refused.";
     UNDEFINED = "DP0213", AfterFix, "a connection is not among those that the profile defines",
-        "The profile extends `local` and defines connections of this use, so another id is a misspelling rather than a wish for demo data. Define it, or let the profile say in words what may stand in: `local: { http: demo, kafka: broker, state: sqlite }`.";
+        "The profile extends `local` and defines connections of this use, so another id is a misspelling rather than a wish for demo data. Define it, or let the profile say in words what may stand in: `local: { http: demo, kafka: broker, state: sqlite }`. That does not cover an id that is nearly one of those defined: use an id that looks less like it, or define this one, too.";
     DEMO_INTO_REAL = "DP0214", AfterFix, "demo data would land in a real broker",
         "The profile has a Kafka connection of its own, and the manifest's HTTP connection is not defined, so that the demo API would stand in for it. Define the HTTP connection, or write `local: { http: demo }` in the profile where demo data in that broker is what you want.";
     UNKNOWN_VARIABLE = "DP0215", AfterFix, "a variable of a connection is no field of it",

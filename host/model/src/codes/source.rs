@@ -50,7 +50,7 @@ crate::codes! { Source:
     CURSOR_UNIT = "DP0430", AfterFix, "the cursor's unit is not known, or another one",
         "Numbers can count seconds, milliseconds or microseconds, or be no times at all. `incremental.record_format` (epoch, epoch_ms, epoch_us) says which, so that timestamps and durations in the manifest apply to them; ids take numbers, such as `lookback: 1000`.";
     ALL_AHEAD = "DP0431", AfterFix, "all rows lie in the future",
-        "No row can move the watermark, so every run would start over. A cursor that holds times to come, such as due dates, needs `incremental.max_future: off`; then the greatest value moves the watermark, wherever it lies. Nothing was published.";
+        "No row can move the watermark, so every run would start over. A cursor that holds times to come, such as due dates, needs `incremental.max_future: off`; then the greatest value moves the watermark, wherever it lies. Under `staging: none` earlier batches of the run were published before.";
     WATERMARK_AHEAD = "DP0432", AfterFix, "the stored watermark lies in the future",
         "Every row before it would be taken for loaded. Either a single row with a wrong date has moved it, under an earlier version or with `max_future: off`: `dpone state reset` starts from nothing, and with a `unique_key` the rows that are loaded again replace themselves. Or the cursor holds times to come, such as due dates: `incremental.max_future: off`.";
 }
