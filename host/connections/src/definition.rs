@@ -16,7 +16,7 @@ pub(crate) struct Definition {
     pub(crate) place: Place,
 }
 
-/// What reading a file needs: its name for places, and the variables that its values refer to.
+/// Input for reading a file: its name for places, and the variables that its values refer to.
 pub(crate) struct Reader<'a> {
     pub(crate) file: &'a str,
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,

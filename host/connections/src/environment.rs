@@ -9,7 +9,7 @@ use crate::fields::{self, Kind};
 use crate::list::split_field;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What all connections' variables begin with.
+/// Prefix of all connections' variables.
 const PREFIX: &str = "DPONE_CONN_";
 
 /// Words that people put before a field's name. Together with the words of the fields themselves they
@@ -20,7 +20,7 @@ const COMMON_WORDS: [&str; 10] =
 /// The variables that connections may come from.
 pub struct Environment {
     get: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
-    /// Of all variables that a connection could have.
+    /// Names of all variables that a connection could have.
     names: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ fn is_ours(name: &str) -> bool {
     rest_of(name, PREFIX).is_some()
 }
 
-/// What follows the prefix, in any case: a variable in lower case is one that somebody meant.
+/// The text behind the prefix, in any case: a variable in lower case is one that somebody meant.
 fn rest_of<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, rest) = name.split_at_checked(prefix.len())?;
     (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then_some(rest)

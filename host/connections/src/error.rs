@@ -1,4 +1,4 @@
-//! What can be wrong with a profile or a connection.
+//! Errors of profiles and connections.
 
 use crate::environment::Stranger;
 use crate::fields::{Kind, Role};
@@ -40,7 +40,7 @@ pub enum Error {
     DemoIntoReal {
         id: String,
         profile: String,
-        /// What the profile does about brokers.
+        /// The profile's way with brokers.
         broker: String,
         hint: String,
     },

@@ -1,4 +1,4 @@
-//! What of the operator's connections a tenant gets: those that its policy lends, under the tenant's own
+//! The operator's connections that a tenant gets: those that its policy lends, under the tenant's own
 //! names, and nothing else of the profile or the environment.
 
 use crate::definition::Definition;

@@ -1,4 +1,4 @@
-//! What `connections list` shows: ids, kinds and places, never a value.
+//! The list that `connections list` shows: ids, kinds and places, never a value.
 
 use crate::definition::Definition;
 use crate::fields::{self, Kind, Origin};

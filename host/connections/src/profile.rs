@@ -34,7 +34,7 @@ pub struct Profile {
     definitions: BTreeMap<String, (String, Definition)>,
     /// The `local` blocks.
     words: BTreeMap<Role, Word>,
-    /// What the operator's profile defines, where this is the part of it that was lent.
+    /// Uses that the operator's profile defines connections for, where this is the part of it that was lent.
     beyond: BTreeSet<Role>,
 }
 
@@ -74,7 +74,7 @@ impl Profile {
         Self { chain: self.chain.clone(), definitions: BTreeMap::new(), words: self.words.clone(), beyond }
     }
 
-    /// What it is beside its connections, for a process that gets it through a pipe.
+    /// The profile without its connections, for a process that gets it through a pipe.
     pub(crate) fn frame(&self) -> Frame {
         let words = self.words.iter().map(|(role, word)| (*role, *word)).collect();
         Frame { chain: self.chain.clone(), words, beyond: self.beyond.clone() }
@@ -115,7 +115,7 @@ impl Profile {
         self.name().is_some_and(|name| name != LOCAL)
     }
 
-    /// What it says in words of connections that it does not define.
+    /// The word for connections that it does not define.
     pub(crate) fn word(&self, role: Role) -> Option<Word> {
         self.words.get(&role).copied()
     }
@@ -202,7 +202,7 @@ impl Profile {
     }
 }
 
-/// What one file of the chain says beside its connections.
+/// One file of the chain, without its connections.
 #[derive(Default)]
 struct Read {
     /// The profile that it extends, and where it says so.

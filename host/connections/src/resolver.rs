@@ -24,12 +24,12 @@ const DEFAULT_FILE: &str = ".dpone/connections.yaml";
 /// The state of a manifest without a `state` block, under the working directory.
 const DEFAULT_STATE: &str = ".dpone/state.db";
 
-/// What the profile `local` puts in place of what no profile defines.
+/// Services that the profile `local` puts in place of connections that no profile defines.
 #[derive(Debug, Clone)]
 pub struct LocalServices {
-    /// Of the demo API.
+    /// Address of the demo API.
     pub base_url: String,
-    /// Of the local broker.
+    /// Address of the local broker.
     pub bootstrap_servers: String,
     pub sqlite_path: PathBuf,
 }
@@ -40,7 +40,7 @@ pub struct Resolver {
     local: Option<LocalServices>,
     workdir: PathBuf,
     pub(crate) environment: Environment,
-    /// What each connection is used as; empty where only single ids are known.
+    /// The use of each connection; empty where only single ids are known.
     pub(crate) uses: Vec<(String, Kind)>,
     connect_vault: Connect,
     vault: tokio::sync::OnceCell<Vault>,
@@ -81,7 +81,7 @@ impl Resolver {
         }
     }
 
-    /// What a manifest uses each of its connections as: a variable of the environment that fits none of
+    /// The use that a manifest makes of each connection: a variable of the environment that fits none of
     /// these uses is an error.
     #[must_use]
     pub fn used_as(mut self, uses: Vec<(String, Kind)>) -> Self {
@@ -180,12 +180,12 @@ impl Resolver {
         })
     }
 
-    /// What `local` has put in place of what the manifest names, one line each, in the order of the look-ups.
+    /// Replacements that `local` made for the manifest's connections, one line each, in the order of the look-ups.
     pub fn substitutions(&self) -> Vec<String> {
         self.substitutions.all()
     }
 
-    /// What was found that is no error and may still be a mistake.
+    /// Findings that are no errors and may still be mistakes.
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.all()
     }

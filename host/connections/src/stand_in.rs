@@ -16,7 +16,7 @@ use crate::fields::{Role, file_and_line};
 use crate::profile::Profile;
 use serde::{Deserialize, Serialize};
 
-/// What a profile says in words of the connections that it does not define.
+/// A profile's word for connections that it does not define.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Word {
     /// `local` stands in for them.
@@ -25,7 +25,7 @@ pub enum Word {
     None,
 }
 
-/// What becomes of an id that no profile of the chain defines.
+/// The treatment of an id that no profile of the chain defines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// The chain does not end in `local`, or says `none`.
@@ -47,7 +47,7 @@ impl Role {
         }
     }
 
-    /// What would stand in.
+    /// The service that would stand in.
     pub(crate) fn service(self) -> &'static str {
         match self {
             Self::Http => "the demo API",
@@ -76,7 +76,7 @@ impl Profile {
         }
     }
 
-    /// What the profile says of every id of this use that it does not define.
+    /// The profile's rule for every id of this use that it does not define.
     pub fn rule(&self, role: Role) -> Rule {
         if !self.extends_local() {
             return Rule::LookedUp;

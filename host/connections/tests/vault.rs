@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-/// What the stub was asked: method, path, token, namespace, body.
+/// A request to the stub: method, path, token, namespace, body.
 type Asked = Arc<Mutex<Vec<(String, String, Option<String>, Option<String>, String)>>>;
 type Answer = fn(&str, Option<&str>, &str) -> (u16, &'static str);
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// What a client is made of.
+/// Parts of a client.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     /// The connection's own origin; path and query do not count. Credentials go there alone.

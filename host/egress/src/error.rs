@@ -1,4 +1,4 @@
-//! What can go wrong on the way to an API and back.
+//! Errors on the way to an API and back.
 
 use crate::resolve::Refused;
 use dpone_model::codes::{connection, internal, source};

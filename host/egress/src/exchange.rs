@@ -29,7 +29,7 @@ pub(crate) struct Prepared {
     pub max_body_bytes: u64,
 }
 
-/// What came back, whatever its status.
+/// The answer, whatever its status.
 pub(crate) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
@@ -129,7 +129,7 @@ impl Prepared {
         self.secret_params.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    /// What goes on the wire for one hop. Only a trusted hop carries credentials.
+    /// The request on the wire for one hop. Only a trusted hop carries credentials.
     async fn wire_request(&self, hop: &Hop) -> Result<Request, Error> {
         let mut url = hop.url.clone();
         if hop.trusted && !self.secret_params.is_empty() {

@@ -150,7 +150,7 @@ fn u32s(bytes: &[u8]) -> impl Iterator<Item = u32> {
 pub struct PageEntry {
     /// From 1, without gaps.
     pub page: u64,
-    /// What was asked for, with secret names.
+    /// The request, with secret names.
     pub request: RequestEdit,
     /// Without secrets.
     pub url: String,
@@ -169,7 +169,7 @@ pub struct PageEntry {
     pub next: Option<RequestEdit>,
     /// Why there is no request after this one, where the extractor said so.
     pub ended: Option<Ending>,
-    /// Of the page's records as the source gave them, in hexadecimal; none where it holds none.
+    /// Digest of the page's records as the source gave them, in hexadecimal; none where it holds none.
     pub records_digest: Option<String>,
     /// Paths that the extractor asked for, and that were here for the first time in this walk.
     pub newly_seen: Vec<String>,
@@ -178,12 +178,12 @@ pub struct PageEntry {
 }
 
 impl PageEntry {
-    /// What the ranges of the index refer to: the output if there is one, else [`Self::source`].
+    /// The bytes that the ranges of the index refer to: the output if there is one, else [`Self::source`].
     pub fn published(&self) -> &Bytes {
         self.output.as_ref().unwrap_or_else(|| self.source())
     }
 
-    /// What the records before transforms lie in: the extractor's NDJSON if it made some, else the
+    /// The bytes that hold the records before transforms: the extractor's NDJSON if it made some, else the
     /// body.
     pub fn source(&self) -> &Bytes {
         self.records_body.as_ref().unwrap_or(&self.body)
@@ -209,7 +209,7 @@ struct Meta {
     newly_seen: Vec<String>,
 }
 
-/// Whose entry it is and where it stands.
+/// The run that an entry belongs to, and the entry's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Label {
     pub run: u128,

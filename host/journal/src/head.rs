@@ -1,4 +1,4 @@
-//! What is written beside the pages: how a run was started, and how far it came.
+//! The files beside the pages: how a run was started, and how far it came.
 
 use dpone_model::plugin::Identity;
 use dpone_model::{Exit, PipelineName, Report, RunId, WalkEnded};
@@ -25,7 +25,7 @@ pub struct Head {
     pub started_at: Timestamp,
     pub seed: u64,
     pub window: Value,
-    /// Of the state that the run started from.
+    /// Revision of the state that the run started from.
     pub revision: u64,
     /// Names of the slices, in order.
     pub slices: Vec<String>,
@@ -69,7 +69,7 @@ pub struct Progress {
     /// Checksum over all pages, in hexadecimal, as of the last mark.
     #[serde(default)]
     pub digest: String,
-    /// What the last attempt failed with.
+    /// The error of the last attempt.
     pub failure: Option<StoredFailure>,
     pub updated_at: Timestamp,
 }
@@ -117,7 +117,7 @@ impl From<&Report> for StoredFailure {
     }
 }
 
-/// What becomes of the pages when K is done (`journal.keep`).
+/// The pages' fate when K is done (`journal.keep`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bodies {
     /// Their segments are recycled at once.
@@ -191,7 +191,7 @@ pub struct Summary {
     pub resumable: bool,
     /// That were journalled, by their heads.
     pub pages: u64,
-    /// Of its segment files; while it runs, preallocated room included.
+    /// Size of its segment files; while it runs, preallocated room included.
     pub bytes_on_disk: u64,
     pub progress: Progress,
 }

@@ -29,7 +29,7 @@ pub struct Journals {
 /// Which runs' pages to remove. Runs that a process works on are never touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PurgeFilter {
-    /// What is due: failed runs that nothing happened to for 72 hours, and finished runs whose
+    /// Journals that are due: failed runs that nothing happened to for 72 hours, and finished runs whose
     /// `journal.keep` is over. Their segments are recycled.
     Expired,
     /// One run with its slices, whatever its age. Its segments are removed from the disk.
@@ -52,11 +52,11 @@ pub enum Activity {
     Unknown,
 }
 
-/// What a purge did.
+/// The result of a purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Purged {
     pub runs: u64,
-    /// Of segment files, recycled ones included.
+    /// Size of segment files, recycled ones included.
     pub bytes: u64,
 }
 
@@ -142,7 +142,7 @@ impl Journals {
         Ok(names.into_iter().filter(|name| PipelineName::parse(name).is_some()).collect())
     }
 
-    /// What the newest run of a pipeline was started with. Run ids begin with their time.
+    /// The head of a pipeline's newest run. Run ids begin with their time.
     pub fn newest_head(&self, pipeline: &PipelineName) -> Result<Option<Head>, Error> {
         let mut runs = self.runs()?;
         runs.retain(|(of, run, _)| of == pipeline && run.part_of().is_none());

@@ -16,13 +16,13 @@ pub(crate) const MAX_NAME_BYTES: usize = 16 << 20;
 #[derive(Debug, Default)]
 pub struct Scanner {
     names: Names,
-    /// Of all names that scans added, so that a server cannot fill the memory with long ones.
+    /// Bytes of all names that scans added, so that a server cannot fill the memory with long ones.
     name_bytes: usize,
     shape: Shape,
     masks_excerpts: bool,
 }
 
-/// What a page has at the records path.
+/// A page's value at the records path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// An array; its elements are the records.
@@ -52,7 +52,7 @@ impl Scanner {
         self.masks_excerpts = true;
     }
 
-    /// What stands around `offset`, for a message about these bytes; masked, only the punctuation.
+    /// The text around `offset`, for a message about these bytes; masked, only the punctuation.
     pub fn excerpt(&self, body: &[u8], offset: usize) -> String {
         let text = crate::excerpt(body, offset);
         let masked = |c: char| if c.is_alphanumeric() { 'x' } else { c };
@@ -367,7 +367,7 @@ impl Pass<'_> {
     }
 }
 
-/// What a gap that was read the long way leads to.
+/// The outcome of a gap that was read the long way.
 enum Gap {
     Name { gap: GapId, name: NameId, value: usize },
     End(usize),

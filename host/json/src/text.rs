@@ -72,7 +72,7 @@ enum Part<'a> {
     LoneSurrogate(u32),
 }
 
-/// What stands between the quotes of a JSON string, in order. Escapes that are none stand for what
+/// The text between the quotes of a JSON string, in order. Escapes that are none stand for what
 /// follows the backslash.
 fn parts(inner: &str) -> impl Iterator<Item = Part<'_>> {
     let mut rest = inner;
@@ -104,7 +104,7 @@ fn parts(inner: &str) -> impl Iterator<Item = Part<'_>> {
     })
 }
 
-/// What `\uXXXX` stands for, from behind the `u`, with the low surrogate that may follow.
+/// The character of `\uXXXX`, from behind the `u`, with the low surrogate that may follow.
 fn code_point(text: &str) -> (Part<'static>, &str) {
     let Some((first, behind)) = hex4(text) else { return (Part::Character(char::REPLACEMENT_CHARACTER), text) };
     if let Some(character) = char::from_u32(first) {
@@ -158,7 +158,7 @@ fn escape_into(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// What stands around `offset`, printable, in at most 60 characters; `…` where more was cut away.
+/// The text around `offset`, printable, in at most 60 characters; `…` where more was cut away.
 pub fn excerpt(body: &[u8], offset: usize) -> String {
     const BEFORE: usize = 20;
     const AFTER: usize = 38;

@@ -1,4 +1,4 @@
-//! What the manifest knows of the built-in plugins: their short names and their options.
+//! The built-in plugins as the manifest knows them: their short names and their options.
 //!
 //! The components' own schemas judge values when they are loaded; this table finds misspelt keys
 //! together with all other problems of a file, and gives the reference their options.
@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 
 pub(crate) struct Builtin {
     pub kind: PluginKind,
-    /// Of the component.
+    /// Name of the component.
     pub name: &'static str,
     /// As `type` names it, and its options.
     pub form: Form,

@@ -68,7 +68,7 @@ pub struct CaseOutgoing {
 /// Where a case says nothing of the request.
 const URL: &str = "https://api.example.com/";
 
-/// What `request` may say; the rest of `source.options` has no meaning without a network.
+/// Keys of `request`; the rest of `source.options` has no meaning without a network.
 const REQUEST_KEYS: &[&str] = &["url", "method", "params", "headers", "json", "body", "allow_origins"];
 
 /// Reads `case.yaml`. The report holds every problem of the file, each with its position.

@@ -28,7 +28,7 @@ pub struct Policy {
     pub origin: Origin,
 }
 
-/// What confines a worker process beyond its resource limits.
+/// Means that confine a worker process beyond its resource limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fence {

@@ -175,7 +175,7 @@ enum Choice {
     Null,
 }
 
-/// What the key is made of: `fields`, else `strategy.unique_key`; without either, no key.
+/// Fields of the key: `fields`, else `strategy.unique_key`; without either, no key.
 fn key(mut block: Block<'_>, strategy: Option<&Strategy>) -> Key {
     let choices = [("unique_key", Choice::UniqueKey), ("hash_row", Choice::HashRow), ("null", Choice::Null)];
     let choice = if block.is_null_word("mode") {

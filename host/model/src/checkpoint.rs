@@ -6,19 +6,19 @@ use crate::{CursorValue, EpochUnit, LeftOut};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What K writes and the next run's C reads.
+/// The progress that K writes and the next run's C reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// Of the incremental field, where there is one.
+    /// Watermark of the incremental field, where there is one.
     pub watermark: Option<Watermark>,
     /// The response cursor that `cursor_incremental` goes on from: the last `next` request's
     /// cursor as the extractor's state bytes in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_cursor: Option<String>,
-    /// What the fields looked like; drift is judged against it.
+    /// The fields' types; drift is judged against them.
     #[serde(default)]
     pub schema: Schema,
-    /// What the keys of earlier runs depend on.
+    /// Facts that the keys of earlier runs depend on.
     #[serde(default)]
     pub target: Option<TargetFacts>,
     /// Of the paths, headers and relations of links that the extractor asks for: those that any answer
@@ -38,7 +38,7 @@ pub struct Checkpoint {
 pub struct Watermark {
     pub field: String,
     pub value: CursorValue,
-    /// Of the rows at `value`, or inside `lookback`; at most `incremental.max_boundary_rows`.
+    /// Digests of the rows at `value`, or inside `lookback`; at most `incremental.max_boundary_rows`.
     pub digests: Digests,
     /// There were more rows than that; the next run publishes the others again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

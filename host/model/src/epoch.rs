@@ -4,7 +4,7 @@ use crate::number::ExactNumber;
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
-/// What an epoch counts.
+/// The unit that an epoch counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EpochUnit {
     Seconds,

@@ -13,10 +13,10 @@ pub struct HttpRequest {
     pub method: String,
     /// Absolute, http or https; without credentials.
     pub url: String,
-    /// What may be printed.
+    /// Headers that may be printed.
     pub headers: Vec<(String, String)>,
     pub body: Option<Bytes>,
-    /// What is added on the way out, only for the connection's own origin.
+    /// Credentials that are added on the way out, only for the connection's own origin.
     pub credentials: Vec<Credential>,
     /// Decoded bytes.
     pub max_body_bytes: u64,
@@ -45,7 +45,7 @@ pub trait RequestSigner: Send + Sync + fmt::Debug {
     async fn sign(&self, request: Outgoing) -> Result<Signed, Report>;
 }
 
-/// What a signature adds to a request.
+/// A signature's additions to a request.
 #[derive(Debug, Clone, Default)]
 pub struct Signed {
     pub headers: Vec<(String, Secret)>,

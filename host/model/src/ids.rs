@@ -91,7 +91,7 @@ impl From<PipelineName> for String {
     }
 }
 
-/// What one row of state belongs to: a load as a whole, or one of its slices.
+/// The owner of one row of state: a load as a whole, or one of its slices.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StateKey {
     pub pipeline: PipelineName,
@@ -127,7 +127,7 @@ impl StateKey {
         }
     }
 
-    /// What [`stored_slice`](Self::stored_slice) wrote.
+    /// Reads the text that [`stored_slice`](Self::stored_slice) wrote.
     pub fn slice_of_stored(stored: &str) -> Option<String> {
         let id = stored.strip_prefix(STORED_ESCAPE).unwrap_or(stored);
         (stored != STORED_LOAD).then(|| id.to_owned())

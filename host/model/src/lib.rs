@@ -1,4 +1,4 @@
-//! What every room shares: ids, records as byte ranges, cursors, checkpoints, schemas, secrets,
+//! Types that every room shares: ids, records as byte ranges, cursors, checkpoints, schemas, secrets,
 //! errors with their codes, and each trait that crosses rooms.
 //!
 //! Nothing here does I/O or reads a clock, and no runtime is named.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// What a plugin is for: the world that it is built for, and the place in a manifest that takes it.
+/// A plugin's purpose: the world that it is built for, and the place in a manifest that takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PluginKind {
@@ -39,12 +39,12 @@ impl fmt::Display for PluginKind {
     }
 }
 
-/// Who a plugin is: shown with each of its errors, and kept in the run artifact.
+/// A plugin's identity: shown with each of its errors, and kept in the run artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub name: String,
     pub version: String,
-    /// Of the component's bytes, in hexadecimal.
+    /// Digest of the component's bytes, in hexadecimal.
     pub sha256: String,
 }
 
@@ -59,7 +59,7 @@ impl Identity {
     }
 }
 
-/// What a plugin has cost so far.
+/// A plugin's cost so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Usage {
     pub calls: u64,
@@ -87,7 +87,7 @@ impl Usage {
     }
 }
 
-/// What a step may vary of the manifest's request.
+/// Changes that a step may make to the manifest's request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RequestEdit {
     /// A URL that the server gave; replaces URL and query.
@@ -121,7 +121,7 @@ pub enum RecordsAt {
     Bytes(Vec<u8>),
 }
 
-/// What an extractor answers.
+/// An extractor's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     pub records: RecordsAt,
@@ -149,7 +149,7 @@ impl Ending {
     }
 }
 
-/// What a slicer is asked to cut.
+/// The load that a slicer is asked to cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceContext {
     /// Inclusive lower bound of the cursor field; `None` where there is none yet.
@@ -164,7 +164,7 @@ pub struct SliceContext {
 pub struct Slice {
     /// Names it from run to run: 1 to 200 letters, digits, `_`, `-`, `.` and `:`.
     pub id: String,
-    /// What every request of the slice varies of the manifest's own.
+    /// Changes that every request of the slice makes to the manifest's own.
     pub request: RequestEdit,
     /// Inclusive lower bound of the cursor field.
     pub lower: Option<String>,
@@ -172,7 +172,7 @@ pub struct Slice {
     pub upper: Option<String>,
 }
 
-/// What a slicer answers.
+/// A slicer's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceStep {
     pub slices: Vec<Slice>,
@@ -236,7 +236,7 @@ pub enum Term {
     },
 }
 
-/// What a signer answers: values are terms.
+/// A signer's answer: values are terms.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Signature {
     pub terms: Vec<Term>,

@@ -34,7 +34,7 @@ impl WalkEnded {
     pub const MAX_PAGES: &'static str = "max-pages";
     /// `--max-pages`.
     pub const MAX_PAGES_OF_RUN: &'static str = "max-pages-of-run";
-    /// Of a load that is cut: each slice ended by itself.
+    /// A load that is cut: each slice ended by itself.
     pub const SLICES: &'static str = "slices";
 
     pub fn new(reason: &str, page: u64, message: impl Into<String>) -> Self {

@@ -9,7 +9,7 @@ use dpone_model::{Checkpoint, CursorValue, Digests, EpochUnit, Unplaced};
 use jiff::SignedDuration;
 use std::cmp::Ordering;
 
-/// What the command line narrows a run to.
+/// The window that the command line narrows a run to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Window {
     /// Inclusive.
@@ -80,7 +80,7 @@ impl CursorRules {
         }
     }
 
-    /// What numeric cursors count.
+    /// The unit that numeric cursors count.
     pub fn unit(&self) -> Option<EpochUnit> {
         self.record_format.and_then(RecordFormat::unit)
     }

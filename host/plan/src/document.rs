@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// Version of the plan file.
 pub const PLAN_FORMAT: u32 = 1;
 
-/// What is known of the topic.
+/// Knowledge of the topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum TopicFacts {
@@ -43,7 +43,7 @@ impl TopicFacts {
     }
 }
 
-/// What is known of the state.
+/// Knowledge of the state.
 #[derive(Debug, Clone)]
 pub enum StateFacts<'a> {
     /// The row, none before the first run.
@@ -59,7 +59,7 @@ pub struct PlanInput<'a> {
     pub profile: Option<&'a str>,
     /// Method and URL of the first request, without secrets.
     pub first_request: String,
-    /// What stands in for what the manifest names, a line each.
+    /// Replacements for connections that the manifest names, a line each.
     pub substitutions: Vec<String>,
     pub boundary: &'a Boundary,
     pub window: &'a Window,
@@ -78,7 +78,7 @@ pub struct PlanInput<'a> {
     pub lock: Option<LockFacts>,
     /// Of the connections, the plugins and their authority.
     pub warnings: Vec<String>,
-    /// What is used of what the policy gives, where there is one.
+    /// The part of the policy's permissions that is used, where there is a policy.
     pub tenant: Option<TenantPlan>,
 }
 
@@ -95,7 +95,7 @@ pub struct Plan {
     pub source: SourcePlan,
     pub boundary: BoundaryPlan,
     pub staging: StagingPlan,
-    /// What is known of the fields before the run; none where state is unknown.
+    /// The fields as known before the run; none where state is unknown.
     pub schema: Option<Schema>,
     pub schema_rule: String,
     pub state: StatePlan,
@@ -109,9 +109,9 @@ pub struct Plan {
     #[serde(default)]
     pub warnings: Vec<String>,
     pub checks: Vec<CheckPlan>,
-    /// What a run over an empty boundary does.
+    /// The behaviour of a run over an empty boundary.
     pub on_empty_boundary: String,
-    /// What is used of what the policy gives, where there is one.
+    /// The part of the policy's permissions that is used, where there is a policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantPlan>,
 }
@@ -122,7 +122,7 @@ pub struct SourcePlan {
     pub first_request: String,
     pub records_path: String,
     pub pagination: String,
-    /// What cuts the load, with its options; none where it is one slice.
+    /// The slicer, with its options; none where the load is one slice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slices: Option<String>,
     pub max_pages: Option<u64>,
@@ -146,10 +146,10 @@ pub struct BoundaryPlan {
     /// How records write the cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_format: Option<String>,
-    /// What becomes of rows further ahead than `max_future`; none without a boundary.
+    /// The treatment of rows further ahead than `max_future`; none without a boundary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_future: Option<String>,
-    /// What becomes of rows without a cursor value; none where they are an error.
+    /// The treatment of rows without a cursor value; none where they are an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_missing: Option<String>,
     /// Rows whose digests are known and that are dropped as already loaded.
@@ -157,7 +157,7 @@ pub struct BoundaryPlan {
     /// Rows that are published again because there was no room for their digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_again: Option<String>,
-    /// What reading it takes.
+    /// The cost of reading it.
     pub cost: String,
 }
 
@@ -339,7 +339,7 @@ fn on_missing(on_missing: OnMissing) -> Option<&'static str> {
     }
 }
 
-/// What the last run could not remember; a window takes every row as new anyway.
+/// Rows that the last run could not remember; a window takes every row as new anyway.
 fn published_again(input: &PlanInput<'_>) -> Option<String> {
     let row = known_row(&input.state).flatten().filter(|_| !input.boundary.window_override)?;
     let (watermark, unplaced) = (row.checkpoint.watermark.as_ref(), &row.checkpoint.unplaced);

@@ -47,7 +47,7 @@ pub struct SchemaPlan {
     /// Fields that were known as mixed only, and whose kinds are known from now on.
     #[serde(default)]
     pub adopted: Vec<String>,
-    /// What state keeps when the run is done. Breaking fields keep their old type.
+    /// The schema that state keeps when the run is done. Breaking fields keep their old type.
     pub merged: Schema,
 }
 
@@ -88,7 +88,7 @@ pub fn evolve(known: &Schema, seen: &Schema) -> SchemaPlan {
     plan
 }
 
-/// What two parts of one load have seen together, and the fields whose types do not go together.
+/// The schema that two parts of one load have seen together, and the fields whose types do not go together.
 pub fn unite(one: &Schema, other: &Schema) -> (Schema, Vec<Mixed>) {
     let mut plan = evolve(one, other);
     let mut mixed: Vec<Mixed> = Vec::new();
@@ -108,7 +108,7 @@ fn is_complete(field: &FieldType) -> bool {
     field.kinds.len() > 1
 }
 
-/// What the old type does not accept: the kinds that a mixed field did not have, one by one, or the new type.
+/// The types that the old one does not accept: the kinds that a mixed field did not have, one by one, or the new type.
 fn breaking(field: &str, old: &FieldType, new: &FieldType) -> Vec<Breaking> {
     let of = |new: LogicalType, kinds: &[SeenKind], first_seen| Breaking {
         field: field.to_owned(),

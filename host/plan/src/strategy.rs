@@ -5,7 +5,7 @@ use dpone_manifest::{DeliveryMode, KeyMode, Manifest, Mode, Staging};
 use dpone_model::checkpoint::TargetFacts;
 use dpone_model::target::TopicDescription;
 
-/// What a topic does with old records (`cleanup.policy`).
+/// A topic's treatment of old records (`cleanup.policy`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TopicPolicy {
     /// `compact`, alone.
@@ -30,7 +30,7 @@ impl TopicPolicy {
     }
 }
 
-/// What a run on this topic promises, and by what means.
+/// A run's promises on this topic, and the means by which it keeps them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrategyFacts {
     pub guarantee: String,
@@ -154,7 +154,7 @@ pub fn judge_strategy(
     })
 }
 
-/// What state keeps of the target for the next run's [`judge_strategy`].
+/// Facts about the target that state keeps for the next run's [`judge_strategy`].
 pub fn target_facts(manifest: &Manifest, topic: &TopicDescription) -> TargetFacts {
     TargetFacts {
         topic: topic.name.clone(),

@@ -140,7 +140,7 @@ struct Group {
     /// The record that stays.
     kept: At,
     first: At,
-    /// Of the first record's bytes.
+    /// Digest of the first record's bytes.
     digest: u128,
     cursor: Option<CursorValue>,
     identical: u32,

@@ -50,10 +50,10 @@ pub struct RunReport {
     pub bill: Bill,
 }
 
-/// What the run has cost whoever it was for.
+/// The run's cost, and whose it is.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Bill {
-    /// Whose it is, where a policy names tenants.
+    /// The tenant, where a policy names tenants.
     pub tenant: Option<String>,
     /// CPU time of plugins, in microseconds.
     pub plugin_cpu_us: u64,
@@ -61,7 +61,7 @@ pub struct Bill {
     pub plugin_peak_memory_bytes: u64,
     #[serde(flatten)]
     pub traffic: Traffic,
-    /// What confined the process, such as `landlock 7`, `seccomp`, `memory 1073741824`.
+    /// Confinements of the process, such as `landlock 7`, `seccomp`, `memory 1073741824`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub confined_by: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl Bill {
     }
 }
 
-/// What became of one slice; its files are under `slices/NUMBER/`.
+/// The outcome of one slice; its files are under `slices/NUMBER/`.
 #[derive(Debug, Clone, Serialize)]
 pub struct SliceReport {
     pub id: String,
@@ -130,7 +130,7 @@ pub struct LeftOutReport {
     pub not_published: u64,
 }
 
-/// What one transform did to the number of records.
+/// One transform's effect on the number of records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TransformReport {
     pub uses: String,

@@ -77,7 +77,7 @@ fn choose(env: &dyn Fn(&str) -> Option<OsString>) -> Choice {
     }
 }
 
-/// Who owns a folder may change what lies in it; so may its group and others where the mode lets them.
+/// The owner of a folder may change its files; so may its group and others where the mode lets them.
 fn unsafe_because(mode: u32, owner: u32, me: u32) -> Option<String> {
     if owner != me {
         return Some(format!("belongs to the user {owner}, and this process runs as {me}"));

@@ -31,7 +31,7 @@ pub struct Extract {
     pub marked: Instant,
 }
 
-/// What is done to a page while it is warm.
+/// The work on a page while it is warm.
 pub struct PageWork {
     pub scanner: SharedScanner,
     pub filter: BoundaryFilter,

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 /// A component's bytes and where they were found.
 pub struct Found {
-    /// What the manifest uses it as.
+    /// The use that the manifest makes of it.
     pub kind: PluginKind,
     pub plugin: PluginUse,
     pub bytes: Vec<u8>,
     /// `builtin:cursor`, or the file's path.
     pub from: String,
     pub signature: SignatureAt,
-    /// Who signed it, where that was asked for.
+    /// The signer, where a signature was asked for.
     pub signed: Option<Signed>,
 }
 

@@ -39,7 +39,7 @@ pub enum Delivery {
     Done(DeliveryReport, Option<Producer>),
 }
 
-/// What the worker gives back, in any case.
+/// The worker's result, in any case.
 struct Done {
     writer: Writer,
     marked: Instant,

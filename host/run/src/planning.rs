@@ -91,7 +91,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
     })
 }
 
-/// What of the load's plan holds for one slice, which has a row of state of its own.
+/// The load's plan for one slice, which has a row of state of its own.
 pub fn part(
     opened: &Opened,
     request: &Request,
@@ -171,12 +171,12 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
     }))
 }
 
-/// What a reviewer should know before a run: of the connections, and of the plugins' authority.
+/// Notes for a reviewer before a run: on the connections, and on the plugins' authority.
 fn warnings(resolved: &Resolved, admission: &Admission) -> Vec<String> {
     resolved.warnings.iter().chain(&admission.warnings).cloned().collect()
 }
 
-/// What state belongs to. Where `local` stands in for the source, the manifest's own URL counts: a
+/// The owner of the state. Where `local` stands in for the source, the manifest's own URL counts: a
 /// port that changes from run to run would make every cursor foreign.
 pub fn fingerprint(resolved: &Resolved) -> Result<Fingerprint, Report> {
     let manifest = &resolved.local.manifest;

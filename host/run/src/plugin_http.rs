@@ -17,14 +17,14 @@ use url::Url;
 const ATTEMPT: Duration = Duration::from_secs(4);
 const ATTEMPTS: u32 = 2;
 
-/// What one plugin was granted.
+/// One plugin's grants.
 struct Granted {
     /// One client an origin: credentials go to the origin that the plugin names, and never on.
     clients: Vec<(Url, Client)>,
     secrets: BTreeMap<String, Secret>,
 }
 
-/// What sends a plugin's requests; `None` where no host is granted.
+/// The sender of a plugin's requests; `None` where no host is granted.
 pub fn granted(
     grants: &Grants,
     resolved: &Resolved,

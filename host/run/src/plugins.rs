@@ -22,11 +22,11 @@ use std::sync::Arc;
 pub struct Plugin {
     pub found: Found,
     pub loaded: Loaded,
-    /// Of a check that was configured: when it judges unless the manifest says otherwise.
+    /// The phase in which a configured check judges unless the manifest says otherwise.
     pub stage: Option<Stage>,
 }
 
-/// What `check` found.
+/// The findings of `check`.
 #[derive(Debug, Serialize)]
 pub struct Valid {
     pub plugins: Vec<Checked>,
@@ -41,7 +41,7 @@ pub struct Checked {
     pub uses: String,
     #[serde(flatten)]
     pub identity: Identity,
-    /// Who signed it, where that was asked for.
+    /// The signer, where a signature was asked for.
     pub signed: Option<Signed>,
 }
 

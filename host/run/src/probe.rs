@@ -23,7 +23,7 @@ const UNDEFINED: &str = "any other id";
 /// One thing that was tried.
 pub struct Probe {
     pub name: String,
-    /// What it answered, or why it did not.
+    /// Its answer, or the reason that it gave none.
     pub result: Result<String, Report>,
 }
 
@@ -63,7 +63,7 @@ pub async fn doctor(host: &Host, profile: Option<&str>, builtins: &[(&str, &[u8]
     probes
 }
 
-/// What stands in for connections that the profile does not define, or why nothing does.
+/// The services that stand in for connections that the profile does not define, or the reason that none does.
 async fn local(resolver: &Resolver) -> Vec<Probe> {
     let profile = resolver.profile();
     let rule = |role| profile.described_rule(role);
@@ -85,7 +85,7 @@ async fn local(resolver: &Resolver) -> Vec<Probe> {
     ]
 }
 
-/// What the profile itself defines. State connections are opened by `connections test`, which knows
+/// Connections of the profile itself. State connections are opened by `connections test`, which knows
 /// the manifest's table.
 async fn defined(resolver: &Resolver) -> Vec<Probe> {
     let mut probes = Vec::new();

@@ -1,9 +1,9 @@
-//! What helps a run that stopped: `dpone resume` as it is, with a mended manifest, or neither.
+//! Remedies for a run that stopped: `dpone resume` as it is, with a mended manifest, or neither.
 
 use dpone_model::{Exit, Report, Retry, codes};
 use serde::{Deserialize, Serialize};
 
-/// What to do about a run that left a journal behind.
+/// The next step for a run that left a journal behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
@@ -17,7 +17,7 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// Of everything that a run failed with; slices may fail for reasons of their own.
+    /// The remedy for all errors of a run; slices may fail for reasons of their own.
     pub fn of(failure: &Report) -> Self {
         let all: Vec<Self> = std::iter::once(failure).chain(failure.more()).map(of_one).collect();
         let first = [Self::Resume, Self::ResumeMended].into_iter().find(|remedy| all.contains(remedy));

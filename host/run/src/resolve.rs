@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What the process gives to every run.
+/// The process's share in every run.
 pub struct Host {
     pub workdir: PathBuf,
     pub finder: Finder,
@@ -25,9 +25,9 @@ pub struct Host {
     pub compiler: Vec<String>,
     pub events: Arc<dyn Events>,
     pub cancel: Cancel,
-    /// What the operator demands of every plugin.
+    /// The operator's demands on every plugin.
     pub demands: Demands,
-    /// Whose runs these are, where a policy says what each tenant may do.
+    /// The tenant whose runs these are, where a policy says what each tenant may do.
     pub tenancy: Option<Arc<Tenancy>>,
     /// Stands in for the extractor component in a benchmark.
     pub native_extractor: Option<fn() -> Box<dyn dpone_model::plugin::Extractor>>,
@@ -38,14 +38,14 @@ pub trait LocalStarter: Send + Sync {
     async fn start(&self, needs: LocalNeeds) -> Result<LocalServices, Report>;
 }
 
-/// What `local` has to stand in for.
+/// Services that `local` has to replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LocalNeeds {
     pub api: bool,
     pub broker: bool,
 }
 
-/// What one run was asked for.
+/// The request for one run.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     pub manifest: PathBuf,
@@ -88,9 +88,9 @@ pub struct Resolved {
     pub http: HttpConnection,
     pub kafka: KafkaConnection,
     pub state: StateConnection,
-    /// What stands in for what the manifest names, a line each.
+    /// Replacements for connections that the manifest names, a line each.
     pub substitutions: Vec<String>,
-    /// What looks like a mistake about a connection.
+    /// Likely mistakes about connections.
     pub warnings: Vec<String>,
 }
 
@@ -201,7 +201,7 @@ fn judge_ids(profile: &Profile, manifest: &Manifest) -> Result<(), Report> {
     Report::all(uses(manifest).into_iter().zip(keys).filter_map(judge).collect()).map_or(Ok(()), Err)
 }
 
-/// What a manifest uses its connections as: source, sink and, where it names one, state.
+/// The uses that a manifest makes of its connections: source, sink and, where it names one, state.
 fn uses(manifest: &Manifest) -> Vec<(String, Kind)> {
     let state = match &manifest.state {
         StateBlock::Disabled => None,
@@ -213,7 +213,7 @@ fn uses(manifest: &Manifest) -> Vec<(String, Kind)> {
     both.into_iter().chain(state).collect()
 }
 
-/// What a manifest may refer to as `${NAME}`.
+/// Variables that a manifest may refer to as `${NAME}`.
 fn variables(host: &Host) -> Box<dyn Fn(&str) -> Option<String>> {
     match host.tenancy.clone() {
         Some(tenancy) => Box::new(move |name| tenancy.variable(name)),
@@ -225,12 +225,12 @@ fn process_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// What a command will look up.
+/// Connections that a command will look up.
 #[derive(Debug, Clone, Default)]
 pub struct Needs<'a> {
     pub http: Option<&'a str>,
     pub kafka: Option<&'a str>,
-    /// What a manifest uses its connections as; empty where there is no manifest.
+    /// The uses that a manifest makes of its connections; empty where there is no manifest.
     pub uses: Vec<(String, Kind)>,
 }
 

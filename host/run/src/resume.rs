@@ -21,7 +21,7 @@ pub struct Reopened {
     pub is_mended: bool,
 }
 
-/// What `dpone resume` was asked for.
+/// The request of `dpone resume`.
 #[derive(Debug, Clone, Copy)]
 pub struct Again<'a> {
     pub run_id: &'a RunId,
@@ -31,7 +31,7 @@ pub struct Again<'a> {
     pub manifest: Option<&'a Path>,
 }
 
-/// What the journal's head keeps of a request: the command line is not given again.
+/// The part of a request that the journal's head keeps: the command line is not given again.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredWindow {
     pub from: Option<String>,
@@ -54,7 +54,7 @@ impl Request {
     }
 }
 
-/// What an earlier attempt of the same run left of one slice.
+/// Remains of one slice from an earlier attempt of the same run.
 pub enum Earlier {
     /// Nothing.
     None,

@@ -184,7 +184,7 @@ fn started(run_id: &str) -> Option<Timestamp> {
     jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()
 }
 
-/// What is read of `run.json`; of everything else, slices included, nothing is kept.
+/// The fields that are read from `run.json`; nothing else is kept, slices included.
 #[derive(Deserialize)]
 struct Stored {
     pipeline: PipelineName,

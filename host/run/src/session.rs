@@ -1,4 +1,4 @@
-//! What one run keeps from its first step to its last: its report, its artifact, its progress.
+//! The state of one run from its first step to its last: its report, its artifact, its progress.
 
 use crate::artifact::{Artifact, Bill, Checkpoints, PluginReport, RunReport, SliceReport, TransformReport};
 use crate::cancel::Cancel;
@@ -15,13 +15,13 @@ use std::sync::Arc;
 /// The run's own bookkeeping.
 pub struct Session {
     pub report: RunReport,
-    /// Of the slice at hand.
+    /// Counts of the slice at hand.
     pub counts: Counts,
-    /// What each transform left out of the slice at hand, or added.
+    /// Records that each transform left out of the slice at hand, or added.
     transforms: Vec<TransformReport>,
     /// The first slice's rows beyond `max_future`.
     pub ahead: Option<Ahead>,
-    /// What the run had counted before the slice at hand.
+    /// Counts of the run before the slice at hand.
     before: Before,
     /// None before the manifest was read.
     pub artifact: Option<Artifact>,
@@ -30,7 +30,7 @@ pub struct Session {
     pub meter: Arc<Meter>,
     /// There is a journal that `dpone resume` could go on with.
     pub resumable: bool,
-    /// What is said of a field once a run, however many batches and slices show it.
+    /// Warnings about fields that are given once a run, however many batches and slices show them.
     said: BTreeSet<(&'static str, String)>,
     /// Of slices: what no answer had so far. Another slice may yet show that it is spelt rightly.
     never_seen: Vec<WalkEnded>,
@@ -38,7 +38,7 @@ pub struct Session {
     pub seen_paths: BTreeSet<String>,
 }
 
-/// What came before the slice at hand.
+/// The part of the run before the slice at hand.
 #[derive(Default)]
 struct Before {
     counts: Counts,

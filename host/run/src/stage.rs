@@ -188,7 +188,7 @@ async fn judge(session: &mut Session, extract: &mut Extract) -> Result<(), Repor
     outcome.map(|_| ())
 }
 
-/// What checks are told; `acknowledged` only after delivery.
+/// Counts for the checks; `acknowledged` only after delivery.
 pub fn check_counts(session: &Session, acknowledged: Option<u64>) -> CheckCounts {
     let counts = &session.counts;
     let rows = counts.remaining();

@@ -1,4 +1,4 @@
-//! What an operator may do with a pipeline's state.
+//! An operator's commands on a pipeline's state.
 
 use crate::open::open_state;
 use crate::planning::fingerprint;

@@ -38,7 +38,7 @@ pub struct Owned<'a> {
     pub manifest: PathBuf,
 }
 
-/// What one tenant has.
+/// One tenant's means.
 #[derive(Debug)]
 pub struct Tenancy {
     pub tenant: Tenant,
@@ -49,11 +49,11 @@ pub struct Tenancy {
     pub folders: Vec<PathBuf>,
     pub loan: Loan,
     pub meter: Arc<Meter>,
-    /// What its manifests may refer to as `${NAME}`.
+    /// Variables that its manifests may refer to as `${NAME}`.
     variables: BTreeMap<String, String>,
     signers: Vec<TrustedKey>,
     contested: BTreeSet<String>,
-    /// What confines this process; nothing in the operator's, which hands the tenancy on.
+    /// Confinements of this process; none in the operator's, which hands the tenancy on.
     pub confined_by: Vec<String>,
 }
 
@@ -164,7 +164,7 @@ impl PolicyFile {
         Ok(Owned { tenant: owner, manifest: path })
     }
 
-    /// What a tenant has, taken from the operator's profile and environment.
+    /// A tenant's means, taken from the operator's profile and environment.
     ///
     /// # Errors
     /// A key file that cannot be used; a misspelt variable of a connection that is lent.

@@ -7,7 +7,7 @@ use dpone_model::plugin::PluginKind;
 use dpone_model::{Code, Failure, Place, Report};
 use std::time::Duration;
 
-/// What this room can fail with.
+/// Errors of this room.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("`{named}` is a core WebAssembly module, not a component")]
@@ -53,7 +53,7 @@ pub struct Refusal {
     pub message: String,
     pub record: Option<u32>,
     pub field: Option<String>,
-    /// What the API answered is the cause, not the plugin.
+    /// The API's answer is the cause, not the plugin.
     pub blames_answer: bool,
     /// Whether it had looked for files, of which none are granted.
     pub wanted_files: bool,
@@ -74,7 +74,7 @@ pub enum Fault {
     Output(u64),
     /// It called something that it was not granted.
     NotGranted(String),
-    /// What it returned breaks the contract.
+    /// Its answer breaks the contract.
     BadOutput(String),
     /// It crashed.
     Trap(String),

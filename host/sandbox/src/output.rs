@@ -1,4 +1,4 @@
-//! What a plugin returned, checked against its contract before anybody works with it.
+//! A plugin's output, checked against its contract before anybody works with it.
 
 use crate::bindings::extractor::dpone::plugin::types;
 use crate::bindings::extractor::exports::dpone::plugin::extractor as e;
@@ -11,7 +11,7 @@ use dpone_model::plugin::{Column, Edits, Encoding, Ending, Hash, Outcome, Record
 use dpone_model::plugin::{Signature, Slice, SliceStep, Step, Term};
 use serde::de::IgnoredAny;
 
-/// What is wrong, as a fragment.
+/// The problem, as a fragment.
 pub(crate) type Broken = String;
 
 pub(crate) fn step(step: e::Step) -> Result<Step, Broken> {
@@ -70,7 +70,7 @@ fn value(value: types::Value) -> RequestValue {
 /// Slices that one load may be cut into.
 const MAX_SLICES_PER_STEP: usize = 10_000;
 const MAX_SLICE_ID_BYTES: usize = 200;
-/// What a signature may hold: the longest known scheme needs some thirty terms.
+/// The most terms that a signature may hold: the longest known scheme needs some thirty.
 const MAX_TERMS: usize = 256;
 const MAX_PLACED: usize = 32;
 

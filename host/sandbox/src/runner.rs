@@ -38,7 +38,7 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) trait World: Sized + Send + Sync + 'static {
     /// The world with its exports looked up.
     type Pre: Clone + Send + Sync;
-    /// What `configure` answers.
+    /// The answer of `configure`.
     type Configured: Send;
 
     fn pre(pre: InstancePre<Host>) -> wasmtime::Result<Self::Pre>;
@@ -51,7 +51,7 @@ pub(crate) trait World: Sized + Send + Sync + 'static {
     ) -> wasmtime::Result<Result<Self::Configured, PluginError>>;
 }
 
-/// What `configure` is given.
+/// The input of `configure`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     /// JSON text.
@@ -62,7 +62,7 @@ pub(crate) struct Settings {
     pub secrets: Vec<String>,
 }
 
-/// What an instance gets: its limits, its grants, and what makes its calls reproducible.
+/// An instance's setting: its limits, its grants, and what makes its calls reproducible.
 pub(crate) struct Terms {
     pub identity: Identity,
     /// As the component's code was compiled.

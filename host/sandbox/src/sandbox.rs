@@ -43,7 +43,7 @@ pub struct Sandbox {
     instance_per_call: bool,
 }
 
-/// What a plugin is given besides its code.
+/// A plugin's setting besides its code.
 pub struct Setup {
     /// The manifest's options, checked here against the plugin's own schema.
     pub with: Map<String, Value>,

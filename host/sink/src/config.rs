@@ -47,7 +47,7 @@ fn is_guarded(option: &str) -> bool {
         || prefixes.iter().any(|prefix| option.starts_with(prefix))
 }
 
-/// What every client of a connection has in common.
+/// Settings that all clients of a connection share.
 pub fn base(connection: &KafkaConnection, connect_timeout: Duration) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("client.id", "dpone");
@@ -67,7 +67,7 @@ pub fn base(connection: &KafkaConnection, connect_timeout: Duration) -> ClientCo
     config
 }
 
-/// Of the idempotent producer. `max_message_bytes` is the topic's.
+/// Settings of the idempotent producer. `max_message_bytes` is the topic's.
 pub fn producer(
     connection: &KafkaConnection,
     sink: &Sink,

@@ -1,4 +1,4 @@
-//! What can go wrong between a record and the broker.
+//! Errors between a record and the broker.
 
 use dpone_model::codes::{delivery, interrupted, quality};
 use dpone_model::{Code, Failure, Place};

@@ -1,4 +1,4 @@
-//! What librdkafka tells besides answers: errors of connections, and its log.
+//! Reports of librdkafka besides answers: errors of connections, and its log.
 
 use crate::Error;
 use rdkafka::ClientContext;

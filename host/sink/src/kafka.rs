@@ -28,7 +28,7 @@ pub struct Kafka {
     client: Arc<Client>,
 }
 
-/// What a cluster tells of itself.
+/// A cluster's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Probe {
     /// `host:port` of each broker, as it advertises itself.

@@ -32,7 +32,7 @@ pub struct FirstError {
     pub cause: String,
 }
 
-/// What became of everything that was handed over.
+/// The outcome of all messages that were handed over.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct DeliveryReport {
     pub published: u64,

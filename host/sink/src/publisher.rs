@@ -25,7 +25,7 @@ const EVENTS_PER_CHUNK: usize = 8;
 /// Longest wait for one event, in milliseconds; a stop is noticed after it.
 const WAIT_MS: u16 = 50;
 
-/// What a run adds to the manifest's sink.
+/// A run's additions to the manifest's sink.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Set from outside when the lease is lost or the run is cancelled: no further message is

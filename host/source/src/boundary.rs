@@ -20,7 +20,7 @@ use dpone_model::{CursorValue, NameId, PagePlace, Place, RecordSpan, Records, Re
 use dpone_plan::{Boundary, CursorRules};
 use jiff::Timestamp;
 
-/// What the boundary left of a page. `extracted` is the sum of `inside`, `outside`, `known` and
+/// Counts of a page behind the boundary. `extracted` is the sum of `inside`, `outside`, `known` and
 /// `dropped`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Filtered {
@@ -34,7 +34,7 @@ pub struct Filtered {
     pub known: u32,
     /// Records without a cursor value that `on_missing` drops.
     pub dropped: u32,
-    /// Of those that are inside or known: rows beyond `max_future`.
+    /// Rows beyond `max_future`, among those that are inside or known.
     pub ahead: u32,
     /// Likewise: records without a cursor value.
     pub without_cursor: u32,

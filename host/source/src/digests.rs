@@ -55,7 +55,7 @@ pub(crate) struct Recent {
     max: usize,
 }
 
-/// What [`Recent`] keeps for the next run.
+/// Rows that [`Recent`] keeps for the next run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) digests: Digests,

@@ -1,4 +1,4 @@
-//! What a source can give that is no page, and what an extractor may not ask for.
+//! Errors of a source's answers, and of requests that an extractor may not make.
 
 use dpone_json::{Found, ScanError, ScanErrorKind};
 use dpone_model::codes::{connection, internal, manifest, plugin, quality, source, state};
@@ -91,7 +91,7 @@ impl Error {
         Self::ExtractorOutput { page: page.page, plugin: extractor.place(), message: format!("{error} near `{near}`") }
     }
 
-    /// What was found at the records path in the place of records; `None` for records.
+    /// The kind of value at the records path in the place of records; `None` for records.
     pub(crate) fn not_records(page: &PagePlace, path: &str, found: &Found) -> Option<Self> {
         let (page, path) = (page.clone(), if path.is_empty() { "." } else { path }.to_owned());
         Some(match found {

@@ -3,7 +3,7 @@
 use dpone_json::members_of_root;
 use dpone_model::{Kind, Span};
 
-/// What speaks of an error, and where it stands.
+/// The sign of an error, and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ErrorObject {
     pub key: &'static str,

@@ -21,7 +21,7 @@ pub struct Page {
     pub records: Records,
     /// Where the records are in `body`; `None` with `records_body`, or where the page holds none.
     pub records_path: Option<String>,
-    /// What the extractor asks for next; `None` ends the walk.
+    /// The extractor's next request; `None` ends the walk.
     pub next: Option<RequestEdit>,
     /// Why it asks for nothing, where it says so.
     pub ended: Option<Ending>,

@@ -22,7 +22,7 @@ pub(crate) const PAST_END: &[u16] = &[400, 404];
 /// Longest URL that is sent; servers commonly refuse far shorter ones.
 const MAX_URL_BYTES: usize = 64 << 10;
 
-/// Who asks for a request, and where it stands.
+/// The sender of a request, and its place.
 pub(crate) struct Asker<'a> {
     pub extractor: &'a str,
     pub grants: &'a Grants,

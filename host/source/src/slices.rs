@@ -19,7 +19,7 @@ use url::Url;
 const MAX_PAGES: u64 = 10_000;
 const MAX_SLICES: usize = 100_000;
 
-/// What a list is made with.
+/// Parts that a list is made with.
 pub struct ListConfig<'a> {
     pub source: &'a Source,
     pub connection: &'a HttpConnection,

@@ -12,7 +12,7 @@ use dpone_plan::Boundary;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// What the manifest and the state take the cursor for.
+/// The cursor's unit according to the manifest and the state.
 #[derive(Debug)]
 pub(crate) struct Unit {
     bound: Option<CursorValue>,
@@ -72,7 +72,7 @@ impl Unit {
     }
 }
 
-/// What helps where a value cannot be read.
+/// The remedy where a value cannot be read.
 pub(crate) fn hint(json: &[u8], format: Option<RecordFormat>) -> Option<String> {
     let is_number = number(json).is_some();
     let is_text = json.first() == Some(&b'"');

@@ -85,7 +85,7 @@ impl Aside {
         }
     }
 
-    /// What the next run has to know.
+    /// Rows that the next run has to know.
     pub(crate) fn unplaced(&self, unit: Option<EpochUnit>) -> Unplaced {
         Unplaced {
             digests: Digests::new(self.met.iter().copied()),

@@ -22,11 +22,11 @@ pub struct ResponseView {
     scanner: SharedScanner,
     /// The one scan, once it was made.
     scanned: Mutex<Option<Result<Scanned, Report>>>,
-    /// What the extractor asked for.
+    /// The extractor's request.
     looked_at: Mutex<LookedAt>,
 }
 
-/// What a scan found.
+/// The findings of a scan.
 pub(crate) struct Scanned {
     path: String,
     found: Found,
@@ -55,7 +55,7 @@ impl ResponseView {
         }
     }
 
-    /// What the extractor has asked for so far.
+    /// The extractor's requests so far.
     pub(crate) fn take_looked_at(&self) -> LookedAt {
         std::mem::take(&mut *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use support::{Api, Follow, Setup};
 
-/// What came of a walk.
+/// The outcome of a walk.
 #[derive(Debug)]
 struct Walks {
     rows: usize,

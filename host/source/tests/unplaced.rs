@@ -12,7 +12,7 @@ use dpone_source::Filtered;
 use jiff::SignedDuration;
 use rows::{Run, body, value};
 
-/// What state keeps between runs.
+/// State between runs.
 #[derive(Default)]
 struct State {
     watermark: Option<Watermark>,

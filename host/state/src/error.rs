@@ -1,4 +1,4 @@
-//! What can go wrong between a run and its state.
+//! Errors between a run and its state.
 
 use dpone_model::codes::{connection, state};
 use dpone_model::state::Lease;

@@ -1,4 +1,4 @@
-//! What every store promises, asked of SQLite always and of PostgreSQL where
+//! The promises of every store, asked of SQLite always and of PostgreSQL where
 //! `DPONE_TEST_POSTGRES=postgres://user:password@host:port/database` names one.
 
 #![allow(

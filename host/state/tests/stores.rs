@@ -1,4 +1,4 @@
-//! What is particular to one store: files, addresses, and no store at all.
+//! Particulars of one store: files, addresses, and no store at all.
 
 #![allow(
     clippy::unwrap_used,

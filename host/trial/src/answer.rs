@@ -1,4 +1,4 @@
-//! What a plugin answered in a case: the content of `expected.json`.
+//! A plugin's answer in a case: the content of `expected.json`.
 //!
 //! The leaves (records, requests, slices, a verdict, a signature) are JSON text, each on one line of
 //! the file, and compared as such. So numbers stay as they were written, and a difference has a place.
@@ -32,7 +32,7 @@ pub struct Answer {
     pub error: Option<Text>,
 }
 
-/// What came of one page.
+/// The outcome of one page.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -51,7 +51,7 @@ pub struct Step {
 /// One thing to compare: where it stands, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// What it belongs to: `page 2`; empty for the case as a whole.
+    /// Its owner: `page 2`; empty for the case as a whole.
     pub group: String,
     /// Such as `record 3`, from 0.
     pub name: String,

@@ -17,7 +17,7 @@ use tokio::process::{Child, ChildStdin, Command};
 /// How long a process may take to read what it is told.
 const READS_WITHIN: Duration = Duration::from_secs(10);
 
-/// What all processes of one command line have in common.
+/// Settings that all processes of one command line share.
 pub struct Launch {
     /// This program.
     pub program: PathBuf,
@@ -36,7 +36,7 @@ pub struct Group {
     pub name: String,
     /// Working folder of its runs; of a tenant, its own.
     pub workdir: PathBuf,
-    /// Whose they are; without a tenant the process is as free as this one.
+    /// The tenant that they belong to; without one the process is as free as this one.
     pub tenancy: Option<Tenancy>,
     /// Each with its number among all.
     pub jobs: Vec<(usize, Job)>,

@@ -1,4 +1,4 @@
-//! What a supervisor and its workers say to each other: one JSON object a line, over the worker's
+//! The messages between a supervisor and its workers: one JSON object a line, over the worker's
 //! standard streams.
 //!
 //! The supervisor speaks first, with a [`Setup`]; it goes on with orders once the worker has said that

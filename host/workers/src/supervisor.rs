@@ -30,7 +30,7 @@ const MAX_ORDERS: usize = 64;
 /// Words of all workers that were not yet heard.
 const MAX_WORDS: usize = 16;
 
-/// What is done with several manifests.
+/// The work on several manifests.
 pub struct Supervisor {
     pub launch: Launch,
     /// Runs at a time, over all workers.
@@ -233,7 +233,7 @@ async fn local(supervisor: &Supervisor, needs: LocalNeeds) -> Result<Local, Stri
     starter.start(needs).await.map(Local::from).map_err(|report| report.message().to_owned())
 }
 
-/// What comes from a worker.
+/// Messages from a worker.
 enum Happened {
     Word(Word),
     /// It has ended; `last` is what it said last on its standard error.

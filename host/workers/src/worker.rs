@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 /// call, and ends with the process.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 
-/// What a worker does from its start to its end. The process must have one thread.
+/// Runs a worker from its start to its end. The process must have one thread.
 pub fn worker_main(program: &Program) -> ExitCode {
     let served = confined(program).and_then(|base| {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -41,7 +41,7 @@ pub fn worker_main(program: &Program) -> ExitCode {
     }
 }
 
-/// What all runs of the worker share.
+/// Parts that all runs of the worker share.
 #[derive(Clone)]
 struct Worker {
     base: Confined,

@@ -1,4 +1,4 @@
-//! What plugins cost a whole job: `dpone run` with the guide's manifest without checks, against the
+//! The cost of plugins in a whole job: `dpone run` with the guide's manifest without checks, against the
 //! same with a transform, with three checks, and with both.
 //!
 //! Part of the difference is the sandbox, part is work that any host would have to do for the same
@@ -23,7 +23,7 @@ const CHECKS: &str = r#"quality:
     - { type: unique, columns: [order_id] }
 
 "#;
-/// What one transform and three checks may add, in CPU and in wall time.
+/// The most that one transform and three checks may add, in CPU and in wall time.
 const TARGET_PCT: f64 = 15.0;
 
 /// A manifest, and what its runs cost.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How often threads are looked at. One that ends between two looks loses what it did after the first.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// What a command cost, itself and the children it waited for.
+/// A command's cost, with the children it waited for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     pub wall_s: f64,

@@ -1,4 +1,4 @@
-//! What a short command takes: a run of the guide's manifest that finds ten new rows, and a check. Both
+//! The time of a short command: a run of the guide's manifest that finds ten new rows, and a check. Both
 //! use the profile `local`, warm, as somebody does who tries a manifest again and again.
 
 #![allow(clippy::print_stdout)]

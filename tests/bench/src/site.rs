@@ -101,7 +101,7 @@ impl Site {
         Ok(job)
     }
 
-    /// What `dpone run` costs in such a folder.
+    /// The cost of `dpone run` in such a folder.
     pub fn run(&self, job: &Path) -> Outcome<Cost> {
         let dpone = std::env::current_exe()?.with_file_name("dpone").display().to_string();
         measure(&[&dpone, "run", "manifest.yaml", "--profile", "bench", "--quiet"].map(str::to_owned), job)

@@ -208,7 +208,7 @@ fn bounds(text: &str) -> String {
     out
 }
 
-/// What the API gave and transforms added is what was left out and what was published.
+/// Rows that the API gave and transforms added are those that were left out and those that were published.
 fn adds_up(counted: &Value) {
     let number = |at: &str| counted.pointer(at).and_then(Value::as_u64).unwrap();
     let given = number("/rows/extracted") + number("/left_out/added");

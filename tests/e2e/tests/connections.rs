@@ -22,7 +22,7 @@ fn mine(stand: &Stand, profile: &str) -> Workspace {
     workspace
 }
 
-/// What the topic holds in the broker that the profile names.
+/// The topic's content in the broker that the profile names.
 fn rows_in_the_broker(stand: &Stand) -> usize {
     let workspace = Workspace::new();
     let kafka = format!("{{ type: kafka, bootstrap_servers: \"{}\" }}", stand.bootstrap());

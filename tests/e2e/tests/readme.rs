@@ -1,4 +1,4 @@
-//! What the README promises to somebody who has an API, a Kafka or a plugin of their own; its
+//! The README's promises to somebody who has an API, a Kafka or a plugin of their own; its
 //! manifests and commands are taken from its text.
 
 use dpone_harness::{GUIDE, Ran, Stand, Workspace, components};

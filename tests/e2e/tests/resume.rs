@@ -300,7 +300,7 @@ fn release_lease(workspace: &Workspace) {
     std::fs::remove_file(workspace.path().join(".dpone/local/state.db")).unwrap();
 }
 
-/// What a mended manifest does, and what the second attempt says.
+/// The effect of a mended manifest, and the second attempt's words.
 struct Mended {
     change: (&'static str, &'static str),
     exit: i32,

@@ -63,7 +63,7 @@ fn numbers(text: &str) -> BTreeSet<u8> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
 
-/// What stands between two texts of a file.
+/// The text between two texts of a file.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let from = text.split_once(start).unwrap_or_else(|| panic!("`{start}` is missing")).1;
     from.split_once(end).unwrap_or_else(|| panic!("`{end}` is missing")).0

@@ -1,4 +1,4 @@
-//! What `sdk/README.md` promises to somebody who writes a plugin, by its own commands and for each
+//! The promises of `sdk/README.md` to somebody who writes a plugin, by its own commands and for each
 //! language; then a project's life with the real binary: new, build, test, record.
 
 use dpone_harness::{GUIDE, PageServer, Ran, Stand, Workspace, components};

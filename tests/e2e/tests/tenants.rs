@@ -32,7 +32,7 @@ fn house(stand: &Stand, sales: &str, ops: &str) -> Workspace {
     workspace
 }
 
-/// What each tenant has beside the usual, as lines of its block.
+/// Each tenant's keys beside the usual, as lines of its block.
 fn policy(sales: &str, ops: &str) -> String {
     let tenant = |name: &str, further: &str| {
         format!(

@@ -102,7 +102,7 @@ fn walk(section: &Section, at: &str, steps: &[Step], entries: &mut Vec<Entry>) {
     }
 }
 
-/// What stands between a key and the keys in its value.
+/// The text between a key and the keys in its value.
 fn suffix(takes: Takes) -> String {
     match takes {
         Takes::List(inner) => format!("[]{}", suffix(*inner)),

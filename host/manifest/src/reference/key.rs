@@ -13,7 +13,7 @@ pub struct Key {
     pub is_required: bool,
     /// The value that a missing key has, as YAML.
     pub default: Option<&'static str>,
-    /// What holds without the key, in words, where no value says it.
+    /// The behaviour without the key, in words, where no value says it.
     pub without: Option<&'static str>,
     /// A value, as YAML that may stand inside `{ }`. Empty for a block, whose keys have examples.
     pub example: &'static str,
@@ -36,7 +36,7 @@ pub enum Support {
     Later,
 }
 
-/// What a key takes.
+/// The values that a key takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Takes {
     /// Text that is not empty.

@@ -5,7 +5,7 @@ use super::entries::Entry;
 use super::key::{Form, Key};
 use crate::read::nearest;
 
-/// What a name leads to.
+/// The entry that a name leads to.
 #[derive(Debug)]
 pub enum Found {
     /// Keys whose paths end so; a key that several blocks share is one hit.

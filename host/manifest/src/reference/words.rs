@@ -1,9 +1,9 @@
-//! What a key takes, in words.
+//! The values that a key takes, in words.
 
 use super::key::{Key, Support, Takes, Word};
 
 impl Key {
-    /// What the key takes, in one line of Markdown.
+    /// The values that the key takes, in one line of Markdown.
     pub fn takes_in_words(&self) -> String {
         match (self.support, self.default) {
             (Support::OnlyDefault, Some(default)) => format!("`{default}`"),
@@ -12,7 +12,7 @@ impl Key {
         }
     }
 
-    /// What holds without the key, in one line of Markdown.
+    /// The behaviour without the key, in one line of Markdown.
     pub fn default_in_words(&self) -> String {
         match (self.is_required, self.default, self.without) {
             (true, ..) => "required".to_owned(),

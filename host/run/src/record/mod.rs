@@ -30,13 +30,13 @@ use std::sync::{Arc, Mutex};
 /// only: in pages it would be found by chance.
 const MIN_VARIABLE: usize = 8;
 
-/// What was recorded.
+/// The recording.
 #[derive(Debug)]
 pub struct Recorded {
     pub folder: PathBuf,
     pub pages: usize,
     pub records: usize,
-    /// What a person should know before sharing the case, a line each.
+    /// Notes for a person who wants to share the case, a line each.
     pub notes: Vec<String>,
 }
 
@@ -182,7 +182,7 @@ fn end(ended: &Ending, redactor: &mut Redactor) -> Result<Box<RawValue>, Report>
     RawValue::from_string(redactor.value(&ended).to_string()).map_err(bug)
 }
 
-/// What the request rules go by: the manifest's URL on the origin that answered.
+/// The URL that the request rules go by: the manifest's own on the origin that answered.
 fn request_url(source: &Source, connection: Option<&HttpConnection>, first: Option<&RecordedPage>) -> String {
     let resolved = connection.and_then(|connection| resolved_url(source, connection).ok()).map(String::from);
     let answered = || first.and_then(|page| page.url.as_ref()?.split('?').next().map(str::to_owned));
@@ -247,7 +247,7 @@ fn grouped(pairs: &[(String, String)]) -> Value {
     Value::Object(fields)
 }
 
-/// What came of the environment may be a secret, whatever it is called.
+/// Any value from the environment may be a secret, whatever it is called.
 fn without(value: &Value, variables: &BTreeSet<String>) -> Value {
     match value {
         Value::String(text) if variables.contains(text) && !text.starts_with("http") => json!("[redacted]"),

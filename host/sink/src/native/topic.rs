@@ -37,7 +37,7 @@ pub struct Outgoing<'a> {
     pub opaque: usize,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handed {
     All,
@@ -51,7 +51,7 @@ pub enum Handed {
     },
 }
 
-/// What became of one message.
+/// The outcome of one message.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivered {
     /// As in [`Outgoing`].
