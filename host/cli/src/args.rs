@@ -24,14 +24,23 @@ pub struct Common {
     /// Folders in which `uses: NAME` finds NAME.wasm, separated by `:`
     #[arg(long, global = true, env = "DPONE_PLUGIN_PATH", value_delimiter = ':', value_name = "DIR")]
     pub plugin_path: Vec<PathBuf>,
-    /// Log filter, such as `info` or `dpone_source=debug`; logs go to stderr
+    /// Log filter, such as `info`, or `dpone_source=debug` for one crate; logs go to stderr
     #[arg(long, global = true, env = "DPONE_LOG", default_value = "warn", value_name = "FILTER")]
     pub log: String,
+    /// Log lines for people, or a JSON object for each line of stderr
+    #[arg(long, global = true, env = "DPONE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
     /// No progress on stderr
     #[arg(long, short, global = true)]
     pub quiet: bool,
     #[command(flatten)]
     pub demo: Demo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
 }
 
 /// The demo API of the profile `local`.

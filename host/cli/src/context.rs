@@ -4,6 +4,7 @@
 use crate::args::{Common, ManifestArgs, PluginDemands, WindowArgs};
 use crate::local::OnDemand;
 use crate::progress;
+use clap::ValueEnum;
 use dpone_connections::{Environment, Profile};
 use dpone_manifest::Tenant;
 use dpone_model::{Report, codes};
@@ -92,8 +93,15 @@ pub fn launch(common: &Common, workdir: &Path, demanded: &PluginDemands) -> Resu
         locked,
         signers,
         quiet: common.quiet,
-        log: common.log.clone(),
+        logs: logs(common),
+        logs_json: crate::output::is_json(),
     })
+}
+
+/// The arguments that make another process log as this one does.
+fn logs(common: &Common) -> Vec<String> {
+    let format = common.log_format.to_possible_value().map(|value| value.get_name().to_owned());
+    ["--log".to_owned(), common.log.clone(), "--log-format".to_owned(), format.unwrap_or_default()].into()
 }
 
 /// What a tenant has of the chosen profile and of this process's environment.

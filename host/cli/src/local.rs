@@ -3,6 +3,7 @@
 
 use crate::Outcome;
 use crate::args::Common;
+use crate::output::outln;
 use async_trait::async_trait;
 use dpone_connections::LocalServices;
 use dpone_local::{DemoOptions, Options, Services};
@@ -62,14 +63,14 @@ pub async fn up(common: &Common) -> Outcome {
     let options = Options { api: true, broker: true, demo: demo(common) };
     let services = Services::start_or_join(&dir(&workdir), options).await.map_err(Report::from)?;
     if services.joined() {
-        println!("already up, kept by another process");
+        outln!("already up, kept by another process");
     }
-    println!("demo API      {}/orders", services.base_url());
-    println!("Kafka broker  {}", services.bootstrap_servers());
-    println!("data          {}", dir(&workdir).display());
-    println!("try           kcat -b {} -C -t dwh.orders", services.bootstrap_servers());
+    outln!("demo API      {}/orders", services.base_url());
+    outln!("Kafka broker  {}", services.bootstrap_servers());
+    outln!("data          {}", dir(&workdir).display());
+    outln!("try           kcat -b {} -C -t dwh.orders", services.bootstrap_servers());
     if !services.joined() {
-        println!("Ctrl-C ends both");
+        outln!("Ctrl-C ends both");
         crate::context::stopped().await;
     }
     SERVICES.lock().await.push(services);

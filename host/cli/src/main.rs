@@ -1,27 +1,30 @@
 //! `dpone`: reads the command line, calls a room, renders what it answers, and ends with the exit
 //! code that the README documents.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 mod args;
 mod commands;
 mod context;
 mod local;
+mod logging;
+mod output;
 mod progress;
 mod summary;
 mod table;
 
 use args::{Cli, Command};
 use clap::Parser;
-use dpone_model::{Exit, Report};
+use dpone_model::{Exit, Report, codes};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut cli = Cli::parse();
+    let mut cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return ended(command_line(&answer)),
+    };
     if matches!(cli.command, Command::CompileComponent) {
         return dpone_sandbox::compile_child_main();
     }
-    start_logging(&cli.common.log);
+    logging::start(&cli.common.log, cli.common.log_format);
     let confined = match &cli.command {
         Command::Worker => match context::program() {
             Ok(program) => return dpone_workers::worker_main(&program),
@@ -34,14 +37,13 @@ fn main() -> ExitCode {
         _ => Ok(()),
     };
     if let Err(report) = confined {
-        eprintln!("{report}");
-        return ExitCode::from(report.exit() as u8);
+        return ended(failed(&report));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => {
-            eprintln!("error: the async runtime cannot start: {cause}");
-            return ExitCode::from(Exit::Internal as u8);
+            let message = format!("the async runtime cannot start: {cause}");
+            return ended(failed(&Report::new(&codes::internal::BUG, message)));
         }
     };
     let outcome = runtime.block_on(async {
@@ -49,30 +51,29 @@ fn main() -> ExitCode {
         local::stop().await;
         outcome
     });
-    let exit = match outcome {
-        Ok(exit) => exit,
-        Err(report) => {
-            eprintln!("{report}");
-            report.exit()
-        }
-    };
+    let exit = outcome.unwrap_or_else(|report| failed(&report));
     // A blocked read of stdin or a name look-up must not hold the process back.
     runtime.shutdown_background();
-    ExitCode::from(exit as u8)
+    ended(exit)
 }
 
-fn start_logging(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| {
-        eprintln!("warning: the log filter `{filter}` is not understood; logging warnings");
-        tracing_subscriber::EnvFilter::new("warn")
-    });
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_ansi(colours)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+/// Prints what a command line gets instead of a command: help, the version, or what is wrong with it.
+fn command_line(answer: &clap::Error) -> Exit {
+    if let Err(cause) = answer.print()
+        && !answer.use_stderr()
+    {
+        output::remember(&cause);
+    }
+    if answer.use_stderr() { Exit::Usage } else { Exit::Ok }
+}
+
+fn failed(report: &Report) -> Exit {
+    output::error(report);
+    report.exit()
+}
+
+fn ended(exit: Exit) -> ExitCode {
+    ExitCode::from(output::settle(exit) as u8)
 }
 
 /// What a command answers: how the process ends, or why it failed.

@@ -1,127 +1,126 @@
-//! Progress: a bar with pages, rows, rate and bytes on a terminal, plain lines otherwise.
+//! Progress on stderr: a bar on a terminal, plain lines otherwise, nothing with `--quiet`.
+//!
+//! [`teller`] decides what is said and when, without a clock of its own; here are the clock, a thread that
+//! lets it speak where nothing happens, and the streams.
 
-use dpone_model::Counts;
-use dpone_run::events::{Event, Events, Step};
+mod teller;
+
+use crate::output;
+use dpone_run::events::{Event, Events, Silent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
+use teller::{Said, Teller};
 
 /// The progress that fits this process's stderr.
 pub fn choose(quiet: bool) -> Box<dyn Events> {
     if quiet {
-        Box::new(dpone_run::events::Silent)
-    } else if std::io::stderr().is_terminal() {
-        Box::new(Bar::new())
+        Box::new(Silent)
+    } else if output::is_terminal() {
+        Box::new(Progress::new(Way::Bar(bar())))
     } else {
-        Box::new(Lines::default())
+        Box::new(Progress::new(Way::Lines(String::new())))
     }
 }
 
 /// Lines that say which run they are of, for several runs at a time.
 pub fn named_lines(name: &str) -> Box<dyn Events> {
-    Box::new(Lines { named: format!("{name}: "), ..Lines::default() })
+    Box::new(Progress::new(Way::Lines(format!("{name}: "))))
 }
 
-struct Bar {
-    bar: ProgressBar,
+/// Progress that tells also when nothing happens.
+struct Progress {
+    shown: Arc<Shown>,
+    ticking: Once,
+}
+
+struct Shown {
+    teller: Mutex<Teller>,
     started: Instant,
+    way: Way,
 }
 
-impl Bar {
-    fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {msg} [{elapsed}]") {
-            bar.set_style(style);
-        }
-        Self { bar, started: Instant::now() }
+enum Way {
+    Bar(ProgressBar),
+    /// With this before each.
+    Lines(String),
+}
+
+impl Progress {
+    fn new(way: Way) -> Self {
+        let shown = Shown { teller: Mutex::new(Teller::default()), started: Instant::now(), way };
+        Self { shown: Arc::new(shown), ticking: Once::new() }
+    }
+
+    /// Without the thread there is progress only where something happens.
+    fn start_ticking(&self) {
+        let shown = Arc::downgrade(&self.shown);
+        let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(move || tick(&shown));
     }
 }
 
-impl Events for Bar {
+impl Events for Progress {
     fn emit(&self, event: Event) {
-        match event {
-            Event::Started { run_id, pipeline } => self.bar.println(format!("run {run_id} of {pipeline}")),
-            Event::Note(text) => self.bar.println(text),
-            Event::StepStarted(step) => {
-                self.bar.enable_steady_tick(Duration::from_millis(120));
-                self.bar.set_prefix(step.letter().to_string());
-                self.bar.set_message(step.title());
+        if matches!(event, Event::StepStarted(_)) {
+            self.ticking.call_once(|| self.start_ticking());
+        }
+        let is_over = matches!(event, Event::Ended);
+        self.shown.say(|teller, now| teller.hear(now, event));
+        if let (true, Way::Bar(bar)) = (is_over, &self.shown.way) {
+            output::without_bar();
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn tick(shown: &Weak<Shown>) {
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let Some(shown) = shown.upgrade() else { return };
+        shown.say(Teller::tick);
+    }
+}
+
+impl Shown {
+    fn say(&self, what: impl FnOnce(&mut Teller, Duration) -> Option<Said>) {
+        let (now, mut teller) = (self.started.elapsed(), self.teller.lock().unwrap_or_else(PoisonError::into_inner));
+        let said = what(&mut teller, now);
+        match &self.way {
+            Way::Lines(named) => {
+                if let Some(Said { text, fields }) = said {
+                    output::message("INFO", &format!("{named}{text}"), Some(fields));
+                }
             }
-            Event::StepDone(Step::Advance) => self.bar.finish_and_clear(),
-            Event::StepDone(_) => {}
-            Event::Page(counts) => self.bar.set_message(pulled(&counts, self.started.elapsed())),
-            Event::Delivery { acknowledged, total, .. } => {
-                self.bar.set_message(format!("{acknowledged} of {total} messages acknowledged"));
+            Way::Bar(bar) => {
+                // The bar itself shows what counts; only what happens once gets a line.
+                if let Some(said) = said.filter(|said| said.is_news()) {
+                    output::line(&said.text);
+                }
+                if let Some(status) = teller.status(now) {
+                    if bar.message().is_empty() {
+                        output::with_bar(bar);
+                        bar.enable_steady_tick(Duration::from_millis(120));
+                    }
+                    bar.set_message(status);
+                }
             }
         }
     }
 }
 
-impl Drop for Bar {
+impl Drop for Shown {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// Lines for logs and CI: what happened, and counts at most every five seconds.
-struct Lines {
-    /// Before each line.
-    named: String,
-    started: Instant,
-    last: Mutex<Option<Instant>>,
-}
-
-impl Default for Lines {
-    fn default() -> Self {
-        Self { named: String::new(), started: Instant::now(), last: Mutex::new(None) }
-    }
-}
-
-impl Lines {
-    fn is_due(&self) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let due = last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(5));
-        if due {
-            *last = Some(now);
+        if let Way::Bar(bar) = &self.way {
+            output::without_bar();
+            bar.finish_and_clear();
         }
-        due
     }
 }
 
-impl Events for Lines {
-    fn emit(&self, event: Event) {
-        let line = match event {
-            Event::Started { run_id, pipeline } => format!("run {run_id} of {pipeline}"),
-            Event::Note(text) => text,
-            Event::Page(counts) if self.is_due() => format!("D {}", pulled(&counts, self.started.elapsed())),
-            Event::Delivery { acknowledged, total, .. } if self.is_due() => {
-                format!("H {acknowledged} of {total} messages acknowledged")
-            }
-            _ => return,
-        };
-        // A closed stderr must not end the run.
-        let _ = writeln!(std::io::stderr(), "{}{line}", self.named);
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
+        bar.set_style(style);
     }
-}
-
-fn pulled(counts: &Counts, elapsed: Duration) -> String {
-    let rate = counts.extracted as f64 / elapsed.as_secs_f64().max(0.001);
-    format!("{} pages, {} rows, {rate:.0} rows/s, {}", counts.pages, counts.extracted, bytes(counts.bytes))
-}
-
-/// Bytes as a person reads them.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let mut value = count as f64;
-    let mut unit = "B";
-    for next in UNITS {
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    if unit == "B" { format!("{count} B") } else { format!("{value:.1} {unit}") }
+    bar
 }

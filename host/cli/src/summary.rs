@@ -1,34 +1,55 @@
 //! A run's report in a few lines: what was loaded, how it ended, what the user should know, what to do next.
 //!
 //! The report is JSON, because a worker's comes through a pipe. Each fact has a function of its own that
-//! gives no line where the report does not have it.
+//! gives no line where the report does not have it; a line is `name: what`.
 
+use dpone_model::human::{bytes, count, duration};
 use dpone_run::Remedy;
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
+
+/// Warnings that are shown in full.
+const MAX_WARNINGS: usize = 10;
 
 /// A run's report for a person. A run that never got an id has nothing to sum up but its error.
 pub fn summary(report: &Value, artifact: Option<&Path>, remedy: Remedy, is_tenants: bool) -> Option<String> {
     let run_id = report["run_id"].as_str().filter(|run_id| !run_id.is_empty())?;
     let mut lines = vec![rows(report, run_id)];
+    lines.extend(speed(report));
     lines.extend(left_out(report));
     lines.extend(beside_watermark(report));
     lines.extend(slices(report));
     lines.extend(walk_ended(report));
     lines.extend(state(report));
     lines.extend(mixed(report));
+    lines.extend(warnings(report));
     lines.extend(artifact.map(|folder| format!("artifact: {}", folder.display())));
     lines.extend(resume(run_id, remedy, is_tenants));
     Some(lines.join("\n"))
 }
 
+/// A summary as Markdown: a heading, and an item for each line.
+pub fn to_markdown(summary: &str) -> String {
+    let mut lines = summary.lines();
+    let (title, rows) = lines.next().and_then(|line| line.split_once(": ")).unwrap_or_default();
+    let first = format!("## {title}\n\n- **pages and rows**: {rows}");
+    let item = |line: &str| match line.split_once(": ") {
+        Some((name, what)) if !line.starts_with(' ') => format!("- **{name}**: {what}"),
+        _ => format!("  - {}", line.trim_start()),
+    };
+    std::iter::once(first).chain(lines.map(item)).collect::<Vec<_>>().join("\n")
+}
+
 fn rows(report: &Value, run_id: &str) -> String {
     let rows = &report["rows"];
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    let time = lasted(report).map_or_else(String::new, |time| format!(" in {}", duration(time)));
     format!(
-        "run {run_id} {}: {} pages, {} rows extracted, {} filtered, {} published, {} acknowledged",
+        "run {run_id} {}{time}: {}, {} extracted, {} filtered, {} published, {} acknowledged",
         report["outcome"].as_str().unwrap_or_default(),
-        report["pages"],
-        rows["extracted"],
+        count(number(&report["pages"]), "page"),
+        count(number(&rows["extracted"]), "row"),
         rows["filtered"],
         rows["published"],
         rows["acknowledged"]
@@ -68,6 +89,14 @@ fn beside_watermark(report: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| format!("beside the watermark: {}", parts.join(", ")))
 }
 
+/// Rows over the time of the whole run.
+fn speed(report: &Value) -> Option<String> {
+    let rows = report.pointer("/rows/extracted")?.as_u64()?;
+    let read = bytes(report["bytes"].as_u64()?);
+    let rate = rows as f64 / lasted(report)?.as_secs_f64().max(0.001);
+    Some(format!("speed: {rate:.0} rows/s, {read} read"))
+}
+
 fn slices(report: &Value) -> Option<String> {
     let slices = report["slices"].as_array()?;
     let loaded = slices.iter().filter(|slice| slice["outcome"] == "succeeded").count();
@@ -103,6 +132,19 @@ fn mixed(report: &Value) -> Option<String> {
     Some(format!("mixed fields: {}", fields.join(", ")))
 }
 
+/// How many warnings there are, and each: with `--quiet` nobody has seen them yet.
+fn warnings(report: &Value) -> Vec<String> {
+    let warnings = report["warnings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if warnings.is_empty() {
+        return Vec::new();
+    }
+    let shown = warnings.iter().filter_map(Value::as_str).take(MAX_WARNINGS);
+    let shown = shown.map(|warning| format!("  {}", warning.replace('\n', " ")));
+    let more =
+        (warnings.len() > MAX_WARNINGS).then(|| format!("  and {} more, in run.json", warnings.len() - MAX_WARNINGS));
+    std::iter::once(format!("warnings: {}", warnings.len())).chain(shown).chain(more).collect()
+}
+
 /// Only where it can help.
 fn resume(run_id: &str, remedy: Remedy, is_tenants: bool) -> Option<String> {
     let policy = if is_tenants { " --policy FILE" } else { "" };
@@ -113,5 +155,60 @@ fn resume(run_id: &str, remedy: Remedy, is_tenants: bool) -> Option<String> {
         Remedy::ResumeMended => Some(format!(
             "mend the manifest, then go on with: {command} --manifest FILE (pages are kept; what made them may not change)"
         )),
+    }
+}
+
+fn lasted(report: &Value) -> Option<Duration> {
+    let instant = |name: &str| report[name].as_str()?.parse::<jiff::Timestamp>().ok();
+    Duration::try_from(instant("finished_at")?.duration_since(instant("started_at")?)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn report() -> Value {
+        json!({
+            "run_id": "r1", "outcome": "succeeded", "pages": 1, "bytes": 3 << 20,
+            "started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:02:05.5Z",
+            "rows": { "extracted": 251, "filtered": 1, "published": 250, "acknowledged": 250 },
+            "checkpoint": { "after": { "revision": 3, "watermark": "2026-01-01T00:00:00Z" } },
+            "warnings": ["a field\nis mixed"],
+        })
+    }
+
+    #[test]
+    fn a_run_in_lines() {
+        let text = summary(&report(), Some(Path::new(".dpone/runs/r1")), Remedy::Resume, true).unwrap();
+        let expected = "run r1 succeeded in 2 min 5 s: 1 page, 251 rows extracted, 1 filtered, 250 published, 250 acknowledged\n\
+            speed: 2 rows/s, 3 MiB read\n\
+            state: revision 3, cursor 2026-01-01T00:00:00Z\n\
+            warnings: 1\n  a field is mixed\n\
+            artifact: .dpone/runs/r1\n\
+            resume with: dpone resume r1 --policy FILE (it keeps the manifest that it was started with)";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn markdown_is_a_heading_and_items() {
+        let text = summary(&report(), None, Remedy::NewRun, false).unwrap();
+        let expected = "## run r1 succeeded in 2 min 5 s\n\n\
+            - **pages and rows**: 1 page, 251 rows extracted, 1 filtered, 250 published, 250 acknowledged\n\
+            - **speed**: 2 rows/s, 3 MiB read\n\
+            - **state**: revision 3, cursor 2026-01-01T00:00:00Z\n\
+            - **warnings**: 1\n\x20 - a field is mixed";
+        assert_eq!(to_markdown(&text), expected);
+    }
+
+    #[test]
+    fn many_warnings_are_cut_and_no_id_is_no_summary() {
+        let warnings: Vec<String> = (1..=12).map(|n| format!("w{n}")).collect();
+        let text = summary(&json!({ "run_id": "r", "warnings": warnings }), None, Remedy::NewRun, false).unwrap();
+        assert!(
+            text.contains("warnings: 12\n  w1\n") && text.ends_with("\n  w10\n  and 2 more, in run.json"),
+            "{text}"
+        );
+        assert_eq!(summary(&json!({ "run_id": "" }), None, Remedy::NewRun, false), None);
     }
 }

@@ -14,8 +14,13 @@ pub enum Error {
     /// A profile or connections file that cannot be understood.
     #[error("{message}")]
     Invalid { message: String, place: Place, hint: Option<String> },
-    #[error("connection `{id}` is not defined: looked at {}", looked_at.join("; "))]
-    NotFound { id: String, looked_at: Vec<String>, hint: String },
+    #[error("connection `{id}` is not defined: {}", absent.join(", and "))]
+    NotFound {
+        id: String,
+        /// A clause for each place that does not have it.
+        absent: Vec<String>,
+        hint: String,
+    },
     /// The profile extends `local` and defines other connections of this use.
     #[error(
         "{role} connection `{id}` is not defined: profile {profile} defines {known}, so nothing stands in for another"

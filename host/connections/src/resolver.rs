@@ -269,13 +269,13 @@ impl Resolver {
         let id = reference.id.as_str();
         if !self.workdir.join(file).exists() {
             let hint = format!("create {file}, or name another one as `connection_file`");
-            return Err(self.not_found(id, format!("file {file}, which does not exist"), hint));
+            return Err(self.not_found(id, format!("the connections file {file} does not exist"), hint));
         }
         let definitions = self.read_file(file)?;
         let Some(definition) = definitions.get(id) else {
             return Err(self.not_found(
                 id,
-                format!("file {file}"),
+                format!("the connections file {file} does not define it"),
                 format!("define `{id}` under `connections` in {file}"),
             ));
         };
@@ -292,9 +292,9 @@ impl Resolver {
         let takes = fields::known(kind);
         if !takes.iter().any(|field| fields.values.contains_key(*field)) {
             let there = fields.values.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let there = if there.is_empty() { "no fields".to_owned() } else { format!("only {there}") };
+            let there = if there.is_empty() { "no field".to_owned() } else { format!("only {there}") };
             let hint = format!("a {kind} connection takes {}", takes.join(", "));
-            return Err(self.not_found(id, format!("{}, which has {there}", fields.origin), hint).into());
+            return Err(self.not_found(id, format!("{} has {there}", fields.origin), hint).into());
         }
         self.warn_of_near_fields(&fields, kind);
         Ok(fields)
@@ -315,12 +315,12 @@ impl Resolver {
         }
     }
 
-    pub(crate) fn not_found(&self, id: &str, then: String, hint: String) -> Error {
+    pub(crate) fn not_found(&self, id: &str, absent: String, hint: String) -> Error {
         let profile = match self.profile.name() {
-            Some(_) => format!("profile {}", self.profile.described()),
-            None => "no profile was chosen".to_owned(),
+            Some(_) => format!("profile {} does not define it", self.profile.described()),
+            None => "no profile is chosen".to_owned(),
         };
-        Error::NotFound { id: id.to_owned(), looked_at: vec![profile, then], hint }
+        Error::NotFound { id: id.to_owned(), absent: vec![profile, absent], hint }
     }
 
     fn read_file(&self, file: &str) -> Result<BTreeMap<String, Definition>, Error> {

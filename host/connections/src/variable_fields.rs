@@ -20,13 +20,13 @@ impl Resolver {
         }
         let nearly = self.nearly(id, kind, &values);
         if values.is_empty() {
-            let looked = format!("the environment ({prefix}*)");
+            let absent = format!("no environment variable {prefix}* is set");
             let first = fields::known(kind).first().copied().unwrap_or_default().to_ascii_uppercase();
             let hint = match nearly.first() {
                 Some(other) => format!("{other} is set; is its id misspelt? Otherwise set {prefix}{first}"),
                 None => format!("set {prefix}{first}, or define `{id}` in a profile"),
             };
-            return Err(self.not_found(id, looked, hint));
+            return Err(self.not_found(id, absent, hint));
         }
         for other in nearly {
             self.warnings.add(format!("connection {id}: {other} is not read; is the id in it misspelt?"));

@@ -243,9 +243,13 @@ async fn a_file_gives_connections_too() {
     assert_eq!(api.origin_note, "file .dpone/connections.yaml:2");
     let mut other = by(ConnectionType::File, "api");
     other.connection_file = Some("other.yaml".into());
-    is(&resolver.http(&other).await.unwrap_err(), "DP0203", &["no profile was chosen; file other.yaml"]);
+    is(
+        &resolver.http(&other).await.unwrap_err(),
+        "DP0203",
+        &["no profile is chosen, and the connections file other.yaml does not define it"],
+    );
     other.connection_file = Some("gone.yaml".into());
-    is(&resolver.http(&other).await.unwrap_err(), "DP0203", &["file gone.yaml, which does not exist"]);
+    is(&resolver.http(&other).await.unwrap_err(), "DP0203", &["the connections file gone.yaml does not exist"]);
     is(
         &resolver.kafka(&by(ConnectionType::File, "api")).await.unwrap_err(),
         "DP0205",
@@ -256,7 +260,14 @@ async fn a_file_gives_connections_too() {
 #[tokio::test]
 async fn http_and_kafka_mistakes_name_the_field_and_its_place() {
     let http: [(&[(&str, &str)], &str, &[&str]); 16] = [
-        (&[], "DP0203", &["no profile was chosen; the environment (DPONE_CONN_A_*)", "set DPONE_CONN_A_BASE_URL"]),
+        (
+            &[],
+            "DP0203",
+            &[
+                "connection `a` is not defined: no profile is chosen, and no environment variable DPONE_CONN_A_* is set",
+                "set DPONE_CONN_A_BASE_URL",
+            ],
+        ),
         (&[("PASSWORD", "p")], "DP0204", &["lacks `username`", "set environment variable DPONE_CONN_A_USERNAME"]),
         (&[("USERNAME", ""), ("PASSWORD", "")], "DP0212", &["DPONE_CONN_A_USERNAME is empty, and so is the password"]),
         (&[("USERNAME", "")], "DP0212", &["is empty, and so is the password"]),

@@ -134,7 +134,7 @@ async fn refusals_are_told_apart() {
         (|_, _, _| (200, "<html>"), &token, "DP0208", "no data.data"),
         (|_, _, _| (503, SEALED), &token, "DP0206", "HTTP 503, Vault is sealed"),
         (|_, _, _| (400, BAD_LOGIN), &role, "DP0207", "invalid role or secret ID"),
-        (|_, _, _| (200, OTHER_FIELDS), &token, "DP0203", "which has only `secret`, `url`"),
+        (|_, _, _| (200, OTHER_FIELDS), &token, "DP0203", " has only `secret`, `url`"),
     ];
     for (answer, variables, code, message) in cases {
         let report = failure(answer, variables).await;

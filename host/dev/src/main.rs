@@ -36,6 +36,7 @@ fn check() -> bool {
         [graph, licences].into_iter().flat_map(|result| result.unwrap_or_else(|error| vec![error])).collect();
     problems.extend(dpone_dev::tidy::odd_entries(&root));
     problems.extend(dpone_dev::tidy::unexplained_modules(&root));
+    problems.extend(dpone_dev::tidy::stray_prints(&root));
     problems.iter().for_each(|problem| eprintln!("{problem}"));
     problems.is_empty()
 }

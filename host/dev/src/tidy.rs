@@ -33,6 +33,21 @@ pub fn unexplained_modules(root: &Path) -> Vec<String> {
         .collect()
 }
 
+/// Lines of the command line's sources that write to a stream by themselves. `host/cli/src/output.rs` does it
+/// for all, so that a closed pipe never ends the program with a panic.
+pub fn stray_prints(root: &Path) -> Vec<String> {
+    const WRITES: [&str; 6] = ["println!", "print!(", "eprint!(", "dbg!(", "io::stdout", "io::stderr"];
+    let cli = root.join("host/cli/src");
+    let files = rust_files(&cli).into_iter().filter(|file| *file != cli.join("output.rs"));
+    let lines = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let is_stray = |line: &&str| WRITES.iter().any(|write| line.contains(write));
+        let stray = text.lines().filter(is_stray).map(|line| format!("{}: {}", file.display(), line.trim()));
+        stray.collect::<Vec<_>>()
+    };
+    files.flat_map(lines).collect()
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files = Vec::new();
@@ -53,6 +68,11 @@ mod tests {
     #[test]
     fn the_top_level_is_the_agreed_one() {
         assert_eq!(odd_entries(&crate::root()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_module_of_the_command_line_prints() {
+        assert_eq!(stray_prints(&crate::root()), Vec::<String>::new());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::origin::same_origin;
 use crate::resolve::GuardedResolver;
 use crate::retry::{RetryPolicy, is_transient, retry_after};
 use async_trait::async_trait;
-use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse};
+use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse, Pause, Pauses};
 use dpone_model::{Meter, Report};
 use reqwest::header::RETRY_AFTER;
 use std::sync::{Arc, OnceLock};
@@ -49,13 +49,14 @@ pub struct Client {
     /// For other origins: resolves with a check of every address. Most runs never need it.
     guarded: OnceLock<reqwest::Client>,
     follows_any_https: bool,
+    pauses: Option<Arc<dyn Pauses>>,
 }
 
 impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
         let guard = config.own_is_guarded.then_some(GuardedResolver { allow_loopback: config.allow_private });
         let own = build(&config, guard)?;
-        Ok(Self { config, own, guarded: OnceLock::new(), follows_any_https: false })
+        Ok(Self { config, own, guarded: OnceLock::new(), follows_any_https: false, pauses: None })
     }
 
     /// Lets redirects lead to any https origin, for content that is verified by its digest. The rules
@@ -63,6 +64,13 @@ impl Client {
     #[must_use]
     pub fn following_any_https(mut self) -> Self {
         self.follows_any_https = true;
+        self
+    }
+
+    /// Tells of each pause before a further attempt.
+    #[must_use]
+    pub fn telling(mut self, pauses: Arc<dyn Pauses>) -> Self {
+        self.pauses = Some(pauses);
         self
     }
 
@@ -105,7 +113,7 @@ impl Client {
         let mut asked_for = Duration::ZERO;
         let mut attempt = 1;
         loop {
-            let outcome = self.attempt(prepared).await;
+            let outcome = self.attempt(prepared, attempt).await;
             let asked = match &outcome {
                 Ok(answer) if is_transient(answer.status, answer.asks_to_wait()) => {
                     self.asked_pause(prepared, answer)?
@@ -120,14 +128,54 @@ impl Client {
             if attempt >= policy.max_attempts || elapsed > policy.max_elapsed || out_of_time {
                 return outcome.map(|answer| (answer, attempt)).map_err(|error| error.after(attempt));
             }
-            log_retry(prepared, &outcome, attempt, pause);
+            self.tell_pause(prepared, &outcome, asked.is_some(), attempt, pause);
             asked_for += asked.unwrap_or_default();
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }
 
-    async fn attempt(&self, prepared: &Prepared) -> Result<Answer, Error> {
+    /// A request that is sent again is told where somebody listens, and is a warning where nobody does.
+    fn tell_pause(
+        &self,
+        prepared: &Prepared,
+        outcome: &Result<Answer, Error>,
+        asked: bool,
+        attempt: u32,
+        pause: Duration,
+    ) {
+        let cause = match outcome {
+            Ok(answer) if asked => format!("status {} with Retry-After", answer.status),
+            Ok(answer) => format!("status {}", answer.status),
+            Err(error) => error.to_string(),
+        };
+        let (url, pause_ms) = (prepared.printable_start(), millis(pause));
+        match &self.pauses {
+            Some(pauses) => {
+                tracing::info!(%url, attempt, pause_ms, %cause, "request will be sent again");
+                pauses.pausing(Pause { duration: pause, attempt: attempt + 1, cause });
+            }
+            None => tracing::warn!(%url, attempt, pause_ms, %cause, "request will be sent again"),
+        }
+    }
+
+    async fn attempt(&self, prepared: &Prepared, attempt: u32) -> Result<Answer, Error> {
+        let started = Instant::now();
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            tracing::debug!(method = prepared.method(), url = %prepared.printable_start(), attempt, "request sent");
+        }
+        let outcome = self.attempt_in_time(prepared).await;
+        let ms = millis(started.elapsed());
+        match &outcome {
+            Ok(answer) => {
+                tracing::debug!(status = answer.status, bytes = answer.body.len(), attempt, ms, "answer received")
+            }
+            Err(error) => tracing::debug!(%error, attempt, ms, "request failed"),
+        }
+        outcome
+    }
+
+    async fn attempt_in_time(&self, prepared: &Prepared) -> Result<Answer, Error> {
         let total = self.config.total_timeout;
         tokio::time::timeout(total, self.exchange(prepared)).await.unwrap_or_else(|_| {
             Err(Error::Timeout {
@@ -234,13 +282,8 @@ fn excerpt(prepared: &Prepared, body: &[u8]) -> String {
     }
 }
 
-fn log_retry(prepared: &Prepared, outcome: &Result<Answer, Error>, attempt: u32, pause: Duration) {
-    let cause = match outcome {
-        Ok(answer) => format!("status {}", answer.status),
-        Err(error) => error.to_string(),
-    };
-    let url = prepared.printable_start();
-    tracing::warn!(%url, attempt, pause_ms = pause.as_millis() as u64, %cause, "request will be tried again");
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// 64 random bits; where the system has none, the longest pause is as good as any.

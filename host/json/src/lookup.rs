@@ -83,7 +83,7 @@ pub fn members_of_root<const N: usize>(body: &[u8], names: [&str; N], skip: Opti
 
 /// The first names of the object at `at`.
 fn keys(body: &[u8], at: usize) -> Vec<String> {
-    const MAX_KEYS: usize = 100;
+    const MAX_KEYS: usize = 10_000;
     let mut keys = Vec::new();
     if body.get(at) == Some(&b'{') {
         // An error cannot be: the body has been scanned.

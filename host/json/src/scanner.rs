@@ -32,7 +32,7 @@ pub enum Found {
     /// `null`: no record.
     Null,
     /// Nothing. `reached` is the part of the path that is there, `keys` the first names (at most
-    /// 100) of the object that lacks the next one; none where it is no object.
+    /// 10,000) of the object that lacks the next one; none where it is no object.
     Missing { reached: String, keys: Vec<String> },
     /// Something that cannot be records.
     Other(Kind),

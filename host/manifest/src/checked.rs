@@ -378,10 +378,14 @@ impl KeyFormat {
     }
 }
 
+/// Partitions of a topic that is created, where the manifest names none.
+pub const DEFAULT_PARTITIONS: u32 = 1;
+
 #[derive(Debug, Clone, Default)]
 pub struct TopicConfig {
     /// False.
     pub create: bool,
+    /// [`DEFAULT_PARTITIONS`].
     pub partitions: Option<u32>,
     pub replication_factor: Option<u16>,
     pub configs: BTreeMap<String, String>,

@@ -69,6 +69,7 @@ pub(crate) fn options_block(options: &mut Block<'_>, connection: ConnectionRef, 
 fn optional_plugin(options: &mut Block<'_>, name: &str, kind: PluginKind) -> Option<PluginUse> {
     options.know(name);
     if !options.has(name) {
+        options.know(name);
         return None;
     }
     let mut block = options.block(name);

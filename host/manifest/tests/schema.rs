@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
 use dpone_manifest::reference::{Document, MANIFEST, POLICY};
+use dpone_manifest::{Variables, load};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,53 @@ fn policies_conform_where_they_are_read() {
     let conforming = conforming(&POLICY, "policies");
     // `overlaps` is about two tenants' folders and topics, which no schema compares.
     assert_eq!(conforming.iter().map(String::as_str).collect::<Vec<_>>(), ["least", "overlaps", "two_teams"]);
+}
+
+/// An unknown key's hint names all keys that may stand in its place.
+#[test]
+fn keys_here_are_all_keys() {
+    let schema = MANIFEST.json_schema();
+    let guide = std::fs::read_to_string(repository().join("tests/manifests/guide.yaml")).unwrap();
+    let guide: Value = serde_saphyr::from_str(&guide).unwrap();
+    let mut blocks = 0;
+    for block in [
+        "/",
+        "/source",
+        "/source/options",
+        "/source/options/incremental",
+        "/source/options/timeouts",
+        "/source/options/retry",
+        "/sink",
+        "/sink/strategy",
+        "/sink/options",
+        "/sink/options/key",
+        "/sink/options/topic_config",
+        "/sink/options/delivery",
+        "/quality",
+        "/observability",
+        "/observability/artifacts",
+        "/journal",
+        "/resume",
+        "/diagnostics",
+    ] {
+        let path: Vec<&str> = block.split('/').filter(|name| !name.is_empty()).collect();
+        let here = path.iter().fold(Some(&schema), |schema, name| schema?.get("properties")?.get(*name));
+        let Some(properties) = here.and_then(|here| here["properties"].as_object()) else { continue };
+        let mut document = guide.clone();
+        let place = path.iter().fold(&mut document, |value, name| &mut value[*name]);
+        place["xqzxqzxqzxqz"] = 1.into();
+        let document = document.to_string();
+        let report = load(document.as_bytes(), "case.yaml", &Variables::none()).unwrap_err();
+        let mut reports = std::iter::once(&report).chain(report.more());
+        let unknown = reports.find(|report| report.message().contains("xqzxqzxqzxqz"));
+        let unknown = unknown.unwrap_or_else(|| panic!("{block}: {report}"));
+        let hint = unknown.hint_text().unwrap();
+        let listed: BTreeSet<&str> = hint.strip_prefix("keys here: ").unwrap().split(", ").collect();
+        let missing: Vec<&String> = properties.keys().filter(|key| !listed.contains(key.as_str())).collect();
+        assert!(missing.is_empty(), "{block}: {missing:?} are not in `{hint}`");
+        blocks += 1;
+    }
+    assert!(blocks > 15, "only {blocks} blocks were tried");
 }
 
 /// The options that the tree has of a built-in are those that its README documents.

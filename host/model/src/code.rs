@@ -71,6 +71,18 @@ pub enum Retry {
     Never,
 }
 
+impl Retry {
+    /// Whether and when the same command may work, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Now => "now: the same command may work at once",
+            Self::Later => "later: the same command may work after a while",
+            Self::AfterFix => "after a fix: the same command fails until something is changed",
+            Self::Never => "never: the same command fails again",
+        }
+    }
+}
+
 /// One entry of the error catalog: what `dpone explain` prints.
 #[derive(PartialEq, Eq)]
 pub struct Code {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One request, complete but for what the client adds (Host, Accept-Encoding, Content-Length).
 #[derive(Debug, Clone)]
@@ -62,6 +63,21 @@ pub struct HttpResponse {
     pub url: String,
     /// Attempts made, the successful one included.
     pub attempts: u32,
+}
+
+/// A request has failed, and will be sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    pub duration: Duration,
+    /// The attempt to come, from 2.
+    pub attempt: u32,
+    /// Without secrets, such as `status 429 with Retry-After`.
+    pub cause: String,
+}
+
+/// Hears of pauses as they begin.
+pub trait Pauses: Send + Sync + fmt::Debug {
+    fn pausing(&self, pause: Pause);
 }
 
 #[async_trait]

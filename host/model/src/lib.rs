@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod digests;
 pub mod epoch;
 pub mod http;
+pub mod human;
 pub mod ids;
 pub mod left_out;
 pub mod meter;

@@ -107,6 +107,11 @@ impl Records {
         found.next().map_or(Ok(first), |_| Err(Twice))
     }
 
+    /// The names of a record's fields, in document order.
+    pub fn names_of(&self, record: &RecordSpan, names: &Names) -> Vec<String> {
+        self.fields_of(record).iter().map(|field| names.name(field.name).to_owned()).collect()
+    }
+
     /// Keeps the records for which `keep` is true; their fields stay where they are.
     pub fn retain(&mut self, mut keep: impl FnMut(usize, &RecordSpan) -> bool) {
         let mut index = 0;

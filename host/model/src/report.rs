@@ -188,6 +188,16 @@ impl Report {
         self.0.retry
     }
 
+    /// As it stands at the end of a command: with whether and when the same command may work.
+    pub fn with_retry(&self) -> impl fmt::Display + use<'_> {
+        WithRetry(self)
+    }
+
+    /// This problem and those beyond it.
+    fn problems(&self) -> Vec<&Inner> {
+        std::iter::once(&*self.0).chain(self.0.more.iter().flat_map(Self::problems)).collect()
+    }
+
     /// The problems beyond this one.
     pub fn more(&self) -> &[Report] {
         &self.0.more
@@ -206,15 +216,37 @@ impl<F: Failure> From<F> for Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &self.0;
-        write!(f, "error[{}]: {}", inner.code, inner.message)?;
-        if let Some(place) = &inner.place {
-            write!(f, "\n  at {place}")?;
+        self.render(f, false)
+    }
+}
+
+/// See [`Report::with_retry`].
+struct WithRetry<'a>(&'a Report);
+
+impl fmt::Display for WithRetry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.render(f, true)
+    }
+}
+
+impl Report {
+    fn render(&self, f: &mut fmt::Formatter<'_>, with_retry: bool) -> fmt::Result {
+        let problems = self.problems();
+        for (index, inner) in problems.iter().enumerate() {
+            let gap = if index > 0 { "\n" } else { "" };
+            write!(f, "{gap}error[{}]: {}", inner.code, inner.message)?;
+            if let Some(place) = &inner.place {
+                write!(f, "\n  at {place}")?;
+            }
+            if let Some(hint) = &inner.hint {
+                write!(f, "\n  hint: {hint}")?;
+            }
+            // Problems of one input are mended together, so that the last one speaks for those before it.
+            if with_retry && !problems.iter().skip(index + 1).any(|later| later.retry == inner.retry) {
+                write!(f, "\n  retry: {}", inner.retry.words())?;
+            }
         }
-        if let Some(hint) = &inner.hint {
-            write!(f, "\n  hint: {hint}")?;
-        }
-        inner.more.iter().try_for_each(|report| write!(f, "\n{report}"))
+        Ok(())
     }
 }
 
@@ -227,5 +259,28 @@ impl fmt::Debug for Report {
 impl Serialize for Report {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes;
+
+    #[test]
+    fn each_kind_of_retry_is_said_once() {
+        let report = |message: &str, retry| Report::new(&codes::manifest::CONFLICT, message).retry_as(retry);
+        let one = report("a", Retry::Later).hint("wait");
+        assert_eq!(
+            one.with_retry().to_string(),
+            "error[DP0110]: a\n  hint: wait\n  retry: later: the same command may work after a while"
+        );
+        let fix = Retry::AfterFix;
+        let all = Report::all(vec![report("a", fix), report("b", Retry::Now), report("c", fix)]).unwrap();
+        assert_eq!(
+            all.with_retry().to_string(),
+            "error[DP0110]: a\nerror[DP0110]: b\n  retry: now: the same command may work at once\nerror[DP0110]: c\n  \
+             retry: after a fix: the same command fails until something is changed"
+        );
     }
 }

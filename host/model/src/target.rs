@@ -3,7 +3,7 @@
 use crate::Report;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A topic as the broker describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,10 @@ pub struct TopicDescription {
     pub replication_factor: u32,
     /// Effective configuration (DescribeConfigs): `cleanup.policy`, `max.message.bytes`, …
     pub configs: BTreeMap<String, String>,
+    /// Names of the settings that are this topic's own and not the broker's; none where the broker does not
+    /// tell them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<BTreeSet<String>>,
 }
 
 impl TopicDescription {

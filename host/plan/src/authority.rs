@@ -1,6 +1,7 @@
 //! What each plugin can ask for and what it gets.
 
 use dpone_manifest::{Grants, Limits, PluginUse};
+use dpone_model::human::{bytes, duration};
 use dpone_model::plugin::{Identity, PluginKind, Stage};
 use serde::Serialize;
 
@@ -155,27 +156,12 @@ pub fn gets(grants: &Grants) -> Vec<String> {
 pub fn bounds(limits: &Limits) -> String {
     format!(
         "memory {}, deadline {}, wall clock {}, output {}, log {}",
-        size(limits.memory),
+        bytes(limits.memory),
         duration(limits.deadline),
         duration(limits.wall_clock),
-        size(limits.output),
-        size(limits.log)
+        bytes(limits.output),
+        bytes(limits.log)
     )
-}
-
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes {
-        b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{} MiB", b >> 20),
-        b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{} KiB", b >> 10),
-        b => format!("{b} B"),
-    }
-}
-
-pub(crate) fn duration(duration: std::time::Duration) -> String {
-    match duration.as_millis() {
-        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
-        ms => format!("{ms} ms"),
-    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,16 @@ use crate::lock::LockFacts;
 use crate::pagination::walk_end;
 use crate::strategy::StrategyFacts;
 use crate::tenancy::TenantPlan;
-use dpone_manifest::{DuplicatePolicy, KeyMode, Lookback, Manifest, MaxFuture, Mode, OnMissing, Staging, When};
+use dpone_manifest::{
+    DEFAULT_PARTITIONS, DuplicatePolicy, KeyMode, Lookback, Manifest, MaxFuture, Mode, OnMissing, Staging, When,
+};
 use dpone_model::checkpoint::Watermark;
 use dpone_model::plugin::{Identity, PluginKind, Stage};
 use dpone_model::schema::Schema;
 use dpone_model::state::StateRow;
 use dpone_model::target::TopicDescription;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version of the plan file.
 pub const PLAN_FORMAT: u32 = 1;
@@ -199,6 +202,18 @@ pub struct TargetPlan {
     pub connection: String,
     pub topic: String,
     pub facts: TopicFacts,
+    /// How a run makes the topic where it does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creates: Option<NewTopic>,
+}
+
+/// A topic as a run makes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTopic {
+    pub partitions: u32,
+    /// None leaves it to the broker.
+    pub replication_factor: Option<u16>,
+    pub configs: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,6 +262,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             connection: manifest.sink.connection.id.clone(),
             topic: manifest.sink.topic.clone(),
             facts: input.topic.clone(),
+            creates: new_topic(&input),
         },
         plugins: input.plugins.iter().map(plugin).collect(),
         lock: input.lock.clone(),
@@ -425,6 +441,16 @@ fn state(input: &PlanInput<'_>) -> StatePlan {
         },
         advances: advances.to_owned(),
     }
+}
+
+fn new_topic(input: &PlanInput<'_>) -> Option<NewTopic> {
+    let TopicFacts::Missing { will_be_created: true } = input.topic else { return None };
+    let wanted = &input.manifest.sink.topic_config;
+    Some(NewTopic {
+        partitions: wanted.partitions.unwrap_or(DEFAULT_PARTITIONS),
+        replication_factor: wanted.replication_factor,
+        configs: wanted.configs.clone(),
+    })
 }
 
 fn strategy(input: &PlanInput<'_>) -> StrategyPlan {

@@ -24,8 +24,8 @@ mod tenancy;
 pub use authority::{Family, PluginFacts, bounds, families, gets, requests, unused_grants};
 pub use boundary::{Boundary, CursorRules, Window, boundary};
 pub use document::{
-    BoundaryPlan, CheckPlan, PLAN_FORMAT, Plan, PlanInput, PluginPlan, SourcePlan, StagingPlan, StateFacts, StatePlan,
-    StrategyPlan, TargetPlan, TopicFacts, plan,
+    BoundaryPlan, CheckPlan, NewTopic, PLAN_FORMAT, Plan, PlanInput, PluginPlan, SourcePlan, StagingPlan, StateFacts,
+    StatePlan, StrategyPlan, TargetPlan, TopicFacts, plan,
 };
 pub use error::Error;
 pub use evolution::{Breaking, Mixed, SchemaPlan, Widened, evolve, unite};

@@ -4,10 +4,11 @@
 //! changes nothing for either. Where one component is used several times, each use has to be covered
 //! by one of its entries. Authority may shrink freely and never grows unseen.
 
-use crate::authority::{PluginFacts, ask, duration, size};
+use crate::authority::{PluginFacts, ask};
 use crate::error::Error;
 use dpone_manifest::{Grants, Limits, OciReference};
 use dpone_model::Place;
+use dpone_model::human::{bytes, duration};
 use dpone_model::plugin::PluginKind;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -290,11 +291,11 @@ impl LockedLimits {
     fn growth(&self, now: &Self, lines: &mut Vec<String>) {
         let time = |ms: u64| duration(Duration::from_millis(ms));
         for (key, shown, before, after) in [
-            ("memory", &size as &dyn Fn(u64) -> String, self.memory_bytes, now.memory_bytes),
+            ("memory", &bytes as &dyn Fn(u64) -> String, self.memory_bytes, now.memory_bytes),
             ("deadline", &time, self.deadline_ms, now.deadline_ms),
             ("wall_clock", &time, self.wall_clock_ms, now.wall_clock_ms),
-            ("output", &size, self.output_bytes, now.output_bytes),
-            ("log", &size, self.log_bytes, now.log_bytes),
+            ("output", &bytes, self.output_bytes, now.output_bytes),
+            ("log", &bytes, self.log_bytes, now.log_bytes),
         ] {
             if after > before {
                 lines.push(format!("limits.{key}: {} → {}", shown(before), shown(after)));

@@ -1,7 +1,8 @@
 //! The plan for people.
 
-use crate::document::{Plan, PluginPlan, TopicFacts};
+use crate::document::{NewTopic, Plan, PluginPlan, TopicFacts};
 use crate::tenancy::TenantPlan;
+use dpone_model::human::{bytes, count};
 use dpone_model::schema::Schema;
 use std::fmt::Write as _;
 
@@ -82,7 +83,7 @@ impl Plan {
 
     fn write_staging(&self, page: &mut Page) {
         page.heading("Staging path");
-        page.item("Journal", &format!("`{}`, at most {} bytes", self.staging.path, self.staging.max_bytes));
+        page.item("Journal", &format!("`{}`, at most {}", self.staging.path, bytes(self.staging.max_bytes)));
         page.item("Gates", &self.staging.gates);
         page.heading("Schema evolution");
         page.item("Rule", &self.schema_rule);
@@ -94,15 +95,18 @@ impl Plan {
         page.item("Topic", &format!("`{}` on {}", self.target.topic, self.target.connection));
         match &self.target.facts {
             TopicFacts::Unknown { cause } => page.item("Found", &format!("unknown: {cause}")),
-            TopicFacts::Missing { will_be_created: true } => page.item("Found", "does not exist; a run creates it"),
+            TopicFacts::Missing { will_be_created: true } => {
+                let how = self.target.creates.as_ref().map_or_else(String::new, |new| format!(": {}", new.described()));
+                page.item("Found", &format!("does not exist; a run creates it{how}"));
+            }
             TopicFacts::Missing { will_be_created: false } => {
                 page.item("Found", "does not exist; a run fails (DP0502)")
             }
             TopicFacts::Known { topic } => {
                 let config = |name: &str| topic.configs.get(name).map_or("unknown", String::as_str);
                 let (partitions, replicas) = (topic.partitions, topic.replication_factor);
-                let (policy, bytes) = (config("cleanup.policy"), config("max.message.bytes"));
-                page.item("Found", &format!("{partitions} partitions, replication factor {replicas}, cleanup.policy {policy}, max.message.bytes {bytes}"));
+                let (policy, largest) = (config("cleanup.policy"), sized(config("max.message.bytes")));
+                page.item("Found", &format!("{partitions} partitions, replication factor {replicas}, cleanup.policy {policy}, max.message.bytes {largest}"));
             }
         }
         let strategy = &self.strategy;
@@ -130,6 +134,19 @@ impl Plan {
         }
         page.item("Advances", &state.advances);
     }
+}
+
+impl NewTopic {
+    fn described(&self) -> String {
+        let replicas = self.replication_factor.map_or("the broker's".to_owned(), |factor| factor.to_string());
+        let configs = self.configs.iter().map(|(name, value)| format!(", {name} {value}")).collect::<String>();
+        format!("{}, replication factor {replicas}{configs}", count(self.partitions.into(), "partition"))
+    }
+}
+
+/// A number of bytes as the broker has it, and as people read it.
+fn sized(text: &str) -> String {
+    text.parse().map_or_else(|_| text.to_owned(), |count| format!("{text} ({})", bytes(count)))
 }
 
 fn fields(schema: &Schema) -> String {

@@ -1,9 +1,10 @@
 //! Promotion: the plan that was reviewed against what is true now.
 
-use crate::document::{PLAN_FORMAT, Plan, PluginPlan, TopicFacts};
+use crate::document::{NewTopic, PLAN_FORMAT, Plan, PluginPlan, TopicFacts};
 use crate::error::Error;
 use dpone_model::target::TopicDescription;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 impl Plan {
     /// Reads a plan file. DP0902 where it is none, or of another format.
@@ -32,7 +33,8 @@ impl Plan {
 
     /// What `now` no longer shares with this reviewed plan, a line each: the manifest, the profile,
     /// a plugin's bytes, the target. A target that was unknown when it was reviewed is no
-    /// difference; boundary and state move with every run and are none either.
+    /// difference, nor is a topic that was to be created and now is as it would have been; boundary and state
+    /// move with every run and are none either.
     pub fn difference(&self, now: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.pipeline != now.pipeline {
@@ -65,14 +67,44 @@ impl Plan {
                 }
             }
             (TopicFacts::Known { .. }, TopicFacts::Missing { .. }) => lines.push(format!("topic {topic}: is gone")),
-            (TopicFacts::Missing { .. }, TopicFacts::Known { .. }) => {
-                lines.push(format!("topic {topic}: did not exist when the plan was reviewed"));
-            }
+            (TopicFacts::Missing { .. }, TopicFacts::Known { topic: found }) => match &self.target.creates {
+                // It is what the plan said that a run makes: an earlier run of the plan has made it.
+                Some(wanted) => lines.extend(
+                    wanted.differences(found).map(|(name, old, new)| format!("topic {topic}, {name}: {old} → {new}")),
+                ),
+                None => lines.push(format!("topic {topic}: did not exist when the plan was reviewed")),
+            },
             (TopicFacts::Known { .. } | TopicFacts::Missing { .. }, TopicFacts::Unknown { cause }) => {
                 lines.push(format!("topic {topic}: is unknown now ({cause})"));
             }
             (TopicFacts::Unknown { .. }, _) | (TopicFacts::Missing { .. }, TopicFacts::Missing { .. }) => {}
         }
+    }
+}
+
+impl NewTopic {
+    /// What a topic has otherwise than it would have been made: name, planned, found.
+    fn differences(&self, found: &TopicDescription) -> impl Iterator<Item = (String, String, String)> {
+        let mut lines = Vec::new();
+        if self.partitions != found.partitions {
+            lines.push(("partitions".to_owned(), self.partitions.to_string(), found.partitions.to_string()));
+        }
+        if let Some(planned) = self.replication_factor.filter(|planned| u32::from(*planned) != found.replication_factor)
+        {
+            let name = "replication factor".to_owned();
+            lines.push((name, planned.to_string(), found.replication_factor.to_string()));
+        }
+        let of = |configs: &BTreeMap<String, String>, name: &str| configs.get(name).cloned();
+        for (name, planned) in &self.configs {
+            // A broker that describes no settings cannot contradict.
+            if let Some(now) = of(&found.configs, name).filter(|now| now != planned) {
+                lines.push((name.clone(), planned.clone(), now));
+            }
+        }
+        for name in found.own.iter().flatten().filter(|name| !self.configs.contains_key(*name)) {
+            lines.push((name.clone(), "the broker's".to_owned(), of(&found.configs, name).unwrap_or_default()));
+        }
+        lines.into_iter()
     }
 }
 

@@ -257,15 +257,15 @@ fn name(kind: GrantKind) -> &'static str {
 
 /// A tenant's bounds, in one line.
 fn bounds(limits: &TenantLimits) -> String {
-    use crate::authority::{duration, size};
+    use dpone_model::human::{bytes, duration};
     format!(
         "memory {}, cpu {}, requests {}, bytes {}, runs {}, files {}, journal {}",
-        size(limits.memory),
+        bytes(limits.memory),
         duration(limits.cpu),
         limits.requests,
-        size(limits.bytes),
+        bytes(limits.bytes),
         limits.runs,
         limits.files,
-        size(limits.journal)
+        bytes(limits.journal)
     )
 }

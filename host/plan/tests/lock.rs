@@ -89,7 +89,7 @@ fn growth_is_told_line_by_line_and_shrinking_is_fine() {
         (|p| p.plugin.grants.real_clock = true, &["grants.clock: fixed → real"]),
         (|p| p.plugin.grants.real_random = true, &["grants.random: fixed → real"]),
         (|p| p.plugin.limits.memory = 256 << 20, &["limits.memory: 128 MiB → 256 MiB"]),
-        (|p| p.plugin.limits.deadline = Duration::from_millis(1500), &["limits.deadline: 1 s → 1500 ms"]),
+        (|p| p.plugin.limits.deadline = Duration::from_millis(1500), &["limits.deadline: 1 s → 1.5 s"]),
         (|p| p.plugin.limits.wall_clock = Duration::from_secs(20), &["limits.wall_clock: 10 s → 20 s"]),
         (|p| p.plugin.limits.output = 65 << 20, &["limits.output: 64 MiB → 65 MiB"]),
         (|p| p.plugin.limits.log = 65 << 10, &["limits.log: 64 KiB → 65 KiB"]),

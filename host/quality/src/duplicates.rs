@@ -11,7 +11,8 @@ use crate::skip::Skip;
 use cap_std::fs::Dir;
 use dpone_journal::{PageEntry, PageIndex, Reader};
 use dpone_json::Path;
-use dpone_manifest::DuplicatePolicy;
+use dpone_manifest::{DuplicatePolicy, KeyMode};
+use dpone_model::human::names;
 use dpone_model::{CursorValue, EpochUnit, Kind, Place, Report};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -37,6 +38,8 @@ impl Pages for Reader {
 /// Watches the keys of a run.
 pub struct Duplicates {
     policy: DuplicatePolicy,
+    /// What a key is made of, in words.
+    key: String,
     cursor: Option<Cursor>,
     seen: Seen,
     limits: Limits,
@@ -59,7 +62,7 @@ impl Duplicates {
         limits: Limits,
     ) -> Self {
         let seen = Seen::new(scratch, secret_seed(seed), limits);
-        Self { policy, cursor: None, seen, limits, pages: Box::new(pages), through: 0 }
+        Self { policy, key: String::new(), cursor: None, seen, limits, pages: Box::new(pages), through: 0 }
     }
 
     /// `last` keeps the record with the greatest value of this field, as it is published, instead of
@@ -67,6 +70,17 @@ impl Duplicates {
     #[must_use]
     pub fn newest_by(mut self, cursor_field: Option<String>, unit: Option<EpochUnit>) -> Self {
         self.cursor = cursor_field.map(|field| Cursor { field, unit });
+        self
+    }
+
+    /// Names what a key is made of, for messages.
+    #[must_use]
+    pub fn keyed_by(mut self, mode: &KeyMode) -> Self {
+        self.key = match mode {
+            KeyMode::Fields(fields) => format!(" of {}", names(fields.iter().map(String::as_str))),
+            KeyMode::HashRow => " of whole rows".to_owned(),
+            KeyMode::Null => String::new(),
+        };
         self
     }
 
@@ -84,7 +98,7 @@ impl Duplicates {
     /// Judges what was observed, all of which is in the journal by now. Gives the records to leave
     /// out; DP0705 where `fail` was asked for and a key occurs twice.
     pub fn finish(self) -> Result<Skip, Report> {
-        let Self { policy, cursor, seen, limits, pages, through } = self;
+        let Self { policy, key, cursor, seen, limits, pages, through } = self;
         let seed = seen.seed();
         let suspects = seen.finish()?;
         if suspects.hashes.is_empty() {
@@ -95,6 +109,7 @@ impl Duplicates {
         }
         let mut sifter = Sifter {
             policy,
+            key,
             cursor,
             limit: limits.suspects,
             truncated: suspects.truncated,
@@ -159,6 +174,7 @@ struct Example {
 /// Reads keys back and decides on them.
 struct Sifter {
     policy: DuplicatePolicy,
+    key: String,
     cursor: Option<Cursor>,
     limit: usize,
     truncated: bool,
@@ -241,7 +257,8 @@ impl Sifter {
         let sum = |count: fn(&Group) -> u32| self.groups.values().map(|group| u64::from(count(group))).sum::<u64>();
         let (identical, conflicting) = (sum(|group| group.identical), sum(|group| group.conflicting));
         let more = if self.truncated { "more than " } else { "" };
-        let keys = if keys == 1 { "1 key occurs".to_owned() } else { format!("{more}{keys} keys occur") };
+        let of = &self.key;
+        let keys = if keys == 1 { format!("1 key{of} occurs") } else { format!("{more}{keys} keys{of} occur") };
         let rows = if self.repeats == 1 { "1 row repeats".to_owned() } else { format!("{} rows repeat", self.repeats) };
         format!("{keys} more than once, {rows} an earlier one ({identical} identical, {conflicting} conflicting)")
     }

@@ -16,7 +16,13 @@ pub enum Error {
     #[error("more than {limit} rows repeat an earlier key, too many for duplicate_policy {policy} to choose among")]
     TooManyDuplicates { limit: u64, policy: &'static str },
     #[error("check {id} failed: {message}")]
-    CheckFailed { id: String, message: String, place: Place },
+    CheckFailed {
+        id: String,
+        message: String,
+        place: Place,
+        /// There was no row to judge.
+        is_boundary_empty: bool,
+    },
     #[error("check {id} cannot judge before publication: it needs what the broker acknowledged")]
     CannotJudgeBefore { id: String, place: Place },
     #[error("the scratch file for {what} cannot be {doing}: {cause}")]
@@ -56,6 +62,9 @@ impl Failure for Error {
         let hint = match self {
             Self::Duplicates { .. } => {
                 "`duplicate_policy: last` or `first` chooses one of each, `allow` publishes all; is `unique_key` complete?"
+            }
+            Self::CheckFailed { is_boundary_empty: true, .. } => {
+                "nothing lay inside the boundary; where a run with nothing new is a success, set `quality.on_empty_boundary: pass`"
             }
             Self::TooManyDuplicates { .. } => "use `duplicate_policy: allow`, or load a smaller window",
             Self::CannotJudgeBefore { .. } => "remove `when`, or set `when: after_delivery`",

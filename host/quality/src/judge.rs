@@ -119,9 +119,9 @@ impl Judge {
             };
             let result = judged.result(verdict);
             if !result.passed && judged.is_error && self.fail {
-                failures.push(judged.failure(&result.message).into());
+                failures.push(judged.failure(&result.message, counts).into());
             } else if !result.passed {
-                let failed = judged.failure(&result.message);
+                let failed = judged.failure(&result.message, counts);
                 let why = if judged.is_error { "quality.mode is warn" } else { "its severity is warning" };
                 self.warnings.push(format!("{failed} ({why})"));
             }
@@ -149,9 +149,10 @@ impl Judged {
         }
     }
 
-    fn failure(&self, message: &str) -> Error {
+    fn failure(&self, message: &str, counts: CheckCounts) -> Error {
         let place = self.check.identity().place();
-        Error::CheckFailed { id: self.id.clone(), message: message.to_owned(), place }
+        let is_boundary_empty = counts.source_rows == 0;
+        Error::CheckFailed { id: self.id.clone(), message: message.to_owned(), place, is_boundary_empty }
     }
 }
 

@@ -2,6 +2,7 @@
 //! run left off.
 
 use crate::describe::SchemaObserver;
+use crate::events::{Event, Waits};
 use crate::extract::{Extract, PageWork, past_boundary};
 use crate::open::Opened;
 use crate::planning::SlicePlan;
@@ -65,6 +66,9 @@ pub async fn extract(
             go_on_after(from, entry);
         }
     }
+    if reader.pages() > 0 {
+        session.events.emit(Event::Resumed(session.counts));
+    }
     let complete = writer.progress().extracted || work.filter.is_past_end();
     let mut walk = walk(host, opened, part, plan, &scanner, resume).await?;
     if complete && !walk.truncated() {
@@ -103,7 +107,7 @@ async fn page_work(
         policy => {
             let field = manifest.source.incremental.as_ref().map(|incremental| incremental.cursor_field.clone());
             let duplicates = Duplicates::new(policy, scratch()?, opened.seed, writer.reader());
-            Some(duplicates.newest_by(field, plan.boundary.rules.unit()))
+            Some(duplicates.newest_by(field, plan.boundary.rules.unit()).keyed_by(&sink.key.mode))
         }
     };
     let checks = opened.checks(|| Ok(Box::new(Sets::new(scratch()?, opened.seed)))).await?;
@@ -171,7 +175,8 @@ pub fn client(opened: &Opened) -> Result<Arc<Client>, Report> {
     // allows, and whoever answers for the name must not lead into the operator's network.
     let is_chosen = opened.tenant.is_some() && resolved.http.base_url.is_none() && !resolved.http.substituted;
     let own_is_guarded = is_chosen && config.own_origin.domain().is_some();
-    Ok(Arc::new(Client::new(ClientConfig { meter: opened.meter.clone(), own_is_guarded, ..config })?))
+    let client = Client::new(ClientConfig { meter: opened.meter.clone(), own_is_guarded, ..config })?;
+    Ok(Arc::new(client.telling(Arc::new(Waits(opened.events.clone())))))
 }
 
 /// The walk goes on after this page of the journal.

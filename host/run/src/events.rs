@@ -1,6 +1,9 @@
 //! Progress as events; the CLI renders them as a bar, as lines, or not at all.
 
 use dpone_model::Counts;
+use dpone_model::http::{Pause, Pauses};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// One of the eleven steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,20 +68,54 @@ pub enum Event {
     },
     /// Something that the user should read: a substitution, a warning.
     Note(String),
+    /// A slice of a load that is cut begins: counts are its own from now on.
+    Slice {
+        number: usize,
+        of: usize,
+        id: String,
+    },
     StepStarted(Step),
     StepDone(Step),
+    /// What an earlier attempt of the run left in the journal.
+    Resumed(Counts),
     /// A page was journalled.
     Page(Counts),
-    /// Messages handed over and acknowledged so far, of those that will be published.
-    Delivery {
-        published: u64,
-        acknowledged: u64,
-        total: u64,
+    /// A request failed, and is sent again after a pause.
+    Waiting {
+        pause: Duration,
+        /// The one to come.
+        attempt: u32,
+        cause: String,
     },
+    /// Messages acknowledged so far, those of earlier attempts included, of those that will be published;
+    /// a slice that is streamed does not know how many those are.
+    Delivery {
+        acknowledged: u64,
+        total: Option<u64>,
+    },
+    /// The run is over.
+    Ended,
 }
 
 pub trait Events: Send + Sync {
     fn emit(&self, event: Event);
+}
+
+/// Pauses of the source's requests, as events.
+#[derive(Clone)]
+pub struct Waits(pub Arc<dyn Events>);
+
+impl Pauses for Waits {
+    fn pausing(&self, pause: Pause) {
+        let Pause { duration, attempt, cause } = pause;
+        self.0.emit(Event::Waiting { pause: duration, attempt, cause });
+    }
+}
+
+impl std::fmt::Debug for Waits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waits")
+    }
 }
 
 /// Drops every event.

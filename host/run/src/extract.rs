@@ -10,8 +10,9 @@ use crate::session::Session;
 use bytes::Bytes;
 use dpone_journal::{Change, PageEntry, PageIndex, Writer};
 use dpone_json::Edited;
+use dpone_model::human::names;
 use dpone_model::plugin::{BatchView, Transform};
-use dpone_model::{PagePlace, Records, Report, WalkEnded};
+use dpone_model::{PagePlace, Place, Records, Report, WalkEnded, codes};
 use dpone_quality::{Duplicates, Judge};
 use dpone_sink::{KeyEncoder, SizeCheck, check_sizes};
 use dpone_source::{Batch, BoundaryFilter, Filtered, Page, SharedScanner, Walk, scan_output};
@@ -79,8 +80,13 @@ impl Extract {
 
     async fn page(&mut self, session: &mut Session, page: Page) -> Result<(), Report> {
         let number = page.number;
+        let started = Instant::now();
         let (entry, filtered) = self.work.fresh(page).await?;
+        let (extracted, kept) = (entry.index.extracted, entry.index.len());
+        tracing::debug!(page = entry.page, records = extracted, kept, us = micros(started), "page worked on");
+        let started = Instant::now();
         self.writer.append(&entry)?;
+        tracing::trace!(page = entry.page, us = micros(started), "page in the journal");
         failpoint::hit('D', &entry.page.to_string());
         session.count_page(&entry, &filtered);
         if filtered.stop_early {
@@ -96,6 +102,10 @@ pub fn past_boundary(page: u64) -> WalkEnded {
     WalkEnded::new(WalkEnded::BOUNDARY, page, "rows beyond the boundary came, in the order of `incremental.order`")
 }
 
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 impl PageWork {
     /// Works on a page that has just arrived.
     async fn fresh(&mut self, page: Page) -> Result<(PageEntry, Filtered), Report> {
@@ -103,7 +113,8 @@ impl PageWork {
         let buffer = page.records_body.clone().unwrap_or_else(|| page.body.clone());
         let mut records = page.records;
         let mut index = PageIndex { extracted: records.len() as u32, ..PageIndex::default() };
-        let filtered = self.filter.apply(&place, &buffer, &mut records)?;
+        let filtered = self.filter.apply(&place, &buffer, &mut records);
+        let filtered = filtered.map_err(|report| self.naming_fields(report, &records))?;
         index.source_rows = records.len() as u32;
         let mut worked = Worked { buffer, records, is_output: false };
         for position in 0..self.transforms.len() {
@@ -113,7 +124,9 @@ impl PageWork {
         }
         {
             let scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
-            self.keys.encode(&place, &worked.buffer, &worked.records, scanner.names(), &mut index)?;
+            let encoded = self.keys.encode(&place, &worked.buffer, &worked.records, scanner.names(), &mut index);
+            drop(scanner);
+            encoded.map_err(|report| self.naming_fields(report, &worked.records))?;
         }
         check_sizes(&self.sizes, &place, &index)?;
         let output = worked.is_output.then(|| worked.buffer.clone());
@@ -136,6 +149,20 @@ impl PageWork {
             extractor_state: page.state,
         };
         Ok((entry, filtered))
+    }
+
+    /// A field that a record lacks is mostly one of another name: the hint says which there are.
+    fn naming_fields(&self, report: Report, records: &Records) -> Report {
+        let lacks = [&codes::source::CURSOR_FIELD, &codes::quality::MISSING_KEY_FIELD].contains(&report.code());
+        let Some(Place::Page { record: Some(number), .. }) = report.place().filter(|_| lacks) else { return report };
+        let Some(record) = usize::try_from(*number).ok().and_then(|number| records.records.get(number)) else {
+            return report;
+        };
+        let scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
+        let fields = records.names_of(record, scanner.names());
+        let has = if fields.is_empty() { "no fields".to_owned() } else { names(fields.iter().map(String::as_str)) };
+        let then = report.hint_text().map_or_else(String::new, |hint| format!("; {hint}"));
+        report.hint(format!("the record has {has}{then}"))
     }
 
     /// Shows a page of the journal to everything that has to know it, without working on it again.

@@ -6,6 +6,7 @@ use dpone_model::{Report, RunId, StateKey, codes};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// A lease that renews itself until it is released.
 pub struct Held {
@@ -18,7 +19,8 @@ pub struct Held {
 impl Held {
     /// Starts to renew a lease that was just acquired.
     pub fn keep(store: Arc<dyn StateStore>, key: StateKey, run_id: RunId, cancel: Cancel) -> Self {
-        let task = tokio::spawn(renew(store.clone(), key.clone(), run_id.clone(), cancel));
+        let renewing = renew(store.clone(), key.clone(), run_id.clone(), cancel).in_current_span();
+        let task = tokio::spawn(renewing);
         Self { store, key, run_id, task }
     }
 
@@ -39,7 +41,10 @@ async fn renew(store: Arc<dyn StateStore>, key: StateKey, run_id: RunId, cancel:
         let asked = Instant::now();
         let bound = valid_until.saturating_duration_since(asked);
         match tokio::time::timeout(bound, store.renew(&key, &run_id)).await {
-            Ok(Ok(())) => valid_until = asked + Duration::from_secs(LEASE_SECONDS.into()),
+            Ok(Ok(())) => {
+                tracing::debug!(slice = key.slice, "lease renewed");
+                valid_until = asked + Duration::from_secs(LEASE_SECONDS.into());
+            }
             Ok(Err(report)) if report.code() == &codes::state::LEASE_LOST => return cancel.stop(report),
             Ok(Err(report)) => tracing::warn!(%report, "the lease could not be renewed yet"),
             Err(_) => {}

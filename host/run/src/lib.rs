@@ -35,6 +35,7 @@ pub mod runs;
 mod session;
 pub mod signature;
 mod slices;
+mod spans;
 mod stage;
 pub mod state;
 pub mod tenancy;

@@ -20,7 +20,10 @@ struct Worker {
     writer: Writer,
     reader: Reader,
     judged: Arc<Judged>,
-    total: u64,
+    /// Messages that will be published; none where further pages may come.
+    total: Option<u64>,
+    /// Messages of the pages that an earlier attempt got acknowledged.
+    earlier: u64,
     events: Arc<dyn crate::events::Events>,
     marked: Instant,
 }
@@ -56,18 +59,22 @@ pub async fn load(
     judged: Judged,
 ) -> Result<Loaded, Report> {
     let Extract { walk, work, writer, complete, delivered_before, marked } = extract;
-    let total = session.counts.remaining();
-    let worker = Worker {
+    let total = judged.is_last.then_some(session.counts.remaining());
+    let mut worker = Worker {
         reader: writer.reader(),
         publisher,
         writer,
         judged: Arc::new(judged),
         total,
+        earlier: 0,
         events: session.events.clone(),
         marked,
     };
     let earlier = worker.messages_through(delivered_before)?;
-    let done = tokio::task::spawn_blocking(move || worker.run()).await.map_err(|cause| bug(&cause))?;
+    worker.earlier = earlier;
+    let span = tracing::Span::current();
+    let run = move || span.in_scope(|| worker.run());
+    let done = tokio::task::spawn_blocking(run).await.map_err(|cause| bug(&cause))?;
     let (published, acknowledged) = match &done.delivery {
         Delivery::Open(publisher) => publisher.counts(),
         Delivery::Done(report, _) => (report.published, report.acknowledged),
@@ -109,7 +116,9 @@ fn write_report(session: &mut Session, report: &DeliveryReport) {
 
 impl Worker {
     fn run(mut self) -> Done {
+        self.tell();
         let mut result = self.publish();
+        self.tell();
         if let Ok(()) = result
             && !self.judged.is_last
         {
@@ -146,6 +155,7 @@ impl Worker {
             let judged = &self.judged;
             let skip = |record| judged.skip.contains(page, record);
             self.publisher.publish(page, entry.published(), &entry.index, &skip)?;
+            tracing::debug!(page, messages = entry.index.len(), "page handed over");
             failpoint::hit('H', &page.to_string());
             self.mark()?;
         }
@@ -168,7 +178,13 @@ impl Worker {
             progress.published = published;
             progress.acknowledged = acknowledged;
         })?;
-        self.events.emit(Event::Delivery { published, acknowledged, total: self.total });
+        tracing::debug!(published, acknowledged, through, "delivery goes on");
+        self.tell();
         Ok(())
+    }
+
+    fn tell(&self) {
+        let (_, acknowledged) = self.publisher.counts();
+        self.events.emit(Event::Delivery { acknowledged: self.earlier + acknowledged, total: self.total });
     }
 }

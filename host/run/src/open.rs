@@ -4,6 +4,7 @@
 use crate::artifact::{CheckpointReport, PluginReport};
 use crate::authority::{self, Admission};
 use crate::cancel::Cancel;
+use crate::events::Events;
 use crate::extract::Extract;
 use crate::folders::Folders;
 use crate::lease::Held;
@@ -47,6 +48,7 @@ pub struct Opened {
     /// What is used of what the tenant has.
     pub tenant: Option<TenantPlan>,
     pub meter: Arc<Meter>,
+    pub events: Arc<dyn Events>,
 }
 
 /// Opens state, takes the lease, asks the broker for the topic, and lets the plugins in.
@@ -117,6 +119,7 @@ pub async fn open(
             admission,
             tenant,
             meter: session.meter.clone(),
+            events: session.events.clone(),
         }),
         Err(report) => {
             held.release().await;
@@ -187,6 +190,7 @@ async fn lease(
     let state = open_state(resolved).await?;
     let lease = LeaseRequest { run_id: run_id.clone(), host: host_name(), pid: std::process::id() };
     let row = cancel.guard(state.acquire(key, &lease)).await?;
+    tracing::debug!(revision = row.revision, store = state.describe(), "lease taken");
     let held = Held::keep(state.clone(), key.clone(), run_id.clone(), cancel.clone());
     Ok((state, row, held))
 }

@@ -24,6 +24,7 @@ use dpone_model::Report;
 use dpone_plan::SchemaPlan;
 use dpone_sink::Publisher;
 use std::path::PathBuf;
+use tracing::Instrument;
 
 /// How a run ended.
 pub struct Finished {
@@ -38,7 +39,8 @@ pub struct Finished {
 /// Loads what is new.
 pub async fn run(host: &Host, request: &Request) -> Finished {
     let mut session = Session::start(host, request);
-    let result = steps(&mut session, host, request, None).await;
+    let span = session.span.clone();
+    let result = steps(&mut session, host, request, None).instrument(span).await;
     close(host, session, result)
 }
 
@@ -51,7 +53,8 @@ pub async fn resume(host: &Host, again: &Again<'_>) -> Finished {
     let mut session = Session::start(host, &request);
     // It is there to be gone on with, however far this attempt comes.
     session.resumable = true;
-    let result = steps(&mut session, host, &request, Some(journal)).await;
+    let span = session.span.clone();
+    let result = steps(&mut session, host, &request, Some(journal)).instrument(span).await;
     close(host, session, result)
 }
 

@@ -6,13 +6,14 @@ use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Request, Resolved};
 use crate::session::Session;
 use dpone_manifest::{Manifest, MaxFuture, Mode};
-use dpone_model::plugin::Slice;
+use dpone_model::plugin::{RequestEdit, Slice};
 use dpone_model::state::StateRow;
 use dpone_model::target::{TargetReader, TopicDescription};
 use dpone_model::{CursorValue, Report, codes};
 use dpone_plan::{Boundary, Fingerprint, Plan, PlanInput, StateFacts, TopicFacts, Window};
+use dpone_sandbox::Sandbox;
 use dpone_sink::Kafka;
-use dpone_source::resolved_url;
+use dpone_source::{ResumeFrom, resolved_url};
 
 /// C's result for one slice.
 #[derive(Clone)]
@@ -51,7 +52,8 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
     let document = dpone_plan::plan(PlanInput {
         manifest,
         profile: opened.resolved.profile.as_deref(),
-        first_request: first_request(&opened.resolved, &boundary)?,
+        first_request: first_request(&opened.sandbox, &opened.resolved, &opened.plugins, &boundary, Some(&opened.row))
+            .await?,
         substitutions: opened.resolved.substitutions.clone(),
         boundary: &boundary,
         window: &window,
@@ -151,7 +153,14 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
     Ok(dpone_plan::plan(PlanInput {
         manifest,
         profile: resolved.profile.as_deref(),
-        first_request: first_request(&resolved, &boundary)?,
+        first_request: first_request(
+            &sandbox,
+            &resolved,
+            &loaded,
+            &boundary,
+            row.as_ref().ok().and_then(Option::as_ref),
+        )
+        .await?,
         substitutions: resolved.substitutions.clone(),
         boundary: &boundary,
         window: &window,
@@ -267,10 +276,38 @@ fn journal_path() -> String {
     ".dpone/journal".to_owned()
 }
 
-fn first_request(resolved: &Resolved, boundary: &Boundary) -> Result<String, Report> {
+/// The request that the run sends first, with what the extractor adds to it: asked of an instance that has no
+/// network.
+async fn first_request(
+    sandbox: &Sandbox,
+    resolved: &Resolved,
+    plugins: &[Plugin],
+    boundary: &Boundary,
+    row: Option<&StateRow>,
+) -> Result<String, Report> {
     let source = &resolved.local.manifest.source;
-    let template = dpone_source::Template::new(source, &resolved.http, boundary)?;
-    Ok(format!("{} {}", source.method, template.url()))
+    let shown =
+        |name: &str, edit: &RequestEdit| dpone_source::first_request(source, &resolved.http, boundary, name, edit);
+    let manifest = &resolved.local.manifest;
+    let keeps_cursor = manifest.sink.strategy.mode == Mode::CursorIncremental && boundary.field.is_none();
+    let earlier = row.and_then(|row| row.checkpoint.response_cursor.as_deref()).filter(|_| keeps_cursor);
+    let earlier = earlier.map(ResumeFrom::response_cursor).transpose()?;
+    if let Some(next) = earlier.and_then(|from| from.next) {
+        return Ok(shown("the state", &next)?);
+    }
+    let Some(mut extractor) = plugins::offline_extractor(sandbox, resolved, plugins).await? else {
+        return Ok(shown("none", &RequestEdit::default())?);
+    };
+    match extractor.start().await {
+        Ok(step) => Ok(match step.next {
+            Some(edit) => shown(&extractor.identity().name, &edit)?,
+            None => "none: the extractor asks for no page".to_owned(),
+        }),
+        Err(report) => {
+            let without = shown("none", &RequestEdit::default())?;
+            Ok(format!("{without}, and what the extractor adds; it says: {}", report.message()))
+        }
+    }
 }
 
 async fn state_row(resolved: &Resolved) -> (String, Result<Option<StateRow>, Report>) {

@@ -190,6 +190,20 @@ impl Opened {
     }
 }
 
+/// The manifest's extractor for a look at its first step: a service that it may ask is out of reach.
+pub async fn offline_extractor(
+    sandbox: &Sandbox,
+    resolved: &Resolved,
+    plugins: &[Plugin],
+) -> Result<Option<Box<dyn Extractor>>, Report> {
+    let is_extractor = |plugin: &&Plugin| plugin.found.kind == PluginKind::Extractor;
+    let Some(plugin) = plugins.iter().find(is_extractor) else { return Ok(None) };
+    let local = &resolved.local;
+    let http = plugin_http::offline(&plugin.found.plugin.grants);
+    let setup = setup(&local.manifest, &local.manifest_dir, plugin, 0, jiff::Timestamp::now(), http)?;
+    sandbox.extractor(&plugin.loaded, setup).await.map(Some)
+}
+
 /// The run's signer, with the secrets that it is granted and none else.
 pub async fn signer(
     sandbox: &Sandbox,

@@ -6,11 +6,14 @@ use crate::events::{Event, Events, Step};
 use crate::pipeline::Finished;
 use crate::remedy::Remedy;
 use crate::resolve::{Host, Request, Resolved};
+use crate::spans;
 use dpone_journal::{Change, PageEntry};
 use dpone_model::{Counts, Exit, Meter, Report, RunId, WalkEnded};
 use dpone_source::{Ahead, Filtered};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
+use tracing::{Instrument, Span};
 
 /// The run's own bookkeeping.
 pub struct Session {
@@ -36,6 +39,8 @@ pub struct Session {
     never_seen: Vec<WalkEnded>,
     /// Of the paths that the extractor asks for: those that an answer of this run had.
     pub seen_paths: BTreeSet<String>,
+    /// What the log says of the run stands in it.
+    pub span: Span,
 }
 
 /// The part of the run before the slice at hand.
@@ -97,6 +102,7 @@ impl Session {
             said: BTreeSet::new(),
             never_seen: Vec::new(),
             seen_paths: BTreeSet::new(),
+            span: spans::run(),
         }
     }
 
@@ -105,6 +111,7 @@ impl Session {
         let manifest = &resolved.local.manifest;
         self.report.run_id = run_id.to_string();
         self.report.pipeline = manifest.name.to_string();
+        self.span.record("run_id", run_id.as_str());
         self.report.manifest_sha256.clone_from(&manifest.origin.sha256);
         self.transforms = manifest.transforms.iter().map(|used| TransformReport::of(&used.uses)).collect();
         let path = manifest.artifacts.enabled.then_some(manifest.artifacts.path.as_str());
@@ -122,7 +129,13 @@ impl Session {
         self.cancel.check()?;
         self.report.step_started(step, jiff::Timestamp::now());
         self.events.emit(Event::StepStarted(step));
-        let result = work(self).await;
+        let (span, started) = (spans::step(step), Instant::now());
+        let result = work(self).instrument(span.clone()).await;
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        span.in_scope(|| match &result {
+            Ok(_) => tracing::info!(ms, "{}: done", step.title()),
+            Err(report) => tracing::info!(ms, code = report.code().id, "{}: failed", step.title()),
+        });
         self.report.step_ended(step, jiff::Timestamp::now(), result.is_ok());
         if result.is_ok() {
             self.events.emit(Event::StepDone(step));
@@ -226,7 +239,7 @@ impl Session {
 
     /// A slice begins: counts, costs and files are its own until it ends.
     pub fn slice_started(&mut self, number: usize, of: usize, id: &str) {
-        self.note(format!("slice {number} of {of}: {id}"));
+        self.events.emit(Event::Slice { number, of, id: id.to_owned() });
         self.counts = Counts::default();
         self.before.plugins.clone_from(&self.report.plugins);
         self.before.checkpoint = std::mem::take(&mut self.report.checkpoint);
@@ -272,6 +285,7 @@ impl Session {
         self.report.finished_at = Some(jiff::Timestamp::now());
         let saved = self.save();
         let artifact = self.artifact.as_ref().and_then(|artifact| artifact.folder().map(ToOwned::to_owned));
+        self.events.emit(Event::Ended);
         let failed = result.as_ref().err().filter(|_| self.resumable);
         let remedy = failed.map(Remedy::of).unwrap_or_default();
         Finished { report: self.report, result: result.and(saved), artifact, remedy }

@@ -11,6 +11,7 @@ use crate::planning::{self, SlicePlan};
 use crate::resolve::{Host, Request};
 use crate::resume::{self, Earlier, Reopened};
 use crate::session::Session;
+use crate::spans;
 use crate::stage::bug;
 use crate::verify::{self, LoadVerified, SliceVerified, Verdicts};
 use dpone_journal::{Bodies, Journals, Writer};
@@ -25,6 +26,7 @@ use dpone_model::{
 use dpone_source::{Ahead, ListConfig, list_slices};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::Instrument;
 
 /// One slice while it is loaded.
 pub struct Part {
@@ -106,7 +108,8 @@ pub async fn each(
         session.cancel.check()?;
         let Some(slice) = cut.slices.get(number - 1).cloned() else { continue };
         session.slice_started(number, cut.slices.len(), &slice.id);
-        let result = load.one(session, &mut cut, number, slice.clone()).await;
+        let span = spans::slice(&slice.id);
+        let result = load.one(session, &mut cut, number, slice.clone()).instrument(span).await;
         session.slice_ended(result.as_ref().err());
         match result {
             Ok(verified) => verdicts.add(verified),

@@ -129,6 +129,7 @@ pub async fn advance(
         failpoint::hit('K', "before");
         let revision = opened.state.commit(&part.key, part.row.revision, write, true).await?;
         failpoint::hit('K', "after");
+        tracing::debug!(revision, slice = part.key.slice, "state committed");
         session.report.checkpoint.after = Some(CheckpointReport::of(revision, &checkpoint));
     } else {
         session.note("state was not moved: the run covered a window; --advance-state moves it");

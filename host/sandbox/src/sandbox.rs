@@ -183,6 +183,8 @@ impl Sandbox {
         let loaded = let_in(component, named, sha256, self.counting).await?;
         let inspection = Inspection { size, compile_ms, cached, ..loaded.inspection().clone() };
         let instance_per_call = self.instance_per_call;
+        let Inspection { identity, kind, .. } = &inspection;
+        tracing::debug!(plugin = identity.name, version = identity.version, sha256 = identity.sha256, %kind, cached, compile_ms, "plugin loaded");
         Ok(Loaded { inspection: Arc::new(inspection), instance_per_call, ..loaded })
     }
 

@@ -4,7 +4,7 @@ use crate::events::Events;
 use crate::{Error, config, native};
 use async_trait::async_trait;
 use dpone_connections::KafkaConnection;
-use dpone_manifest::Sink;
+use dpone_manifest::{DEFAULT_PARTITIONS, Sink};
 use dpone_model::Report;
 use dpone_model::target::{TargetReader, TopicDescription};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -14,7 +14,6 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::types::RDKafkaRespErr;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,9 +99,9 @@ impl TargetReader for Kafka {
         let Some((partitions, replication_factor)) = shape(&metadata, topic)? else { return Ok(None) };
         // Answers hold pointers that must not cross an await.
         drop(metadata);
-        let configs = self.client.configs(topic).await?;
+        let native::Configs { values: configs, own } = self.client.configs(topic).await?;
         let topic_id = self.client.topic_id(topic).await?;
-        Ok(Some(TopicDescription { name: topic.to_owned(), topic_id, partitions, replication_factor, configs }))
+        Ok(Some(TopicDescription { name: topic.to_owned(), topic_id, partitions, replication_factor, configs, own }))
     }
 }
 
@@ -164,7 +163,7 @@ impl Client {
 
     async fn create(&self, sink: &Sink) -> Result<(), Report> {
         let wanted = &sink.topic_config;
-        let partitions = wanted.partitions.unwrap_or(1).try_into().unwrap_or(i32::MAX);
+        let partitions = wanted.partitions.unwrap_or(DEFAULT_PARTITIONS).try_into().unwrap_or(i32::MAX);
         // -1 leaves it to the broker's default (KIP-464).
         let replication = wanted.replication_factor.map_or(-1, i32::from);
         let mut topic = NewTopic::new(&sink.topic, partitions, TopicReplication::Fixed(replication));
@@ -186,15 +185,15 @@ impl Client {
         }
     }
 
-    /// Effective configuration. Empty where the broker has no such request.
-    async fn configs(&self, topic: &str) -> Result<BTreeMap<String, String>, Report> {
+    /// Effective configuration, and which of it is the topic's own. Empty where the broker has no such request.
+    async fn configs(&self, topic: &str) -> Result<native::Configs, Report> {
         let (client, name, timeout) = (self.metadata.clone(), topic.to_owned(), self.timeout);
         let asked = tokio::task::spawn_blocking(move || native::topic_configs(client.client(), &name, timeout));
         match asked.await.map_err(|cause| Report::new(&dpone_model::codes::internal::BUG, cause.to_string()))? {
             Ok(configs) => Ok(configs),
             Err(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion) => {
                 tracing::debug!(topic, "the broker does not describe configurations");
-                Ok(BTreeMap::new())
+                Ok(native::Configs::default())
             }
             Err(code) => Err(Error::Admin {
                 what: "the topic's configuration cannot be read".into(),

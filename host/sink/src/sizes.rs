@@ -70,6 +70,7 @@ mod tests {
             topic_id: None,
             partitions: 1,
             replication_factor: 1,
+            own: None,
             configs: BTreeMap::from([("max.message.bytes".to_owned(), "1000".to_owned())]),
         };
         let page = PagePlace::new(2, "https://api.example.com/orders");

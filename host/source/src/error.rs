@@ -2,6 +2,7 @@
 
 use dpone_json::{Found, ScanError, ScanErrorKind};
 use dpone_model::codes::{connection, internal, manifest, plugin, quality, source, state};
+use dpone_model::human::names;
 use dpone_model::plugin::Identity;
 use dpone_model::{Code, Failure, Kind, PagePlace, Place, Report};
 use thiserror::Error;
@@ -243,7 +244,7 @@ fn keys_text(reached: &str, keys: &[String]) -> String {
     if keys.is_empty() {
         return format!("{place} has no keys");
     }
-    format!("{place} has {}", keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
+    format!("{place} has {}", names(keys.iter().map(String::as_str)))
 }
 
 pub(crate) fn kind_text(kind: Kind) -> &'static str {

@@ -2,6 +2,7 @@
 
 use crate::SharedScanner;
 use crate::error::{Error, of_page};
+use crate::request::fetch as ask;
 use crate::rules::{self, Asker};
 use crate::template::Template;
 use crate::view::ResponseView;
@@ -91,7 +92,8 @@ async fn fetch(
     // Only a walk has an end that a missing page may be.
     request.answers = &[];
     let place = PagePlace::new(page.page + 1, request.url.clone());
-    let response = config.egress.send(request).await.map_err(|report| report.at(place.place()))?;
+    let asked = ask(config.egress.clone(), request, place.page);
+    let response = asked.await.map_err(|report| report.at(place.place()))?;
     let place = PagePlace::new(place.page, response.url);
     let path = config.source.records_path.clone();
     Ok(ResponseView::new(place, response.status, response.headers, response.body, path, config.scanner.clone()))

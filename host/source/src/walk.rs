@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::looked_at;
 use crate::page::{Page, Walked};
 use crate::repeats::{self, Repeats};
+use crate::request::fetch;
 use crate::rules::{self, Asker};
 use crate::seen::Seen;
 use crate::template::Template;
@@ -25,6 +26,7 @@ use dpone_plan::Boundary;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 use url::Url;
 
 /// What a walk is made of.
@@ -381,7 +383,8 @@ impl Walk {
         }
         let place = PagePlace::new(place.page + 1, request.url.clone());
         let egress = self.core.egress.clone();
-        After::Pending(Pending { edit, place, task: tokio::spawn(async move { egress.send(request).await }) })
+        let sent = fetch(egress, request, place.page).in_current_span();
+        After::Pending(Pending { edit, place, task: tokio::spawn(sent) })
     }
 }
 

@@ -27,7 +27,10 @@ pub struct Launch {
     pub locked: bool,
     pub signers: Option<Vec<TrustedKey>>,
     pub quiet: bool,
-    pub log: String,
+    /// Arguments that say what it logs, and how.
+    pub logs: Vec<String>,
+    /// Each line of its standard error is to be a JSON object.
+    pub logs_json: bool,
 }
 
 /// The runs of one process.
@@ -89,6 +92,8 @@ impl Group {
 /// This program, started again.
 pub(crate) struct Process {
     pub child: Child,
+    /// Its lines on standard error are JSON objects.
+    pub logs_json: bool,
     pub control: Option<Arc<ControlGroup>>,
 }
 
@@ -115,7 +120,7 @@ pub(crate) async fn start(
 fn spawn(launch: &Launch, group: &Group, delegated: Option<&Delegated>, largest_share: u32) -> Result<Process, Report> {
     let control = control_group(group, largest_share).map(Arc::new);
     let mut command = Command::new(&launch.program);
-    command.args(["--log", &launch.log]).current_dir(&group.workdir).stdin(Stdio::piped()).kill_on_drop(true);
+    command.args(&launch.logs).current_dir(&group.workdir).stdin(Stdio::piped()).kill_on_drop(true);
     match delegated {
         Some(delegated) => command.arg("__confined").args(&delegated.arguments),
         // A terminal's Ctrl-C goes to this process, which passes it on as an order.
@@ -133,7 +138,7 @@ fn spawn(launch: &Launch, group: &Group, delegated: Option<&Delegated>, largest_
         joined.inspect_err(|cause| tracing::info!("no control group for `{}`: {cause}", group.name))
     };
     let control = control.filter(|control| joined(control).is_ok());
-    Ok(Process { child, control })
+    Ok(Process { child, logs_json: launch.logs_json, control })
 }
 
 async fn tell(

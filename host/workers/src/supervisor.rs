@@ -344,8 +344,8 @@ async fn write(mut stdin: ChildStdin, mut orders: mpsc::Receiver<Vec<u8>>) {
 /// Hears a worker out until it has ended.
 async fn listen(process: Process, named: String, number: usize, heard: Heard) {
     let group = process.pid();
-    let Process { mut child, control } = process;
-    let said = child.stderr.take().map(|stderr| tokio::spawn(lines::pass_on(stderr, named)));
+    let Process { mut child, logs_json, control } = process;
+    let said = child.stderr.take().map(|stderr| tokio::spawn(lines::pass_on(stderr, named, logs_json)));
     let heard_words = heard.clone();
     let words = child.stdout.take().map(|stdout| tokio::spawn(words(stdout, number, heard_words, group)));
     let status = child.wait().await.ok();

@@ -144,7 +144,7 @@ async fn run(worker: &Worker, job: Job, cancel: Cancel) -> Ended {
     };
     Ended {
         exit: finished.result.as_ref().err().map_or(Exit::Ok, Report::exit) as u8,
-        error: finished.result.as_ref().err().map(ToString::to_string),
+        error: finished.result.as_ref().err().map(|report| report.with_retry().to_string()),
         report: serde_json::to_value(&finished.report).unwrap_or_default(),
         artifact: finished.artifact,
         remedy: finished.remedy,
@@ -169,7 +169,7 @@ impl Ended {
     pub fn without_run(report: &Report) -> Self {
         Self {
             report: serde_json::Value::Null,
-            error: Some(report.to_string()),
+            error: Some(report.with_retry().to_string()),
             exit: report.exit() as u8,
             artifact: None,
             remedy: Remedy::NewRun,

@@ -89,7 +89,7 @@ fn another_component_and_grown_authority_are_refused_line_by_line() {
         &[
             "transforms[0] (./mask.wasm): grants.files: new folder `tables`",
             "transforms[0] (./mask.wasm): grants.clock: fixed → real",
-            "transforms[0] (./mask.wasm): limits.memory: 128 MiB → 1024 MiB",
+            "transforms[0] (./mask.wasm): limits.memory: 128 MiB → 1 GiB",
             "transforms[0] (./mask.wasm): limits.deadline: 1 s → 2 s",
         ],
     );

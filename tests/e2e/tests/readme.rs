@@ -125,7 +125,7 @@ fn your_own_api_in_five_minutes() {
     assert!(check.expect_exit(0).stdout.contains("valid"), "{}", check.stdout);
     let plan = readme(&workspace, "plan customers.yaml");
     plan.expect_exit(0);
-    for says in ["/v1/customers?updated_since=2026-01-01", "crm.customers", "builtin:page"] {
+    for says in ["/v1/customers?updated_since=2026-01-01", "page=1&per_page=100", "crm.customers", "builtin:page"] {
         assert!(plan.stdout.contains(says), "{says} is not in the plan:\n{}", plan.stdout);
     }
     assert_eq!(asked(), 0, "nothing was asked so far");
@@ -199,6 +199,16 @@ fn your_own_plugin() {
     assert!(found.expect_exit(0).stdout.contains(&sha256), "{}", found.stdout);
     let builtin = workspace.dpone(&["plugin", "inspect", "builtin:cursor"]);
     assert!(builtin.expect_exit(0).stdout.contains("cursor_path"), "{}", builtin.stdout);
+}
+
+#[test]
+fn what_a_build_needs_stands_before_it() {
+    let commands = block("cargo build --release --target");
+    let lines: Vec<&str> = commands.lines().map(|line| line.split(" #").next().unwrap().trim()).collect();
+    let built = lines.iter().position(|line| line.contains("cargo build")).unwrap();
+    let target = lines[built].split_once("--target ").unwrap().1.trim_end_matches(')');
+    let added = lines.iter().position(|line| *line == format!("$ rustup target add {target}"));
+    assert!(added.is_some_and(|added| added < built), "{commands}");
 }
 
 /// The guide's manifest with connections from the environment and SQLite under `.dpone`.

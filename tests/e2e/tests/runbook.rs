@@ -58,6 +58,7 @@ fn a_plan_names_what_a_reviewer_needs() {
     assert!(plan["boundary"]["cost"].as_str().unwrap().contains("every page is fetched"), "{plan}");
     assert_eq!(plan["staging"]["path"], ".dpone/journal");
     assert_eq!(plan["target"]["facts"], json!({ "is": "missing", "will_be_created": true }));
+    assert_eq!(plan["target"]["creates"], json!({ "partitions": 1, "replication_factor": null, "configs": {} }));
     assert!(plan["strategy"]["guarantee"].as_str().unwrap().starts_with("at least once"), "{plan}");
     assert!(plan["strategy"]["mechanism"].as_str().unwrap().contains("acks=all"), "{plan}");
     let checks: Vec<_> = plan["checks"].as_array().unwrap().iter().map(|c| c["prevents_publication"].clone()).collect();
@@ -244,7 +245,6 @@ fn what_was_reviewed_is_what_runs() {
     let run_plan = || workspace.dpone(&["run", "--plan", "guide.plan"]);
     plan().expect_exit(0);
     run_plan().expect_exit(0);
-    run_plan().expect_exit(32).expect_error(&["DP0901", "dwh.orders", "did not exist"]);
     plan().expect_exit(0);
     run_plan().expect_exit(0);
     assert_eq!(state(&workspace)["revision"], 2, "state moves with every run and is no difference");
@@ -262,12 +262,45 @@ fn what_was_reviewed_is_what_runs() {
     refused(&["plugin ", "quality.checks[1]", " → "]);
     workspace.write("amounts.wasm", &component);
 
-    recreate_topic(stand.bootstrap(), "dwh.orders", 3);
+    recreate_topic(stand.bootstrap(), "dwh.orders", 3, &[]);
     refused(&["topic dwh.orders, partitions: 1 → 3", "topic dwh.orders, id: "]);
 
     workspace.write("guide.plan", "{}");
     run_plan().expect_exit(32).expect_error(&["DP0902", "dpone plan --out"]);
     run_plan_with(&workspace, &["--max-pages", "1"]).expect_exit(2).expect_error(&["--plan", "--max-pages"]);
+}
+
+#[test]
+fn a_first_plan_runs_until_something_is_otherwise_than_it_said() {
+    const CREATE: &str = "    envelope: flat\n    topic_config: { create: true, partitions: 2 }\n";
+    for (partitions, configs, says) in [
+        (2, &[] as &[(&str, &str)], None),
+        (3, &[], Some("topic dwh.orders, partitions: 2 → 3")),
+        (2, &[("cleanup.policy", "compact")], Some("topic dwh.orders, cleanup.policy: the broker's → compact")),
+    ] {
+        let stand = Stand::start(DemoOptions { rows: 30, page_size: 10, new_rows: 4, ..DemoOptions::default() });
+        let workspace = stand.workspace();
+        workspace.write("guide.yaml", GUIDE.replace("    envelope: flat\n", CREATE));
+        let plan = workspace.dpone(&["plan", "guide.yaml", "--profile", "test", "--out", "guide.plan"]);
+        let says_what = "does not exist; a run creates it: 2 partitions, replication factor the broker's";
+        assert!(plan.expect_exit(0).stdout.contains(says_what), "{}", plan.stdout);
+        match says {
+            None => {
+                run_plan_with(&workspace, &[]).expect_exit(0);
+                run_plan_with(&workspace, &[]).expect_exit(0);
+                assert_eq!(
+                    (state(&workspace)["revision"].clone(), workspace.topic("dwh.orders", "test").len()),
+                    (json!(2), 34)
+                );
+                recreate_topic(stand.bootstrap(), "dwh.orders", 3, &[]);
+                run_plan_with(&workspace, &[]).expect_exit(32).expect_error(&["DP0901", "partitions: 2 → 3"]);
+            }
+            Some(says) => {
+                create_topic(stand.bootstrap(), "dwh.orders", partitions, configs);
+                run_plan_with(&workspace, &[]).expect_exit(32).expect_error(&["DP0901", says]);
+            }
+        }
+    }
 }
 
 #[test]
@@ -358,14 +391,25 @@ fn verdict(result: &Value) -> (String, bool) {
 }
 
 /// Deletes a topic and makes it again with another number of partitions.
-fn recreate_topic(bootstrap: &str, topic: &str, partitions: i32) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", bootstrap).create().unwrap();
-    let options = AdminOptions::new();
+fn recreate_topic(bootstrap: &str, topic: &str, partitions: i32, configs: &[(&str, &str)]) {
+    let (runtime, admin) = admin(bootstrap);
     runtime.block_on(async {
-        admin.delete_topics(&[topic], &options).await.unwrap()[0].as_ref().unwrap();
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        admin.create_topics(&[new], &options).await.unwrap()[0].as_ref().unwrap();
+        admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     });
+    create_topic(bootstrap, topic, partitions, configs);
+}
+
+fn create_topic(bootstrap: &str, topic: &str, partitions: i32, configs: &[(&str, &str)]) {
+    let (runtime, admin) = admin(bootstrap);
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    let new = configs.iter().fold(new, |topic, (name, value)| topic.set(name, value));
+    runtime.block_on(async {
+        admin.create_topics(&[new], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    });
+}
+
+fn admin(bootstrap: &str) -> (tokio::runtime::Runtime, AdminClient<DefaultClientContext>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let admin = ClientConfig::new().set("bootstrap.servers", bootstrap).create().unwrap();
+    (runtime, admin)
 }

@@ -538,7 +538,7 @@ fn a_plan_shows_what_is_used_of_what() {
         "sales.orders; may use sales.*",
         "its connections' own, https://geo.example.com",
         "builtin:cursor",
-        "memory 1024 MiB",
+        "memory 1 GiB",
         "share 3",
     ] {
         assert!(ran.expect_exit(0).stdout.contains(says), "{says}: {}", ran.stdout);

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{Check, Common, Format, WindowArgs};
 use crate::context;
+use crate::output::outln;
 use dpone_model::Exit;
 use dpone_run::authority::Admission;
 use dpone_run::plugins::Valid;
@@ -14,19 +15,19 @@ pub async fn check(common: &Common, args: Check) -> Outcome {
         (Format::Json, Ok(valid)) => {
             let Valid { plugins, admission: Admission { lock, warnings } } = valid;
             let answer = serde_json::json!({ "valid": true, "plugins": plugins, "lock": lock, "warnings": warnings });
-            println!("{answer:#}");
+            outln!("{answer:#}");
         }
-        (Format::Json, Err(report)) => println!("{:#}", serde_json::json!({ "valid": false, "error": report })),
+        (Format::Json, Err(report)) => outln!("{:#}", serde_json::json!({ "valid": false, "error": report })),
         (_, Ok(Valid { plugins, admission })) => {
-            println!("{}: valid", args.manifest.manifest.display());
+            outln!("{}: valid", args.manifest.manifest.display());
             for plugin in plugins {
-                println!("  {} {} {} ({})", plugin.kind, plugin.identity.name, plugin.identity.version, plugin.uses);
+                outln!("  {} {} {} ({})", plugin.kind, plugin.identity.name, plugin.identity.version, plugin.uses);
             }
             if let Some(lock) = &admission.lock {
-                println!("  as {} says", lock.file);
+                outln!("  as {} says", lock.file);
             }
             for warning in &admission.warnings {
-                println!("  warning: {warning}");
+                outln!("  warning: {warning}");
             }
         }
         (_, Err(_)) => {}

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Connections, ManifestArgs, PluginDemands, WindowArgs};
 use crate::context;
+use crate::output::outln;
 use dpone_model::{Exit, Report};
 use dpone_run::probe::{self, Probe};
 use dpone_run::resolve::Needs;
@@ -20,10 +21,10 @@ async fn list(common: &Common) -> Outcome {
     let variables: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     let entries = resolver.list(&variables)?;
     if entries.is_empty() {
-        println!("no connections: name a profile with --profile, or set DPONE_CONN_<ID>_<FIELD>");
+        outln!("no connections: name a profile with --profile, or set DPONE_CONN_<ID>_<FIELD>");
     }
     for entry in entries {
-        println!("{:<24} {:<10} {}", entry.id, entry.kind, entry.origin_note);
+        outln!("{:<24} {:<10} {}", entry.id, entry.kind, entry.origin_note);
     }
     Ok(Exit::Ok)
 }
@@ -38,8 +39,8 @@ async fn test(common: &Common, manifest: &ManifestArgs) -> Outcome {
 pub fn print_probes(probes: &[Probe]) {
     for probe in probes {
         match &probe.result {
-            Ok(answer) => println!("ok    {:<24} {answer}", probe.name),
-            Err(report) => println!("fail  {:<24} {}", probe.name, report.message()),
+            Ok(answer) => outln!("ok    {:<24} {answer}", probe.name),
+            Err(report) => outln!("fail  {:<24} {}", probe.name, report.message()),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! `dpone explain`: the catalog of error codes, and the keys of the files that people write.
 
 use crate::Outcome;
+use crate::output::outln;
 use dpone_connections::reference::PROFILE;
 use dpone_manifest::reference::{Document, Form, Found, Hit, Key, MANIFEST, POLICY, lookup};
 use dpone_model::{Code, Exit, Report, codes};
 
 pub fn explain(name: Option<&str>) -> Outcome {
     let Some(name) = name else {
-        codes::all().for_each(|code| println!("{}  {:>3}  {}", code.id, code.exit as u8, code.title));
+        codes::all().for_each(|code| outln!("{}  {:>3}  {}", code.id, code.exit as u8, code.title));
         return Ok(Exit::Ok);
     };
     let text = match codes::find(name) {
@@ -17,7 +18,7 @@ pub fn explain(name: Option<&str>) -> Outcome {
         }
         None => key(name)?,
     };
-    println!("{text}");
+    outln!("{text}");
     Ok(Exit::Ok)
 }
 
@@ -32,12 +33,7 @@ fn unknown(name: &str, hint: String) -> Report {
 }
 
 fn page(code: &Code) -> String {
-    let retry = match code.retry {
-        dpone_model::Retry::Now => "the same command may work at once",
-        dpone_model::Retry::Later => "the same command may work after a while",
-        dpone_model::Retry::AfterFix => "only after something was changed",
-        dpone_model::Retry::Never => "no",
-    };
+    let retry = code.retry.words();
     format!("{}: {}\n\n{}\n\nExit code {}. Retry: {retry}.", code.id, code.title, code.page, code.exit as u8)
 }
 

@@ -2,14 +2,15 @@
 //! which options it takes.
 
 use crate::args::Format;
+use crate::output::outln;
 use dpone_manifest::Limits;
 use dpone_run::authority::{Inspected, SignatureSeen};
 use serde_json::{Value, json};
 
 pub fn print(inspected: &Inspected, format: Format) {
     match format {
-        Format::Json => println!("{:#}", as_json(inspected)),
-        Format::Text | Format::Md => print!("{}", as_text(inspected)),
+        Format::Json => outln!("{:#}", as_json(inspected)),
+        Format::Text | Format::Md => outln!("{}", as_text(inspected)),
     }
 }
 
@@ -40,7 +41,7 @@ fn as_text(inspected: &Inspected) -> String {
         format!("kind         {}", inspection.kind),
         format!("sha256       {}", identity.sha256),
         format!("contract     dpone:plugin@{}", inspection.wit_version),
-        format!("size         {}", crate::progress::bytes(inspection.size)),
+        format!("size         {}", dpone_model::human::bytes(inspection.size)),
         format!("compiled     {compiled}"),
         format!("signature    {}", signature(&inspected.signature)),
         format!("limits       {}", dpone_plan::bounds(&Limits::default())),
@@ -60,7 +61,7 @@ fn as_text(inspected: &Inspected) -> String {
     }
     lines.push(String::new());
     lines.extend(table(&options(&inspection.options_schema)));
-    lines.join("\n") + "\n"
+    lines.join("\n")
 }
 
 fn signature(seen: &SignatureSeen) -> String {

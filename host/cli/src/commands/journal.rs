@@ -3,9 +3,10 @@
 use crate::Outcome;
 use crate::args::{Format, Journal};
 use crate::context;
-use crate::progress::bytes;
+use crate::output::outln;
 use crate::table::{age, one_line};
 use dpone_journal::{Journals, PurgeFilter};
+use dpone_model::human::bytes;
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::folders::Folders;
 
@@ -21,18 +22,18 @@ pub fn journal(args: Journal) -> Outcome {
 fn list(journals: &Journals, format: Format) -> Outcome {
     let summaries = journals.list().map_err(Report::from)?;
     if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&summaries).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(&summaries).unwrap_or_default());
         return Ok(Exit::Ok);
     }
     if summaries.is_empty() {
-        println!("no journals");
+        outln!("no journals");
     }
     let now = jiff::Timestamp::now();
     // Slices are resumed and purged with their run, and take its room.
     for run in summaries.iter().filter(|summary| summary.run_id.part_of().is_none()) {
         let slices = summaries.iter().filter(|summary| summary.run_id.part_of().as_ref() == Some(&run.run_id));
         let size = run.bytes_on_disk + slices.map(|slice| slice.bytes_on_disk).sum::<u64>();
-        println!(
+        outln!(
             "{}  {}  {:<11}  {:<9}  {:>7}  {} pages, {}",
             run.run_id,
             run.pipeline,
@@ -43,7 +44,7 @@ fn list(journals: &Journals, format: Format) -> Outcome {
             bytes(size),
         );
         if let Some(failure) = &run.progress.failure {
-            println!("    {}: {}", failure.code, one_line(&failure.message));
+            outln!("    {}: {}", failure.code, one_line(&failure.message));
         }
     }
     Ok(Exit::Ok)
@@ -59,6 +60,6 @@ fn purge(journals: &Journals, run: Option<String>, all: bool) -> Outcome {
         None => PurgeFilter::Expired,
     };
     let purged = journals.purge(&filter).map_err(Report::from)?;
-    println!("purged {} journals, {} freed", purged.runs, bytes(purged.bytes));
+    outln!("purged {} journals, {} freed", purged.runs, bytes(purged.bytes));
     Ok(Exit::Ok)
 }

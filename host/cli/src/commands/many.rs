@@ -4,7 +4,8 @@
 use crate::Outcome;
 use crate::args::{Common, Format, Resume, Run};
 use crate::context;
-use crate::summary::summary;
+use crate::output::{self, outln};
+use crate::summary::{summary, to_markdown};
 use dpone_connections::Profile;
 use dpone_manifest::Tenant;
 use dpone_model::{Exit, Report, RunId, codes};
@@ -145,7 +146,7 @@ async fn go(supervisor: Supervisor, work: Work, format: Format) -> Outcome {
         if format != Format::Json
             && let Some(named) = named.get(number)
         {
-            print_ended(named, ended);
+            print_ended(named, ended, format);
         }
     };
     refused.iter().for_each(|(number, ended)| tell(*number, ended));
@@ -155,7 +156,7 @@ async fn go(supervisor: Supervisor, work: Work, format: Format) -> Outcome {
         print_json(&named, &ended);
     } else if named.len() > 1 {
         let done = ended.values().filter(|ended| ended.exit == 0).count();
-        println!("{done} of {} runs succeeded", named.len());
+        outln!("{done} of {} runs succeeded", named.len());
     }
     let failed = ended.values().map(|ended| ended.exit).find(|exit| *exit != 0);
     Ok(failed.map_or(Exit::Ok, |code| Exit::of_code(code).unwrap_or(Exit::Internal)))
@@ -163,15 +164,23 @@ async fn go(supervisor: Supervisor, work: Work, format: Format) -> Outcome {
 
 /// What a worker says stands behind its manifest's name, and further lines of it are indented: no tenant
 /// can speak for another.
-fn print_ended(named: &Named, ended: &Ended) {
+fn print_ended(named: &Named, ended: &Ended, format: Format) {
     let whose = named.tenant.as_ref().map(|tenant| format!(" ({tenant})")).unwrap_or_default();
     let name = printable(&named.name).replace('\n', " ");
-    println!("{name}{whose}: {}", if ended.exit == 0 { "succeeded" } else { "failed" });
-    if let Some(summary) = summary(&ended.report, ended.artifact.as_deref(), ended.remedy, named.tenant.is_some()) {
-        printable(&summary).lines().for_each(|line| println!("  {line}"));
+    let how = if ended.exit == 0 { "succeeded" } else { "failed" };
+    let summary = summary(&ended.report, ended.artifact.as_deref(), ended.remedy, named.tenant.is_some());
+    let summary = summary.map(|summary| printable(&summary));
+    if format == Format::Md {
+        outln!("# {name}{whose}: {how}\n");
+        summary.iter().for_each(|summary| outln!("{}\n", to_markdown(summary)));
+    } else {
+        outln!("{name}{whose}: {how}");
+        summary.iter().flat_map(|summary| summary.lines()).for_each(|line| outln!("  {line}"));
     }
     if let Some(error) = &ended.error {
-        eprintln!("{name}{whose}: {}", error.replace('\n', "\n  "));
+        let fields = serde_json::json!({ "manifest": named.name, "tenant": named.tenant, "exit_code": ended.exit });
+        let text = format!("{name}{whose}: {}", error.replace('\n', "\n  "));
+        output::message("ERROR", &text, fields.as_object().cloned());
     }
 }
 
@@ -187,7 +196,7 @@ fn print_json(named: &[Named], ended: &BTreeMap<usize, Ended>) {
         })
     };
     let entries: Vec<_> = ended.iter().map(entry).collect();
-    println!("{}", serde_json::to_string_pretty(&entries).unwrap_or_default());
+    outln!("{}", serde_json::to_string_pretty(&entries).unwrap_or_default());
 }
 
 fn has_journal(home: &Path, run_id: &RunId) -> bool {

@@ -19,8 +19,10 @@ mod topic;
 
 use crate::Outcome;
 use crate::args::{Cli, Command, Local};
+use crate::output::Results;
 use clap::CommandFactory;
 use dpone_model::Exit;
+use std::io::Write;
 
 /// Calls the command that was asked for. What is done for a tenant is done in a process of its own.
 pub async fn dispatch(cli: Cli) -> Outcome {
@@ -45,7 +47,10 @@ pub async fn dispatch(cli: Cli) -> Outcome {
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Schema { of, format } => schema::schema(of, format),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "dpone", &mut std::io::stdout());
+            // It panics where it cannot write, which it always can to memory.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "dpone", &mut script);
+            let _ = Results.write_all(&script);
             Ok(Exit::Ok)
         }
         // These are done before there is a runtime.

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Record};
 use crate::context;
+use crate::output::outln;
 use dpone_model::{Exit, Report, RunId, codes};
 
 pub async fn record(common: &Common, args: Record) -> Outcome {
@@ -11,7 +12,7 @@ pub async fn record(common: &Common, args: Record) -> Outcome {
         .ok_or_else(|| Report::new(&codes::usage::UNKNOWN_RUN, format!("`{}` is not a run id", args.run)))?;
     let out = args.out.unwrap_or_else(|| format!("cases/{run_id}").into());
     let recorded = dpone_run::record::record(&host, &run_id, common.profile.as_deref(), &out, args.pages).await?;
-    println!("{}: {} pages, {} records", recorded.folder.display(), recorded.pages, recorded.records);
-    recorded.notes.iter().for_each(|note| println!("note: {note}"));
+    outln!("{}: {} pages, {} records", recorded.folder.display(), recorded.pages, recorded.records);
+    recorded.notes.iter().for_each(|note| outln!("note: {note}"));
     Ok(Exit::Ok)
 }

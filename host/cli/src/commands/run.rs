@@ -4,7 +4,8 @@ use crate::Outcome;
 use crate::args::{Common, Format, ManifestArgs, Resume, Run};
 use crate::commands::many;
 use crate::context;
-use crate::summary::summary;
+use crate::output::outln;
+use crate::summary::{summary, to_markdown};
 use dpone_model::{Exit, Report, RunId, codes};
 use dpone_run::{Again, Finished, Request};
 use std::path::Path;
@@ -53,11 +54,11 @@ fn reviewed(common: &Common, path: &Path) -> Result<Request, Report> {
 fn render(finished: Finished, format: Format) -> Outcome {
     let report = &finished.report;
     match format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
         Format::Text | Format::Md => {
             let report = serde_json::to_value(report).unwrap_or_default();
             if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.remedy, false) {
-                println!("{summary}");
+                outln!("{}", if format == Format::Md { to_markdown(&summary) } else { summary });
             }
         }
     }

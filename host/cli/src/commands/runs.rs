@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Format, Runs};
 use crate::context;
+use crate::output::outln;
 use crate::table::{duration, one_line};
 use dpone_model::Exit;
 use dpone_run::runs::{Past, PastRun, past};
@@ -11,7 +12,7 @@ pub fn runs(common: &Common, args: &Runs) -> Outcome {
     let host = context::host(common)?;
     let past = past(&host, &args.named, args.limit as usize)?;
     match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&past.runs).unwrap_or_default()),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&past.runs).unwrap_or_default()),
         Format::Text => print_text(&past),
         Format::Md => print_markdown(&past),
     }
@@ -44,26 +45,26 @@ fn print_text(past: &Past) {
     let widths = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     for row in &rows {
         let padded = |(column, cell): (usize, &String)| format!("{cell:<0$}", widths(column).unwrap_or_default());
-        println!("{}", row.iter().enumerate().map(padded).collect::<Vec<_>>().join("  ").trim_end());
+        outln!("{}", row.iter().enumerate().map(padded).collect::<Vec<_>>().join("  ").trim_end());
     }
 }
 
 fn print_markdown(past: &Past) {
-    println!("## Runs of {}\n", past.pipeline);
+    outln!("## Runs of {}\n", past.pipeline);
     note_absence(past);
     if past.runs.is_empty() {
         return;
     }
-    println!("| {} |\n|{}", COLUMNS.join(" | "), "---|".repeat(COLUMNS.len()));
+    outln!("| {} |\n|{}", COLUMNS.join(" | "), "---|".repeat(COLUMNS.len()));
     for run in &past.runs {
-        println!("| {} |", cells(run).map(|cell| cell.replace('|', "\\|")).join(" | "));
+        outln!("| {} |", cells(run).map(|cell| cell.replace('|', "\\|")).join(" | "));
     }
 }
 
 fn note_absence(past: &Past) {
     if past.artifacts_off {
-        println!("the manifest keeps no artifacts (`observability.artifacts.enabled: false`)");
+        outln!("the manifest keeps no artifacts (`observability.artifacts.enabled: false`)");
     } else if past.runs.is_empty() {
-        println!("no runs");
+        outln!("no runs");
     }
 }

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Format, PluginDemands, State, StateArgs, WindowArgs};
 use crate::context;
+use crate::output::{Messages, outln};
 use dpone_model::state::{HistoryEntry, StateRow};
 use dpone_model::{Exit, Report, codes};
 use dpone_run::state::StateAccess;
@@ -23,17 +24,17 @@ pub async fn state(common: &Common, args: State) -> Outcome {
         State::Adopt(args) => {
             let access = access(common, &args).await?;
             let revision = access.adopt().await?;
-            println!("adopted: revision {revision} belongs to the manifest as it is now");
+            outln!("adopted: revision {revision} belongs to the manifest as it is now");
             Ok(Exit::Ok)
         }
         State::Reset { state, yes } => {
             let access = access(common, &state).await?;
             if !yes && !confirm(&access)? {
-                println!("nothing was changed");
+                outln!("nothing was changed");
                 return Ok(Exit::Ok);
             }
             let revision = access.reset().await?;
-            println!("reset: revision {revision} holds no cursor; the next run starts at the manifest's `start`");
+            outln!("reset: revision {revision} holds no cursor; the next run starts at the manifest's `start`");
             Ok(Exit::Ok)
         }
     }
@@ -58,50 +59,50 @@ fn print_row(access: &StateAccess, row: &StateRow, slices: &[(String, StateRow)]
                 slices.iter().map(|(id, row)| (id.clone(), serde_json::json!(row))).collect();
             fields.insert("slices".to_owned(), slices.into());
         }
-        println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
         return Ok(Exit::Ok);
     }
-    println!("pipeline   {}", access.pipeline());
-    println!("store      {}", access.store());
-    println!("revision   {}", row.revision);
+    outln!("pipeline   {}", access.pipeline());
+    outln!("store      {}", access.store());
+    outln!("revision   {}", row.revision);
     if let Some(watermark) = &row.checkpoint.watermark {
-        println!("watermark  {} = {} ({} rows at it)", watermark.field, watermark.value, watermark.digests.len());
+        outln!("watermark  {} = {} ({} rows at it)", watermark.field, watermark.value, watermark.digests.len());
     }
     if let Some(cursor) = &row.checkpoint.response_cursor {
-        println!("cursor     {cursor}");
+        outln!("cursor     {cursor}");
     }
     if let Some(run) = &row.run_id {
-        println!("written    by {run} at {}", row.updated_at.map_or_else(String::new, |time| time.to_string()));
+        outln!("written    by {run} at {}", row.updated_at.map_or_else(String::new, |time| time.to_string()));
     }
     if let Some(lease) = &row.lease {
-        println!("lease      {} on {} (pid {}) until {}", lease.run_id, lease.host, lease.pid, lease.expires_at);
+        outln!("lease      {} on {} (pid {}) until {}", lease.run_id, lease.host, lease.pid, lease.expires_at);
     }
-    println!("fields     {}", row.checkpoint.schema.fields.len());
+    outln!("fields     {}", row.checkpoint.schema.fields.len());
     for (name, field) in &row.checkpoint.schema.fields {
-        println!("  {name}: {}{}", field.logical.name(), if field.nullable { ", nullable" } else { "" });
+        outln!("  {name}: {}{}", field.logical.name(), if field.nullable { ", nullable" } else { "" });
     }
     const SHOWN: usize = 20;
     if slices.len() > SHOWN {
-        println!("slices     {}, the last {SHOWN} of which are; --format json shows all", slices.len());
+        outln!("slices     {}, the last {SHOWN} of which are; --format json shows all", slices.len());
     }
     for (id, row) in slices.iter().skip(slices.len().saturating_sub(SHOWN)) {
         let watermark = row.checkpoint.watermark.as_ref().map_or("none", |watermark| watermark.value.text());
-        println!("slice      {id}  revision {}, watermark {watermark}", row.revision);
+        outln!("slice      {id}  revision {}, watermark {watermark}", row.revision);
     }
     Ok(Exit::Ok)
 }
 
 fn print_history(entries: &[HistoryEntry], format: Format) -> Outcome {
     if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(entries).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(entries).unwrap_or_default());
         return Ok(Exit::Ok);
     }
     if entries.is_empty() {
-        println!("no revisions");
+        outln!("no revisions");
     }
     for entry in entries {
         let watermark = entry.checkpoint.watermark.as_ref().map_or("none", |watermark| watermark.value.text());
-        println!("{:>5}  {}  {:<6} {}  {watermark}", entry.revision, entry.written_at, entry.reason, entry.run_id);
+        outln!("{:>5}  {}  {:<6} {}  {watermark}", entry.revision, entry.written_at, entry.reason, entry.run_id);
     }
     Ok(Exit::Ok)
 }
@@ -110,9 +111,12 @@ fn confirm(access: &StateAccess) -> Result<bool, Report> {
     if !std::io::stdin().is_terminal() {
         return Err(Report::new(&codes::usage::USAGE, "state reset needs --yes where nobody can be asked"));
     }
-    print!("Forget the cursor of {} in {}? [y/N] ", access.pipeline(), access.store());
+    // A question is no result: who pipes the results away still sees it.
+    let _ = write!(Messages, "Forget the cursor of {} in {}? [y/N] ", access.pipeline(), access.store());
     let mut answer = String::new();
-    let read = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
-    read.map_err(|cause| Report::new(&codes::disk::IO, format!("the terminal: {cause}")))?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|cause| Report::new(&codes::disk::IO, format!("the terminal: {cause}")))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

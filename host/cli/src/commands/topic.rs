@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Topic, TopicFormat, TopicRead};
 use crate::context;
+use crate::output::Results;
 use dpone_manifest::{ConnectionRef, ConnectionType};
 use dpone_model::{Exit, Report, codes};
 use dpone_run::resolve::Needs;
@@ -24,15 +25,12 @@ pub async fn topic(common: &Common, args: Topic) -> Outcome {
 
 fn read(connection: &dpone_connections::KafkaConnection, args: &TopicRead) -> Outcome {
     let options = ReadOptions { limit: args.limit, offset: args.offset, ..ReadOptions::default() };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut closed = false;
-    dpone_sink::read_topic(connection, &args.topic, &options, &mut |message| {
-        closed |= print(&mut out, &message, args.format).is_err();
-        !closed
-    })?;
-    closed |= out.flush().is_err();
+    let mut out = std::io::BufWriter::new(Results);
     // A reader that closed the pipe, such as `head`, has seen enough.
-    let _ = closed;
+    dpone_sink::read_topic(connection, &args.topic, &options, &mut |message| {
+        print(&mut out, &message, args.format).is_ok()
+    })?;
+    let _ = out.flush();
     Ok(Exit::Ok)
 }
 

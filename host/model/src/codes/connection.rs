@@ -6,7 +6,7 @@ crate::codes! { Connection:
     INVALID_PROFILE = "DP0202", AfterFix, "a profile or connections file is not valid",
         "The place names the line. A profile has `extends` and `connections`; every connection has a `type` of http, kafka, postgres or sqlite.";
     NOT_FOUND = "DP0203", AfterFix, "a connection is not defined",
-        "The chosen profile does not define this connection id, and its `connection_type` (env, file or vault) has nothing for it either. The message names the places that were looked at.";
+        "A connection is looked up by its id in the chosen profile, then where its `connection_type` says: in the environment, a connections file, or Vault. The message says what each of them lacks.";
     INCOMPLETE = "DP0204", AfterFix, "a connection lacks a field",
         "The message names the field and where it would be set.";
     WRONG_KIND = "DP0205", AfterFix, "a connection is of the wrong kind",

@@ -4,7 +4,7 @@ crate::codes! { Plugin:
     NOT_FOUND = "DP0301", AfterFix, "a plugin cannot be found",
         "`uses` names `builtin:NAME`, a path beside the manifest, or a name along `--plugin-path` and `DPONE_PLUGIN_PATH`. `dpone plugin list` shows what is there.";
     NOT_A_COMPONENT = "DP0302", AfterFix, "a file is not a WebAssembly component",
-        "The file is truncated, damaged, or a core module. Build it with `cargo build --target wasm32-wasip2`, or turn a core module into a component with `wasm-tools component new`.";
+        "The file is truncated, damaged, or a core module. Build it with `cargo build --target wasm32-wasip2` (`rustup target add wasm32-wasip2` installs the target), or turn a core module into a component with `wasm-tools component new`.";
     DIGEST = "DP0303", AfterFix, "a plugin is not the one that the manifest pins",
         "The sha256 of the file differs from `sha256` in the manifest. Review the new file, then change the pin.";
     FORBIDDEN_IMPORT = "DP0304", AfterFix, "a plugin asks for something that no plugin gets",

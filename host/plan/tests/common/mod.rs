@@ -41,6 +41,7 @@ pub fn topic(policy: &str) -> TopicDescription {
         topic_id: Some("AAAAAAAAAAAAAAAAAAAAAQ".into()),
         partitions: 6,
         replication_factor: 3,
+        own: None,
         configs: configs.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     }
 }

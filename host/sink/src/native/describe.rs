@@ -9,7 +9,7 @@ use rdkafka::bindings as c;
 use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::time::Duration;
@@ -30,11 +30,19 @@ pub fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Dura
 }
 
 /// A topic's effective configuration without what the broker keeps secret.
+#[derive(Debug, Default)]
+pub struct Configs {
+    pub values: BTreeMap<String, String>,
+    /// Names of what was set for this topic alone; none where the broker does not tell (before 1.1).
+    pub own: Option<BTreeSet<String>>,
+}
+
+/// Asks for a topic's configuration.
 pub fn topic_configs<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     timeout: Duration,
-) -> Result<BTreeMap<String, String>, RDKafkaErrorCode> {
+) -> Result<Configs, RDKafkaErrorCode> {
     let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
     let operation = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
     // SAFETY: the resource copies the name, and the request copies the resource. It is destroyed once.
@@ -107,9 +115,12 @@ unsafe fn described_id(event: *mut c::rd_kafka_event_t) -> Option<String> {
     }
 }
 
+const UNKNOWN: c::rd_kafka_ConfigSource_t = c::rd_kafka_ConfigSource_t::RD_KAFKA_CONFIG_SOURCE_UNKNOWN_CONFIG;
+const TOPICS_OWN: c::rd_kafka_ConfigSource_t = c::rd_kafka_ConfigSource_t::RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+
 /// # Safety
 /// `event` is a live event.
-unsafe fn described_configs(event: *mut c::rd_kafka_event_t) -> Result<BTreeMap<String, String>, RDKafkaErrorCode> {
+unsafe fn described_configs(event: *mut c::rd_kafka_event_t) -> Result<Configs, RDKafkaErrorCode> {
     // SAFETY: every pointer belongs to the event and lives as long; each array has `count` elements.
     unsafe {
         accepted(c::rd_kafka_event_error(event))?;
@@ -121,7 +132,7 @@ unsafe fn described_configs(event: *mut c::rd_kafka_event_t) -> Result<BTreeMap<
             c::rd_kafka_DescribeConfigs_result_resources(result, &mut count)
         };
         if resources.is_null() || count == 0 {
-            return Ok(BTreeMap::new());
+            return Ok(Configs::default());
         }
         let resource = *resources;
         accepted(c::rd_kafka_ConfigResource_error(resource))?;
@@ -132,7 +143,10 @@ unsafe fn described_configs(event: *mut c::rd_kafka_event_t) -> Result<BTreeMap<
         let entry = |entry: &*const c::rd_kafka_ConfigEntry_t| {
             Some((text(c::rd_kafka_ConfigEntry_name(*entry))?, text(c::rd_kafka_ConfigEntry_value(*entry))?))
         };
-        Ok(shown.filter_map(entry).collect())
+        let is_told = entries.iter().all(|entry| c::rd_kafka_ConfigEntry_source(*entry) != UNKNOWN);
+        let own = entries.iter().filter(|entry| c::rd_kafka_ConfigEntry_source(**entry) == TOPICS_OWN);
+        let own = is_told.then(|| own.filter_map(|entry| text(c::rd_kafka_ConfigEntry_name(*entry))).collect());
+        Ok(Configs { values: shown.filter_map(entry).collect(), own })
     }
 }
 

@@ -8,5 +8,5 @@
 mod describe;
 mod topic;
 
-pub use describe::{topic_configs, topic_id};
+pub use describe::{Configs, topic_configs, topic_id};
 pub use topic::{Delivered, Handed, Outgoing, Topic};

@@ -5,6 +5,7 @@ use super::project::Project;
 use crate::Outcome;
 use crate::args::Common;
 use crate::context;
+use crate::output::{self, errln, outln};
 use dpone_builtins::project::Language;
 use dpone_guests::{Caller, Packages, Target, Workspace};
 use dpone_model::{Exit, Report, codes};
@@ -34,10 +35,10 @@ pub async fn build(common: &Common, dir: &Path) -> Outcome {
     put(&made, &component)?;
     let inspection = loaded.inspection();
     let identity = &inspection.identity;
-    println!("{}: {} {} {}", component.display(), inspection.kind, identity.name, identity.version);
-    println!("size    {} ({} bytes)", crate::progress::bytes(inspection.size), inspection.size);
-    println!("sha256  {}", identity.sha256);
-    println!("time    {:.1} s to build, {:.1} s to compile and load", built.as_secs_f64(), {
+    outln!("{}: {} {} {}", component.display(), inspection.kind, identity.name, identity.version);
+    outln!("size    {} ({} bytes)", dpone_model::human::bytes(inspection.size), inspection.size);
+    outln!("sha256  {}", identity.sha256);
+    outln!("time    {:.1} s to build, {:.1} s to compile and load", built.as_secs_f64(), {
         started.elapsed().saturating_sub(built).as_secs_f64()
     });
     Ok(Exit::Ok)
@@ -173,7 +174,7 @@ fn new_output(scratch: &Path) -> Result<PathBuf, Report> {
 fn run(command: &mut Command, dir: &Path, hint: &str) -> Result<(), Report> {
     let program = command.get_program().to_string_lossy().into_owned();
     let shown: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    command.current_dir(dir).stdin(Stdio::null()).stdout(std::io::stderr());
+    command.current_dir(dir).stdin(Stdio::null()).stdout(output::messages_of_a_child());
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => {
@@ -243,7 +244,7 @@ fn missing(program: &str, hint: &str) -> Report {
 }
 
 fn note(text: &str) {
-    eprintln!("note: {text}");
+    errln!("note: {text}");
 }
 
 fn io(path: &Path, cause: &std::io::Error) -> Report {

@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Format, PluginCompile};
 use crate::context;
+use crate::output::outln;
 use crate::table::duration;
 use dpone_model::{Exit, Report, codes};
 use dpone_run::Host;
@@ -46,7 +47,7 @@ pub async fn compile(common: &Common, args: PluginCompile) -> Outcome {
         }
     }
     if args.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&compiled).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(&compiled).unwrap_or_default());
     }
     Report::all(failed).map_or(Ok(Exit::Ok), Err)
 }
@@ -76,7 +77,7 @@ fn is_manifest(path: &Path) -> Result<bool, Report> {
 
 fn print_line(compiled: &Compiled) {
     let how = if compiled.cached { "compiled before" } else { "compiled" };
-    println!(
+    outln!(
         "{}  {} {}  {how} in {}\n    sha256 {}\n    {}",
         compiled.uses,
         compiled.identity.name,

@@ -10,6 +10,7 @@ use super::inspect;
 use crate::Outcome;
 use crate::args::{Common, Format, ManifestArgs, Plugin, PluginDemands, WindowArgs};
 use crate::context;
+use crate::output::outln;
 use dpone_model::{Exit, Report};
 use dpone_run::plugins::sandbox;
 use dpone_sandbox::Inspection;
@@ -35,13 +36,13 @@ pub async fn plugin(common: &Common, args: Plugin) -> Outcome {
 async fn lock(common: &Common, manifest: &ManifestArgs) -> Outcome {
     let (host, request) = context::of_manifest(common, &PluginDemands::default(), manifest, &WindowArgs::default())?;
     let locked = dpone_run::authority::lock(&host, &request).await?;
-    println!("{}: {} plugins locked", locked.file.display(), locked.plugins);
+    outln!("{}: {} plugins locked", locked.file.display(), locked.plugins);
     match locked.grown.as_deref() {
         None => {}
-        Some([]) => println!("nothing has changed or grown since the last lock"),
+        Some([]) => outln!("nothing has changed or grown since the last lock"),
         Some(lines) => {
-            println!("the lock before did not allow:");
-            lines.iter().for_each(|line| println!("  {line}"));
+            outln!("the lock before did not allow:");
+            lines.iter().for_each(|line| outln!("  {line}"));
         }
     }
     Ok(Exit::Ok)
@@ -51,8 +52,8 @@ async fn push(common: &Common, file: &std::path::Path, to: &str, format: Format)
     let host = context::host(common)?;
     let pushed = dpone_run::authority::push(&host, file, to).await?;
     match format {
-        Format::Json => println!("{:#}", serde_json::json!({ "uses": pushed.to_string() })),
-        Format::Text | Format::Md => println!("{pushed}"),
+        Format::Json => outln!("{:#}", serde_json::json!({ "uses": pushed.to_string() })),
+        Format::Text | Format::Md => outln!("{pushed}"),
     }
     Ok(Exit::Ok)
 }
@@ -77,7 +78,7 @@ async fn list(common: &Common) -> Outcome {
             };
             match loaded {
                 Ok(loaded) => print_line(&shown, loaded.inspection()),
-                Err(report) => println!("{shown}  refused: {}", Report::message(&report)),
+                Err(report) => outln!("{shown}  refused: {}", Report::message(&report)),
             }
         }
     }
@@ -85,7 +86,7 @@ async fn list(common: &Common) -> Outcome {
 }
 
 fn print_line(uses: &str, inspection: &Inspection) {
-    println!(
+    outln!(
         "{uses:<32} {:<10} {} {}",
         inspection.kind.to_string(),
         inspection.identity.version,

@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{PluginLanguage, PluginNew};
+use crate::output::outln;
 use dpone_builtins::project::{self, Language, Names};
 use dpone_model::{Exit, Report, codes};
 use std::borrow::Cow;
@@ -21,11 +22,11 @@ pub fn new(args: &PluginNew) -> Outcome {
     let folder = if args.dir == Path::new(".") { names.name.clone().into() } else { args.dir.join(&names.name) };
     write_whole(&folder, &files)?;
     let shown = folder.display();
-    println!("wrote {shown}: {} {} in {}", args.kind.name(), names.name, language.name());
-    println!("next:");
-    println!("  dpone plugin build {shown}");
-    println!("  dpone plugin test {shown}");
-    println!("  dpone plugin inspect {}", folder.join(format!("{}.wasm", names.name)).display());
+    outln!("wrote {shown}: {} {} in {}", args.kind.name(), names.name, language.name());
+    outln!("next:");
+    outln!("  dpone plugin build {shown}");
+    outln!("  dpone plugin test {shown}");
+    outln!("  dpone plugin inspect {}", folder.join(format!("{}.wasm", names.name)).display());
     Ok(Exit::Ok)
 }
 

@@ -4,9 +4,10 @@ use super::project::Project;
 use crate::Outcome;
 use crate::args::{Common, Format, PluginTest};
 use crate::context;
-use crate::progress::bytes;
+use crate::output::outln;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use dpone_model::human::bytes;
 use dpone_model::{Exit, Report, codes};
 use dpone_run::plugins::trial_sandbox;
 use dpone_trial::{Trials, Tried};
@@ -35,10 +36,10 @@ pub async fn test(common: &Common, args: PluginTest) -> Outcome {
     }
     let failed = tried.iter().filter(|case| !case.passed).count();
     if args.format == Format::Json {
-        println!("{:#}", json!({ "plugin": identity, "passed": failed == 0, "cases": tried }));
+        outln!("{:#}", json!({ "plugin": identity, "passed": failed == 0, "cases": tried }));
     } else {
         tried.iter().for_each(print);
-        println!("{} of {} cases passed", tried.len() - failed, tried.len());
+        outln!("{} of {} cases passed", tried.len() - failed, tried.len());
     }
     // What failed stands on stdout with the cases; the exit code tells scripts.
     Ok(if failed == 0 { Exit::Ok } else { Exit::Quality })
@@ -51,13 +52,13 @@ fn print(case: &Tried) {
         (true, false) => "passed",
         (false, _) => "FAILED",
     };
-    println!(
+    outln!(
         "{name:<24} {verdict:<8} {} pages, {} records, {} fuel a record, peak memory {}",
         used.pages,
         used.records,
         used.fuel_per_record,
         bytes(used.peak_memory_bytes)
     );
-    problems.iter().flat_map(|problem| problem.lines()).for_each(|line| println!("  {line}"));
-    notes.iter().for_each(|note| println!("  note: {note}"));
+    problems.iter().flat_map(|problem| problem.lines()).for_each(|line| outln!("  {line}"));
+    notes.iter().for_each(|note| outln!("  note: {note}"));
 }
