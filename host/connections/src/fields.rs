@@ -108,8 +108,8 @@ pub(crate) fn lacking(kind: Kind, has: impl Fn(&str) -> bool) -> Vec<&'static st
     let logs_in = kind == Kind::Http && LOGINS.iter().any(|field| has(field));
     let is_url = |field: &str| matches!(field, "base_url" | "endpoint");
     let has_url = has("base_url") || has("endpoint");
-    let lacks = |field: &&str| !has(field) && !(logs_in && LOGINS.contains(field)) && !(has_url && is_url(field));
-    known(kind).iter().copied().filter(lacks).collect()
+    let is_met = |field: &&str| has(field) || (logs_in && LOGINS.contains(field)) || (has_url && is_url(field));
+    known(kind).iter().copied().filter(|field| !is_met(field)).collect()
 }
 
 /// Whether a field alone says of which kind its connection is, and where it leads.

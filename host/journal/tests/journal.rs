@@ -505,8 +505,14 @@ fn a_kept_run_is_trimmed_and_a_finished_one_leaves_whole_segments() {
 
 #[test]
 fn a_killed_run_is_trimmed_by_whoever_meets_it() {
-    let meets: [fn(&Journals); 2] =
-        [|journals| drop(journals.list().unwrap()), |journals| drop(journals.purge(&PurgeFilter::Expired).unwrap())];
+    let meets: [fn(&Journals); 2] = [
+        |journals| {
+            journals.list().unwrap();
+        },
+        |journals| {
+            journals.purge(&PurgeFilter::Expired).unwrap();
+        },
+    ];
     for meet in meets {
         let scratch = Scratch::new();
         let mut writer = scratch.create("r1");
