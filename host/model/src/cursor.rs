@@ -22,11 +22,20 @@ enum Value {
 }
 
 impl CursorValue {
-    /// An RFC 3339 timestamp with any offset, or a date (midnight UTC), from unescaped text.
+    /// An RFC 3339 timestamp with any offset, or a date (midnight UTC), from unescaped text. The last
+    /// instant is 9999-12-30T22:00 in UTC, as [`Timestamp::MAX`] has it. `9999-12-31`, by which many
+    /// sources say "for ever", lies behind it and is read as that instant.
     pub fn instant(text: &str) -> Option<Self> {
-        let instant = text.parse::<Timestamp>().ok().or_else(|| {
-            let date = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10)?;
-            date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        let read = |text: &str| {
+            text.parse::<Timestamp>().ok().or_else(|| {
+                let date = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10)?;
+                date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+            })
+        };
+        let instant = read(text).or_else(|| {
+            // Well-formed is what would be read a year earlier: neither year is a leap year.
+            let rest = text.strip_prefix("9999")?;
+            read(&format!("9998{rest}")).map(|_| Timestamp::MAX)
         })?;
         Some(Self { text: text.to_owned(), value: Value::Instant(instant, None) })
     }
@@ -164,6 +173,19 @@ mod tests {
         assert_eq!((epoch.text(), iso.in_unit(unit).unwrap().text()), ("1767225600", "1767225600"));
         assert_eq!(epoch.minus(SignedDuration::from_millis(1500)).text(), "1767225598.5");
         assert!(CursorValue::number("1767225600000").unwrap().in_unit(unit).is_none());
+    }
+
+    #[test]
+    fn the_last_days_of_the_calendar_are_its_last_instant() {
+        for text in ["9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999+14:00", "9999-12-30T23:00:00Z"] {
+            let value = CursorValue::instant(text).unwrap();
+            assert_eq!((value.as_instant(), value.text()), (Some(Timestamp::MAX), text));
+        }
+        let earlier = CursorValue::instant("9999-12-30T21:00:00Z").unwrap();
+        assert!(earlier.as_instant().unwrap() < Timestamp::MAX);
+        for text in ["9999-12-32", "9999-02-29", "9999-13-01", "9999", "99999-12-31", "9999-12-31T25:00:00Z"] {
+            assert!(CursorValue::instant(text).is_none(), "{text}");
+        }
     }
 
     #[test]

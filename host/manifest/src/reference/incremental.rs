@@ -42,7 +42,8 @@ pub(super) static INCREMENTAL: &[Key] = &[
     key(
         "safety_lag",
         Duration,
-        "How far behind the newest row the watermark stays, for APIs that show rows of the same time in several steps.",
+        "How far behind the run's start the watermark stays at least, for APIs that show a row some time after the \
+         time that it carries.",
     )
     .without("the watermark is the newest row's value")
     .example("5m"),
