@@ -56,10 +56,9 @@ impl CacheFolder {
         let opened = dir.dir_metadata().map_err(|cause| io_report(path, &cause))?;
         if let Some(why) = unsafe_because(opened.mode(), opened.uid(), rustix::process::geteuid().as_raw()) {
             let message = format!("the cache of compiled plugins {} {why}", path.display());
-            return Err(Report::new(&codes::disk::SHARED_CACHE, message).hint(format!(
-                "`chown $(id -un) {0} && chmod 700 {0}`, or name another folder in DPONE_CACHE_DIR",
-                path.display()
-            )));
+            // Another owner or mode would not undo what others may have put there.
+            return Err(Report::new(&codes::disk::SHARED_CACHE, message)
+                .hint("remove the folder, or name another one in DPONE_CACHE_DIR"));
         }
         Ok(Self { dir, path: path.to_owned() })
     }

@@ -4,13 +4,15 @@
 //! the milliseconds that compiling took, then the code.
 //! The folder is shared by all processes of a user: an entry is written beside its name and renamed.
 //! The key is made once and lies beside the entries, readable by the user alone. An entry that
-//! does not fit is removed and the plugin is compiled anew.
+//! does not fit is removed and the plugin is compiled anew. So is a key or an entry that another user
+//! owns or may write, however it came into the folder: its code would run with this user's rights.
 
 use crate::error::Error;
 use crate::trusted::OwnCode;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, File, MetadataExt, OpenOptions, OpenOptionsExt};
 use dpone_model::codes;
 use hmac::{Hmac, KeyInit, Mac};
+use rustix::fs::{Mode, OFlags, fchmod};
 use sha2::Sha256;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, SystemTime};
@@ -22,6 +24,9 @@ const TIME_BYTES: usize = 4;
 const KEY_BYTES: usize = 64;
 const KEY_FILE: &str = "key";
 const KEY_ATTEMPTS: usize = 8;
+/// Modes with which another user could change a file, or read it, too.
+const OTHERS_WRITE: u32 = 0o022;
+const OTHERS_READ_OR_WRITE: u32 = 0o077;
 /// Entries beyond this many are removed, those first that were used longest ago.
 const MAX_ENTRIES: usize = 256;
 /// How exactly it is known when an entry was used.
@@ -66,8 +71,12 @@ impl Cache {
     }
 
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        let file = match self.dir.open(name) {
-            Ok(file) => file,
+        let file = match self.own_file(name, OTHERS_WRITE) {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                self.discard(name);
+                return Ok(None);
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -85,10 +94,23 @@ impl Cache {
         Ok(Some(bytes))
     }
 
+    /// Opens a regular file of this user's; none for another kind of file, another owner, or a mode with
+    /// one of the bits of `refused`. A pipe is not waited for.
+    fn own_file(&self, name: &str, refused: u32) -> io::Result<Option<File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let file = self.dir.open_with(name, &options)?;
+        let found = file.metadata()?;
+        let is_own = found.is_file() && found.uid() == rustix::process::geteuid().as_raw();
+        Ok((is_own && found.mode() & refused == 0).then_some(file))
+    }
+
     fn write(&self, name: &str, code: &[u8], compile_ms: u32) -> io::Result<()> {
         let key = self.key()?;
         let time = compile_ms.to_le_bytes();
         let mut file = cap_tempfile::TempFile::new(&self.dir)?;
+        // Whatever the umask is, nobody else may write it.
+        fchmod(file.as_file(), Mode::RUSR | Mode::WUSR)?;
         file.write_all(MAGIC)?;
         file.write_all(&tag(&key, name, &time, code).finalize().into_bytes())?;
         file.write_all(&time)?;
@@ -111,11 +133,16 @@ impl Cache {
 
     fn read_key(&self) -> io::Result<Option<[u8; KEY_BYTES]>> {
         let mut key = [0; KEY_BYTES];
-        let read = self.dir.open(KEY_FILE).and_then(|mut file| file.read_exact(&mut key));
+        let read = match self.own_file(KEY_FILE, OTHERS_READ_OR_WRITE) {
+            Ok(Some(mut file)) => file.read_exact(&mut key),
+            Ok(None) => Err(ErrorKind::UnexpectedEof.into()),
+            Err(error) => Err(error),
+        };
         match read {
             Ok(()) => Ok(Some(key)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            // A torn key verifies nothing; a new one lets the entries be compiled anew.
+            // A torn key verifies nothing, and one that another user knows proves nothing. With a new one
+            // the entries are compiled anew.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 self.dir.remove_file(KEY_FILE)?;
                 Ok(None)

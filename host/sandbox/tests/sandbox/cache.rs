@@ -81,6 +81,33 @@ async fn an_entry_belongs_to_its_component_and_to_its_key() {
 }
 
 #[tokio::test]
+async fn what_others_may_read_or_write_is_not_believed() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = Guest::extractor().component();
+    let cached = async || sandbox_in(&dir).load(bytes.clone(), "guest.wasm").await.unwrap().inspection().cached;
+    let chmod = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    assert!(!cached().await && cached().await);
+    let entry = entry(&dir);
+    assert_eq!(std::fs::metadata(&entry).unwrap().permissions().mode() & 0o777, 0o600);
+    chmod(&entry, 0o622);
+    assert!(!cached().await && cached().await, "an entry that others may write");
+    // Who knows the key signs whatever it likes.
+    let key = dir.path().join("key");
+    let known = std::fs::read(&key).unwrap();
+    chmod(&key, 0o640);
+    assert!(!cached().await && cached().await, "a key that others may read");
+    assert_ne!(std::fs::read(&key).unwrap(), known);
+    // A pipe is no key, and nobody waits for its writer.
+    std::fs::remove_file(&key).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &key, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    assert!(!cached().await && cached().await, "a pipe in place of the key");
+}
+
+#[tokio::test]
 async fn a_cache_that_cannot_be_read_costs_time_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let bytes = Guest::extractor().component();
