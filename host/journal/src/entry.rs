@@ -16,8 +16,8 @@
 //! The chain of `previous` makes the head checksum of the last page a digest of all of them.
 
 use bytes::Bytes;
-use dpone_model::Span;
 use dpone_model::plugin::{Ending, RequestEdit};
+use dpone_model::{Span, WalkEnded};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
@@ -173,6 +173,8 @@ pub struct PageEntry {
     pub records_digest: Option<String>,
     /// Paths that the extractor asked for, and that were here for the first time in this walk.
     pub newly_seen: Vec<String>,
+    /// How the walk ended with this page, where no limit cut it short.
+    pub walk_ended: Option<WalkEnded>,
     /// After this page.
     pub extractor_state: Vec<u8>,
 }
@@ -207,6 +209,8 @@ struct Meta {
     records_digest: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     newly_seen: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    walk_ended: Option<WalkEnded>,
 }
 
 /// The run that an entry belongs to, and the entry's place.
@@ -325,6 +329,7 @@ impl EntryHead {
             ended: meta.ended,
             records_digest: meta.records_digest,
             newly_seen: meta.newly_seen,
+            walk_ended: meta.walk_ended,
             extractor_state: state.to_vec(),
         })
     }
@@ -345,6 +350,7 @@ pub(crate) fn encode_head(entry: &PageEntry, label: &Label, out: &mut Vec<u8>) -
         ended: entry.ended.clone(),
         records_digest: entry.records_digest.clone(),
         newly_seen: entry.newly_seen.clone(),
+        walk_ended: entry.walk_ended.clone(),
     };
     serde_json::to_writer(&mut *out, &meta).ok()?;
     let meta_len = out.len() - HEAD_BYTES;

@@ -9,7 +9,7 @@ use dpone_journal::{
     StoredFailure, Writer,
 };
 use dpone_model::plugin::{Ending, RequestEdit, RequestValue};
-use dpone_model::{Failure, PipelineName, Report, RunId, Span, codes};
+use dpone_model::{Failure, PipelineName, Report, RunId, Span, WalkEnded, codes};
 use jiff::{SignedDuration, Timestamp};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -119,6 +119,7 @@ fn page(number: u64, body_bytes: usize) -> PageEntry {
         ended: (number == 3).then(|| Ending::new("cursor-null", "`next` is null")),
         records_digest: Some(format!("{number:032x}")),
         newly_seen: (number == 1).then(|| "next".into()).into_iter().collect(),
+        walk_ended: (number == 3).then(|| WalkEnded::new("cursor-null", number, "`next` is null")),
         extractor_state: vec![0, 255, number as u8],
     }
 }

@@ -7,7 +7,8 @@ use std::fmt;
 ///
 /// Segments are separated by dots. A backslash takes its meaning from the character behind it:
 /// `\.` is a dot inside of a segment, `\\` a backslash. An empty text and a single `.` mean the
-/// root. For plugins a segment of digits also indexes an array, from 0; [`Path::check`] refuses it.
+/// root. A segment of digits also indexes an array, from 0. [`Path::check`] refuses positions that are
+/// counted from the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Path(Vec<String>);
 
@@ -27,7 +28,7 @@ pub enum PathError {
     Bracket,
     /// `*` or `#`, which stand for every element elsewhere.
     Wildcard,
-    /// `0` or `-1`: an element's position.
+    /// `-1`: a position that is counted from the end of a list.
     Index,
     /// A JSON pointer.
     Slash,
@@ -40,7 +41,7 @@ impl fmt::Display for PathError {
             Self::Dollar => "`$` and `@` belong to JSONPath",
             Self::Bracket => "brackets belong to JSONPath and JMESPath",
             Self::Wildcard => "`*` and `#` stand for every element elsewhere, and for nothing here",
-            Self::Index => "a number is a position in a list, which is not supported",
+            Self::Index => "a negative number counts from the end of a list, which is not supported",
             Self::Slash => "a leading `/` belongs to JSON Pointer",
         })
     }
@@ -58,7 +59,7 @@ impl PathError {
             Self::Wildcard => {
                 "end the path at the list itself, such as `data.items`; `\\*` and `\\#` are names of that character"
             }
-            Self::Index => "name fields of objects alone; `\\0` and `\\-1` are fields with such a name",
+            Self::Index => "positions count from 0, such as `links.0.href`; `\\-1` is a field with such a name",
             Self::Slash => "write dots instead, such as `data.items`; `\\/` begins a name with a slash",
         }
     }
@@ -97,7 +98,7 @@ impl Path {
     }
 
     /// The first `count` segments.
-    pub(crate) fn prefix(&self, count: usize) -> Self {
+    pub fn prefix(&self, count: usize) -> Self {
         Self(self.0.iter().take(count).cloned().collect())
     }
 }
@@ -125,12 +126,13 @@ impl Segment {
         if self.has_escape {
             return Ok(());
         }
-        let is_integer = plain.strip_prefix('-').unwrap_or(plain).bytes().all(|byte| byte.is_ascii_digit());
+        let is_negative =
+            plain.strip_prefix('-').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
         match plain {
             "#" | "-" => Err(PathError::Wildcard),
             stars if stars.bytes().all(|byte| byte == b'*') => Err(PathError::Wildcard),
             query if query.starts_with("#(") => Err(PathError::Wildcard),
-            _ if is_integer => Err(PathError::Index),
+            _ if is_negative => Err(PathError::Index),
             _ => Ok(()),
         }
     }
@@ -239,6 +241,9 @@ mod tests {
             "item*",
             "1st",
             "-x",
+            "0",
+            "meta.0.next",
+            "links.12.href",
             r"\0",
             r"data.\-1.id",
             r"data.\12",
@@ -273,8 +278,7 @@ mod tests {
             ("data.**.id", Wildcard),
             ("data.#", Wildcard),
             ("data.#(id=1)", Wildcard),
-            ("0", Index),
-            ("data.0.id", Index),
+            ("-1", Index),
             ("data.-1.id", Index),
             ("/data/items", Slash),
             ("/", Slash),

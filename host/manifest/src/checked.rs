@@ -204,6 +204,8 @@ pub struct Pagination {
     /// `on_missing_cursor: fail`: a walk that ends since a path is missing that this pipeline never
     /// saw in any answer is an error, not a warning.
     pub fail_on_missing_cursor: bool,
+    /// `on_repeated_page: continue`: a page may have the records of an earlier one.
+    pub may_repeat_pages: bool,
 }
 
 /// A plugin as the manifest names it.

@@ -287,6 +287,7 @@ fn pagination(options: &mut Block<'_>) -> Pagination {
     let stop = block.one_of("on_max_pages", &[("error", false), ("fail", false), ("stop", true)]);
     let max_empty_pages = block.integer("max_empty_pages", 0..=u64::from(u32::MAX)).unwrap_or(10) as u32;
     let fail = block.one_of("on_missing_cursor", &[("warn", false), ("fail", true)]);
+    let repeats = block.one_of("on_repeated_page", &[("fail", false), ("continue", true)]);
     let is_none = block.get("type").is_none_or(|value| value.scalar().is_some_and(|s| s.text == "none"));
     let has_none = !block.has("type") || is_none;
     let extractor = if has_none && !block.has("uses") {
@@ -305,5 +306,6 @@ fn pagination(options: &mut Block<'_>) -> Pagination {
         stop_at_max_pages: stop.unwrap_or(false),
         max_empty_pages,
         fail_on_missing_cursor: fail.unwrap_or(false),
+        may_repeat_pages: repeats.unwrap_or(false),
     }
 }

@@ -14,7 +14,7 @@ pub struct WalkEnded {
     /// The dotted path that was null, empty or missing; or `header NAME`, or `link RELATION`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Where no answer of the pipeline ever had that path: what the last page has in its place.
+    /// Where no answer of the pipeline ever had that path: the names that the last page has in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub never_seen: Option<String>,
 }

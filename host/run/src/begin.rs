@@ -21,7 +21,7 @@ use dpone_model::{Report, RunId, codes};
 use dpone_quality::{Duplicates, Judge, Sets};
 use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
 use dpone_source::{
-    BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, SliceRequest, Walk, WalkConfig, Walked, client_config,
+    BoundaryFilter, ResumeFrom, Shape, SharedScanner, SinglePage, SliceRequest, Walk, WalkConfig, Walked, client_config,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -182,9 +182,8 @@ pub fn client(opened: &Opened) -> Result<Arc<Client>, Report> {
 /// The walk goes on after this page of the journal.
 fn go_on_after(from: &mut ResumeFrom, entry: PageEntry) {
     from.empty_pages = if entry.index.extracted == 0 { from.empty_pages + 1 } else { 0 };
-    let has_list = entry.records_path.is_some();
     from.earlier.push(Walked {
-        root_keys: has_list.then(|| Walked::root_keys(&entry.body)),
+        shape: entry.records_path.as_deref().map(|path| Shape::of(&entry.body, path)),
         request: entry.request,
         url: entry.url,
         records_digest: entry.records_digest.and_then(|digest| u128::from_str_radix(&digest, 16).ok()),
@@ -192,6 +191,7 @@ fn go_on_after(from: &mut ResumeFrom, entry: PageEntry) {
     });
     from.next = entry.next;
     from.ended = entry.ended;
+    from.walk_ended = entry.walk_ended;
     from.state = entry.extractor_state;
 }
 

@@ -56,15 +56,17 @@ impl Extract {
     pub async fn pull(&mut self, session: &mut Session, limit: Option<u64>) -> Result<u64, Report> {
         let mut pulled = 0;
         while !self.complete && limit.is_none_or(|limit| pulled < limit) {
-            let Some(page) = session.cancel.guard(self.walk.next()).await? else {
+            let next = session.cancel.guard(self.walk.next()).await;
+            // A walk that fails here has often warned of the cause before.
+            for warning in self.walk.take_warnings() {
+                session.warn(warning);
+            }
+            let Some(page) = next? else {
                 self.complete = true;
                 break;
             };
             self.page(session, page).await?;
             pulled += 1;
-        }
-        for warning in self.walk.take_warnings() {
-            session.warn(warning);
         }
         if self.complete {
             let ended = self.walk.ended().cloned();
@@ -146,6 +148,7 @@ impl PageWork {
             ended: page.ended,
             records_digest: page.records_digest.map(|digest| format!("{digest:032x}")),
             newly_seen: page.newly_seen,
+            walk_ended: page.walk_ended,
             extractor_state: page.state,
         };
         Ok((entry, filtered))

@@ -9,7 +9,7 @@ use crate::resolve::{Host, Request, Resolved};
 use crate::spans;
 use dpone_journal::{Change, PageEntry};
 use dpone_model::{Counts, Exit, Meter, Report, RunId, WalkEnded};
-use dpone_source::{Ahead, Filtered};
+use dpone_source::{Ahead, Filtered, add_seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -162,7 +162,7 @@ impl Session {
     /// The walk of the load, or of the slice at hand, is over. `seen` is what its answers had of the
     /// paths that were asked for.
     pub fn walk_ended(&mut self, ended: Option<WalkEnded>, seen: &BTreeSet<String>) {
-        self.seen_paths.extend(seen.iter().cloned());
+        add_seen(&mut self.seen_paths, seen);
         match self.report.slices.last_mut() {
             None => {
                 if let Some(warning) = ended.as_ref().and_then(WalkEnded::warning) {

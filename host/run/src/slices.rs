@@ -23,7 +23,7 @@ use dpone_model::state::{LeaseRequest, StateRow};
 use dpone_model::{
     Checkpoint, CursorValue, Digests, Exit, Failure, Report, RunId, StateKey, Unplaced, Watermark, codes,
 };
-use dpone_source::{Ahead, ListConfig, list_slices};
+use dpone_source::{Ahead, ListConfig, add_seen, list_slices};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
@@ -226,8 +226,8 @@ impl Load<'_> {
         }
         let held = Held::keep(opened.state.clone(), key.clone(), opened.run_id.clone(), session.cancel.clone());
         let known = row.checkpoint.schema.clone().over(&cut.schema);
-        let seen_paths = [&cut.seen_paths, &row.checkpoint.seen_paths, &session.seen_paths];
-        let seen_paths = seen_paths.into_iter().flatten().cloned().collect();
+        let mut seen_paths = cut.seen_paths.clone();
+        add_seen(&mut seen_paths, row.checkpoint.seen_paths.iter().chain(&session.seen_paths));
         let part = Part { schema: known, key: key.clone(), row, journal_id, slice: Some(slice), seen_paths };
         let result = self.part(session, &part, earlier).await;
         let is_bounded = part.slice.as_ref().is_some_and(has_bounds);
@@ -285,7 +285,7 @@ async fn learn(
         let slice = key.slice.as_deref().unwrap_or_default();
         session.warn(format!("the field `{field}` is {now}: slice {slice} and earlier ones have different kinds"));
     }
-    cut.seen_paths.extend(row.checkpoint.seen_paths);
+    add_seen(&mut cut.seen_paths, &row.checkpoint.seen_paths);
     let is_greater = |new: &Watermark| match &cut.watermark {
         Some(known) => new.value.compare(&known.value) == Some(std::cmp::Ordering::Greater),
         None => true,

@@ -31,8 +31,10 @@ pub enum Error {
     Repeated { page: PagePlace, url: String },
     #[error("{}", repeated_page_text(.page, .earlier, *.pages))]
     RepeatedPage { page: PagePlace, earlier: PagePlace, pages: usize },
-    #[error("the answer speaks of an error: `{key}` is {excerpt}")]
-    ErrorObject { page: PagePlace, key: &'static str, excerpt: String },
+    #[error("the API reported an error in `{key}`: {excerpt}")]
+    ErrorObject { page: PagePlace, key: String, excerpt: String },
+    #[error("the page was answered {status} with an empty body")]
+    EmptyBody { page: PagePlace, status: u16 },
     #[error("the walk ended because of `{path}`, which no answer of this pipeline ever had")]
     NeverSeen { page: PagePlace, path: String, here: String },
     #[error("the stored response cursor cannot be read: {cause}")]
@@ -92,7 +94,7 @@ impl Error {
         Self::ExtractorOutput { page: page.page, plugin: extractor.place(), message: format!("{error} near `{near}`") }
     }
 
-    /// The kind of value at the records path in the place of records; `None` for records.
+    /// An error where the records path has no records; `None` where it has some.
     pub(crate) fn not_records(page: &PagePlace, path: &str, found: &Found) -> Option<Self> {
         let (page, path) = (page.clone(), if path.is_empty() { "." } else { path }.to_owned());
         Some(match found {
@@ -125,6 +127,7 @@ impl Failure for Error {
             Self::Repeated { .. } => &source::REPEATED_CURSOR,
             Self::RepeatedPage { .. } => &source::REPEATED_PAGE,
             Self::ErrorObject { .. } => &source::ERROR_OBJECT,
+            Self::EmptyBody { .. } => &source::EMPTY_BODY,
             Self::NeverSeen { .. } => &source::NEVER_SEEN,
             Self::ResponseCursor { .. } => &state::RESPONSE_CURSOR,
             Self::MaxPages { .. } => &source::MAX_PAGES,
@@ -165,6 +168,7 @@ impl Failure for Error {
             | Self::Repeated { page, .. }
             | Self::RepeatedPage { page, .. }
             | Self::ErrorObject { page, .. }
+            | Self::EmptyBody { page, .. }
             | Self::NeverSeen { page, .. }
             | Self::MaxPages { page, .. }
             | Self::EmptyPages { page, .. }
@@ -187,12 +191,18 @@ impl Failure for Error {
             }
             Self::RepeatedPage { pages: 1, .. } => {
                 "an API that repeats its last page needs `short_page: stop` or `max_pages`; one that gives every page \
-                 again does not know the parameter that asks for the next one"
+                 again does not know the parameter that asks for the next one; `on_repeated_page: continue` is for rows that may rightly \
+                 be the same"
                     .into()
             }
-            Self::RepeatedPage { .. } => "the API goes in a circle; `max_pages` ends the walk before that".into(),
+            Self::RepeatedPage { .. } => "the API goes in a circle; `max_pages` ends the walk before that, and \
+                                          `on_repeated_page: continue` is for rows that may rightly be the same"
+                .into(),
             Self::ErrorObject { .. } => {
                 "run again later, or set `source.options.on_error_object: ignore` where the API always sends one".into()
+            }
+            Self::EmptyBody { .. } => {
+                "run again later; only 204 and 205 mean an empty page, and a proxy may have cut this answer off".into()
             }
             Self::NeverSeen { here, .. } => format!("{here}; correct the path, or set `on_missing_cursor: warn`"),
             Self::ResponseCursor { .. } => {
@@ -230,13 +240,8 @@ fn repeated_page_text(page: &PagePlace, earlier: &PagePlace, pages: usize) -> St
         );
     }
     let ends = |last: u64| format!("{} to {last}", (last + 1).saturating_sub(pages as u64));
-    format!(
-        "pages {} have the records of pages {} again; page {} was {}",
-        ends(page.page),
-        ends(earlier.page),
-        earlier.page,
-        earlier.url
-    )
+    let text = format!("pages {} have the records of pages {} again", ends(page.page), ends(earlier.page));
+    if earlier.url.is_empty() { text } else { format!("{text}; page {} was {}", earlier.page, earlier.url) }
 }
 
 fn keys_text(reached: &str, keys: &[String]) -> String {

@@ -3,7 +3,7 @@
 use dpone_json::members_of_root;
 use dpone_model::{Kind, Span};
 
-/// The sign of an error, and its place.
+/// The field that reports an error, and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ErrorObject {
     pub key: &'static str,
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_speaks_of_an_error() {
+    fn bodies_that_report_an_error() {
         use Holds::{Nothing, Records, RootRecord};
         for (body, holds, key) in [
             (r#"{"items":[],"errors":[{"message":"rate limited"}]}"#, Nothing, Some("errors")),

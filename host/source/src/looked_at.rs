@@ -1,5 +1,5 @@
-//! Which paths, headers and relations of links an extractor asks a page for, and which of them were
-//! there. A path that no answer ever had looks like the last page of a walk, and may be misspelt.
+//! The paths, headers and relations of links that an extractor asks a page for, and those of them that
+//! were there. A path that no answer ever had looks like the last page of a walk, and may be misspelt.
 
 use dpone_json::Path;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,8 @@ const MAX_LABEL_BYTES: usize = 200;
 const HEADER: &str = "header ";
 const LINK: &str = "link ";
 
-/// What one page was asked for: by label, whether it was there. Counts of lists are not among what
-/// may lead on.
+/// Each thing that one page was asked for, by label, and whether it was there. The count of a list
+/// cannot lead to another page.
 #[derive(Debug, Default)]
 pub(crate) struct LookedAt {
     labels: BTreeMap<String, Look>,
@@ -50,10 +50,7 @@ impl LookedAt {
     /// Those that were there and are not yet in `seen`, which gets them.
     pub(crate) fn newly_seen(&self, seen: &mut BTreeSet<String>) -> Vec<String> {
         let there = self.labels.iter().filter(|(_, look)| look.was_there).map(|(label, _)| label);
-        let new: Vec<String> = there.filter(|label| !seen.contains(*label)).cloned().collect();
-        let room = MAX_LABELS.saturating_sub(seen.len());
-        seen.extend(new.iter().take(room).cloned());
-        new
+        there.filter(|label| insert(seen, label)).cloned().collect()
     }
 
     /// For an extractor that does not say what it looked at: what it asked for, where nothing of that
@@ -67,7 +64,20 @@ impl LookedAt {
     }
 }
 
-/// What an extractor says that it looked at, as it is noted here.
+/// Adds a label, if it is new and there is room. Every set of labels that lasts is filled through here,
+/// since the labels of many slices and of all runs come together in the state.
+fn insert(seen: &mut BTreeSet<String>, label: &str) -> bool {
+    seen.len() < MAX_LABELS && label.len() <= MAX_LABEL_BYTES && seen.insert(label.to_owned())
+}
+
+/// Adds labels, as far as there is room.
+pub fn add_seen<'a>(seen: &mut BTreeSet<String>, labels: impl IntoIterator<Item = &'a String>) {
+    for label in labels {
+        insert(seen, label);
+    }
+}
+
+/// The label of something that an extractor says it looked at.
 pub(crate) fn label(looked_at: &str) -> String {
     match looked_at.starts_with(HEADER) || looked_at.starts_with(LINK) {
         true => looked_at.to_ascii_lowercase(),
@@ -75,7 +85,7 @@ pub(crate) fn label(looked_at: &str) -> String {
     }
 }
 
-/// What the page has in the place of something that is not there.
+/// The names that the page has in the place of one that is not there.
 pub(crate) fn here(label: &str, body: &[u8], headers: &[(String, String)]) -> String {
     let listed = |names: Vec<String>| match names.is_empty() {
         true => "none".to_owned(),
@@ -133,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_once_is_seen() {
+    fn a_label_that_was_there_once_is_seen() {
         let mut seen = BTreeSet::new();
         let mut page = LookedAt::default();
         page.path(&Path::parse("meta.next"), true, true);
@@ -142,6 +152,11 @@ mod tests {
         assert_eq!(page.newly_seen(&mut seen), ["header link", "items", "link next", "meta.next"]);
         assert!(page.newly_seen(&mut seen).is_empty());
         assert_eq!(page.never_there(&seen), None);
+
+        let mut full: BTreeSet<String> = (0..MAX_LABELS - 1).map(|label| label.to_string()).collect();
+        assert_eq!(page.newly_seen(&mut full), ["header link"], "only the one that was kept");
+        add_seen(&mut full, &["more".to_owned()]);
+        assert_eq!(full.len(), MAX_LABELS);
 
         let mut last = LookedAt::default();
         last.path(&Path::parse("items"), true, false);
@@ -153,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_place() {
+    fn names_in_the_place_of_a_missing_one() {
         let headers = [("Link".to_owned(), "<a>; rel=prev".to_owned()), ("X-Next".to_owned(), "b".to_owned())];
         let body = br#"{"items":[],"paging":{"after":null}}"#;
         for (label, expected) in [

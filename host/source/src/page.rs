@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dpone_model::plugin::{Ending, RequestEdit};
-use dpone_model::{PagePlace, Records};
+use dpone_model::{PagePlace, Records, WalkEnded};
 
 /// One page, scanned.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Page {
     pub records_digest: Option<u128>,
     /// Paths, headers and relations of links that the extractor asked for, here for the first time.
     pub newly_seen: Vec<String>,
+    /// How the walk ended with this page, where no limit cut it short.
+    pub walk_ended: Option<WalkEnded>,
     /// The extractor's state after this page.
     pub state: Vec<u8>,
     /// Attempts that the request took.
@@ -54,14 +56,25 @@ pub struct Walked {
     pub url: String,
     pub records_digest: Option<u128>,
     pub newly_seen: Vec<String>,
-    /// Names at the root of its body, where it had records.
-    pub root_keys: Option<Vec<String>>,
+    /// Where it had a list of records.
+    pub shape: Option<Shape>,
 }
 
-impl Walked {
-    /// What tells later pages of the same API from another answer: the names at the root of a body.
-    /// Empty where the root is no object.
-    pub fn root_keys(body: &[u8]) -> Vec<String> {
-        dpone_json::reached(body, &dpone_json::Path::default()).1
+/// The names in a page that has a list of records, at each level above that list. They tell a later
+/// page that leaves an empty list out from an answer that is no page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape(Vec<(String, Vec<String>)>);
+
+impl Shape {
+    pub fn of(body: &[u8], records_path: &str) -> Self {
+        let path = dpone_json::Path::parse(records_path);
+        // `reached` of a path that is there gives the level above its last name.
+        Self((1..=path.segments().len()).map(|count| dpone_json::reached(body, &path.prefix(count))).collect())
+    }
+
+    /// Whether the level `reached` had all of these names.
+    pub(crate) fn has_all(&self, reached: &str, names: &[String]) -> bool {
+        let level = self.0.iter().find(|(path, _)| path == reached);
+        level.is_some_and(|(_, known)| names.iter().all(|name| known.contains(name)))
     }
 }

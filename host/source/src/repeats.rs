@@ -15,7 +15,10 @@ pub(crate) fn digest(bytes: &[u8], records: &Records) -> Option<u128> {
 /// Digests of the last pages of one walk. Pages without records are not among them.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
-    recent: VecDeque<(u128, PagePlace)>,
+    /// Digest and number of each page.
+    recent: VecDeque<(u128, u64)>,
+    /// Of the last pages of `recent`. A URL may be long, so those of all of them are not kept.
+    urls: VecDeque<String>,
     /// Pages that went out of `recent`; so page `n` of the walk lies at `n - gone`.
     gone: usize,
     /// Where each digest of `recent` stands last.
@@ -27,15 +30,17 @@ pub(crate) struct Repeats {
 /// Pages that came twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Repeat {
-    /// The page whose records the last page has again.
+    /// The page whose records the last page has again; its URL is empty where it came too long ago.
     pub earlier: PagePlace,
     /// How many pages are repeated.
     pub pages: usize,
 }
 
 impl Repeats {
-    /// Less than a megabyte. A longer circle ends at `max_pages` or never.
+    /// Some 300 KiB. A longer circle ends at `max_pages` or never.
     const MAX: usize = 4096;
+    const MAX_URLS: usize = 16;
+    const MAX_URL_BYTES: usize = 2048;
 
     /// Notes a page. The page before again is a repeat at once; a longer circle is one when it has
     /// come round, since a single page may rightly have the records of an earlier one.
@@ -45,7 +50,11 @@ impl Repeats {
             Some((pages, fitting)) if self.digest_at(number - pages) == Some(digest) => Some((pages, fitting + 1)),
             _ => self.last.get(&digest).map(|earlier| (number - earlier, 1)),
         };
-        self.recent.push_back((digest, place.clone()));
+        self.recent.push_back((digest, place.page));
+        self.urls.push_back(cut(&place.url));
+        if self.urls.len() > Self::MAX_URLS {
+            self.urls.pop_front();
+        }
         self.last.insert(digest, number);
         if self.recent.len() > Self::MAX
             && let Some((oldest, _)) = self.recent.pop_front()
@@ -56,19 +65,34 @@ impl Repeats {
             self.gone += 1;
         }
         let (pages, _) = self.circle.filter(|(pages, fitting)| fitting == pages)?;
-        let (_, earlier) = self.recent.get((number - pages).checked_sub(self.gone)?)?;
-        Some(Repeat { earlier: earlier.clone(), pages })
+        Some(Repeat { earlier: self.place(pages)?, pages })
     }
 
     /// Whether a page would be that of the page before again.
     pub(crate) fn is_last(&self, digest: u128) -> Option<Repeat> {
-        let (before, earlier) = self.recent.back()?;
-        (*before == digest).then(|| Repeat { earlier: earlier.clone(), pages: 1 })
+        let (before, _) = self.recent.back()?;
+        if *before == digest { Some(Repeat { earlier: self.place(0)?, pages: 1 }) } else { None }
+    }
+
+    /// The page so many before the last one.
+    fn place(&self, before: usize) -> Option<PagePlace> {
+        let from_end = |len: usize| len.checked_sub(before + 1);
+        let (_, page) = self.recent.get(from_end(self.recent.len())?)?;
+        let url = from_end(self.urls.len()).and_then(|at| self.urls.get(at)).cloned();
+        Some(PagePlace::new(*page, url.unwrap_or_default()))
     }
 
     fn digest_at(&self, number: usize) -> Option<u128> {
         self.recent.get(number.checked_sub(self.gone)?).map(|(digest, _)| *digest)
     }
+}
+
+fn cut(url: &str) -> String {
+    if url.len() <= Repeats::MAX_URL_BYTES {
+        return url.to_owned();
+    }
+    let end = url.floor_char_boundary(Repeats::MAX_URL_BYTES);
+    format!("{}…", url.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -109,12 +133,14 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_what_is_left_still_counts() {
         let mut repeats = Repeats::default();
-        let place = PagePlace::new(1, "/");
+        let place = PagePlace::new(1, "/".repeat(1 << 16));
         for page in 0..3 * Repeats::MAX as u128 {
             assert_eq!(repeats.note(&place, page), None);
         }
         assert!(repeats.recent.len() <= Repeats::MAX && repeats.last.len() <= Repeats::MAX);
+        assert!(repeats.urls.iter().map(String::len).sum::<usize>() < 17 * 2100);
         assert_eq!(repeats.note(&place, 0), None, "forgotten");
-        assert_eq!(repeats.note(&place, 0).map(|repeat| repeat.pages), Some(1));
+        let repeat = repeats.note(&place, 0).unwrap();
+        assert_eq!((repeat.pages, repeat.earlier.url.len()), (1, 2048 + "…".len()));
     }
 }

@@ -1,9 +1,11 @@
-//! Listing the slices of a load: what a slicer answers, and the pages that it asks for on the way.
+//! Lists the slices of a load: the slicer's answers, and the pages that it asks for on the way.
 
 use crate::SharedScanner;
 use crate::error::{Error, of_page};
+use crate::error_object::Holds;
 use crate::request::fetch as ask;
 use crate::rules::{self, Asker};
+use crate::seen::Seen;
 use crate::template::Template;
 use crate::view::ResponseView;
 use dpone_connections::HttpConnection;
@@ -42,6 +44,7 @@ pub async fn list_slices(
     let mut list = List::default();
     let mut step = slicer.start(context).await?;
     let mut page = PagePlace::new(0, template.url.as_str());
+    let mut seen = Seen::default();
     loop {
         let SliceStep { slices, next, state } = step;
         list.add(slicer, &page, slices)?;
@@ -49,9 +52,16 @@ pub async fn list_slices(
         if page.page >= MAX_PAGES {
             return Err(Error::MaxPages { page, limit: MAX_PAGES }.into());
         }
-        let view = fetch(&config, &template, slicer, &edit, &page).await?;
+        let view = Arc::new(fetch(&config, &template, slicer, &edit, &page, &mut seen).await?);
         page = view.place().clone();
-        step = slicer.next(Arc::new(view), &state).await.map_err(|report| of_page(report, &page))?;
+        if !config.source.ignores_error_objects {
+            view.refuse_error_of_any(Holds::Records)?;
+        }
+        step = slicer.next(view.clone(), &state).await.map_err(|report| of_page(report, &page))?;
+        // Where it lists nothing, the page holds nothing: then it says more about an error.
+        if !config.source.ignores_error_objects && step.slices.is_empty() {
+            view.refuse_error_of_any(Holds::Nothing)?;
+        }
     }
 }
 
@@ -84,6 +94,7 @@ async fn fetch(
     slicer: &dyn Slicer,
     edit: &RequestEdit,
     page: &PagePlace,
+    seen: &mut Seen,
 ) -> Result<ResponseView, Report> {
     let page_url = Url::parse(&page.url).ok().filter(|_| page.page > 0);
     let name = slicer.identity().name.as_str();
@@ -91,10 +102,16 @@ async fn fetch(
     let mut request = rules::apply(template, edit, &asker)?;
     // Only a walk has an end that a missing page may be.
     request.answers = &[];
+    if !seen.insert(&request) {
+        return Err(Error::Repeated { page: page.clone(), url: request.url }.into());
+    }
     let place = PagePlace::new(page.page + 1, request.url.clone());
     let asked = ask(config.egress.clone(), request, place.page);
     let response = asked.await.map_err(|report| report.at(place.place()))?;
     let place = PagePlace::new(place.page, response.url);
     let path = config.source.records_path.clone();
-    Ok(ResponseView::new(place, response.status, response.headers, response.body, path, config.scanner.clone()))
+    let scanner = config.scanner.clone();
+    let view = ResponseView::new(place, response.status, response.headers, response.body, path, scanner);
+    view.refuse_empty_body()?;
+    Ok(view)
 }

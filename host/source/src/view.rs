@@ -4,6 +4,7 @@
 //! needed, at the predicted path; while the prediction holds there is no other.
 
 use crate::error::Error;
+use crate::error_object::{self, Holds};
 use crate::looked_at::LookedAt;
 use crate::{SharedScanner, lock, repeats};
 use bytes::Bytes;
@@ -22,11 +23,11 @@ pub struct ResponseView {
     scanner: SharedScanner,
     /// The one scan, once it was made.
     scanned: Mutex<Option<Result<Scanned, Report>>>,
-    /// The extractor's request.
+    /// The paths and headers that the extractor asked for.
     looked_at: Mutex<LookedAt>,
 }
 
-/// The findings of a scan.
+/// The result of a scan.
 pub(crate) struct Scanned {
     path: String,
     found: Found,
@@ -55,7 +56,7 @@ impl ResponseView {
         }
     }
 
-    /// The extractor's requests so far.
+    /// The paths and headers that the extractor has asked for so far.
     pub(crate) fn take_looked_at(&self) -> LookedAt {
         std::mem::take(&mut *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -73,6 +74,42 @@ impl ResponseView {
         }
     }
 
+    /// An error object in a body that nobody may have scanned, where it is JSON.
+    pub(crate) fn refuse_error_of_any(&self, holds: Holds) -> Result<(), Error> {
+        if self.is_object() { self.refuse_error(None, holds) } else { Ok(()) }
+    }
+
+    /// An error object in a body that was scanned. `skip` is the span of its records.
+    pub(crate) fn refuse_error(&self, skip: Option<Span>, holds: Holds) -> Result<(), Error> {
+        let found = error_object::find(&self.body, skip, holds);
+        found.map_or(Ok(()), |found| Err(self.error_object(&self.body, found.key.to_owned(), found.span)))
+    }
+
+    /// The same for the object at a path.
+    pub(crate) fn refuse_error_at(&self, path: &Path) -> Result<(), Error> {
+        let Some((Kind::Object, span)) = self.at(path) else { return Ok(()) };
+        let body = span.of(&self.body);
+        let found = error_object::find(body, None, Holds::Nothing);
+        found.map_or(Ok(()), |found| Err(self.error_object(body, format!("{path}.{}", found.key), found.span)))
+    }
+
+    fn error_object(&self, body: &[u8], key: String, span: Span) -> Error {
+        Error::ErrorObject { page: self.place.clone(), key, excerpt: lock(&self.scanner).quote(span.of(body)) }
+    }
+
+    /// An answer without a body, where the status does not say that there is nothing.
+    pub(crate) fn refuse_empty_body(&self) -> Result<(), Error> {
+        match self.is_blank() && !matches!(self.status, 204 | 205) {
+            true => Err(Error::EmptyBody { page: self.place.clone(), status: self.status }),
+            false => Ok(()),
+        }
+    }
+
+    /// The value at a path.
+    pub(crate) fn at(&self, path: &Path) -> Option<(Kind, Span)> {
+        dpone_json::get(&self.body, path, None)
+    }
+
     fn note(&self, path: &Path, was_there: bool, may_lead_on: bool) {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).path(path, was_there, may_lead_on);
     }
@@ -81,7 +118,7 @@ impl ResponseView {
         &self.place
     }
 
-    /// What is at a records path, and the records: those that are known already if the prediction held.
+    /// The value at a records path, and the records: those that are known already if the prediction held.
     pub(crate) fn records(&self, path: &str) -> Result<(Found, Records), Report> {
         let taken = self.scanned.lock().unwrap_or_else(PoisonError::into_inner).take();
         let scanned = match taken {

@@ -8,7 +8,7 @@ mod judge;
 use crate::SharedScanner;
 use crate::error::Error;
 use crate::looked_at;
-use crate::page::{Page, Walked};
+use crate::page::{Page, Shape, Walked};
 use crate::repeats::{self, Repeats};
 use crate::request::fetch;
 use crate::rules::{self, Asker};
@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 use url::Url;
 
-/// What a walk is made of.
+/// The parts of a walk.
 pub struct WalkConfig<'a> {
     pub source: &'a Source,
     pub connection: &'a HttpConnection,
@@ -42,13 +42,13 @@ pub struct WalkConfig<'a> {
     pub max_pages: Option<u64>,
     /// Signs each attempt of each request.
     pub signer: Option<Arc<dyn RequestSigner>>,
-    /// What every request of this slice varies.
+    /// The edit that every request of this slice has.
     pub slice: Option<SliceRequest<'a>>,
-    /// What earlier runs of the pipeline saw, as [`Walk::seen_paths`] gave it.
+    /// Paths that earlier runs of the pipeline saw, as [`Walk::seen_paths`] gave them.
     pub seen_paths: BTreeSet<String>,
 }
 
-/// A slice's own request, and who asks for it.
+/// A slice's own request, and the slicer that asks for it.
 #[derive(Debug, Clone, Copy)]
 pub struct SliceRequest<'a> {
     pub edit: &'a RequestEdit,
@@ -57,7 +57,7 @@ pub struct SliceRequest<'a> {
 }
 
 impl WalkConfig<'_> {
-    /// What every request of the walk starts from.
+    /// The request that every one of the walk starts from.
     fn template(&self) -> Result<Template, Error> {
         let mut template = Template::new(self.source, self.connection, self.boundary)?;
         template.credentials.extend(self.signer.clone().map(Credential::Signed));
@@ -76,10 +76,12 @@ impl WalkConfig<'_> {
 pub struct ResumeFrom {
     /// Each page, from page 1.
     pub earlier: Vec<Walked>,
-    /// Of the last page.
+    /// The request that the last page led to.
     pub next: Option<RequestEdit>,
     /// Why there is no next request, where the extractor said so.
     pub ended: Option<Ending>,
+    /// How the walk ended, where the last page was judged to be the last one.
+    pub walk_ended: Option<WalkEnded>,
     /// The extractor's state after the last page.
     pub state: Vec<u8>,
     /// How many pages without records end the journal.
@@ -92,8 +94,11 @@ impl ResumeFrom {
     pub fn response_cursor(text: &str) -> Result<Self, Error> {
         let broken = |cause: String| Error::ResponseCursor { cause };
         let json = STANDARD.decode(text).map_err(|error| broken(error.to_string()))?;
-        let (next, state): (RequestEdit, Vec<u8>) =
+        let (mut next, state): (RequestEdit, Vec<u8>) =
             serde_json::from_slice(&json).map_err(|error| broken(error.to_string()))?;
+        // Earlier versions kept this mark. The request is the first one of its walk, which is not behind
+        // a short page: if it is refused, that is an error and not the end.
+        next.may_be_past_end = false;
         Ok(Self { next: Some(next), state, ..Self::default() })
     }
 }
@@ -108,15 +113,21 @@ pub struct Walk {
     records_path: String,
     empty_pages: u32,
     /// The last request that the API's answers led to, with the state that belongs to it.
-    cursor: Option<(RequestEdit, Vec<u8>)>,
-    /// Of a page of this walk that had records: what is at the root of its body.
-    root_keys: Option<Vec<String>>,
+    cursor: Option<Cursor>,
+    /// The one before `cursor`, which is in force again if the API has no page for the last request.
+    cursor_before: Option<Cursor>,
+    /// Of the first page of this walk that had a list of records.
+    shape: Option<Shape>,
+    /// The last page, if it had records.
+    before: Option<judge::Before>,
     repeats: Repeats,
     seen_paths: BTreeSet<String>,
     warnings: Vec<String>,
 }
 
-/// What comes after the page that was handed out last.
+type Cursor = (RequestEdit, Vec<u8>);
+
+/// The walk's course after the page that was handed out last.
 enum After {
     Start,
     Pending(Pending),
@@ -143,7 +154,7 @@ impl Drop for Pending {
     }
 }
 
-/// What does not change from page to page, and the requests sent so far.
+/// The settings of the walk, and the requests sent so far.
 struct Core {
     template: Template,
     grants: Grants,
@@ -155,6 +166,9 @@ struct Core {
     max_pages_of_run: Option<u64>,
     max_empty_pages: u32,
     fail_on_missing_cursor: bool,
+    may_repeat_pages: bool,
+    /// `short_page: continue` of a built-in extractor: a short page says nothing.
+    expects_short_pages: bool,
     empty_where_records_are_missing: bool,
     ignores_error_objects: bool,
 }
@@ -174,6 +188,8 @@ impl Walk {
             max_pages_of_run: config.max_pages,
             max_empty_pages: pagination.max_empty_pages,
             fail_on_missing_cursor: pagination.fail_on_missing_cursor,
+            may_repeat_pages: pagination.may_repeat_pages,
+            expects_short_pages: judge::expects_short_pages(pagination),
             empty_where_records_are_missing: config.source.empty_where_records_are_missing,
             ignores_error_objects: config.source.ignores_error_objects,
         };
@@ -185,7 +201,9 @@ impl Walk {
             records_path: config.source.records_path.clone(),
             empty_pages: 0,
             cursor: None,
-            root_keys: None,
+            cursor_before: None,
+            shape: None,
+            before: None,
             repeats: Repeats::default(),
             seen_paths: config.seen_paths,
             warnings: Vec::new(),
@@ -207,13 +225,17 @@ impl Walk {
             if let Some(digest) = page.records_digest {
                 walk.repeats.note(&last, digest);
             }
-            walk.seen_paths.extend(page.newly_seen);
-            walk.root_keys = page.root_keys.or(walk.root_keys);
+            looked_at::add_seen(&mut walk.seen_paths, &page.newly_seen);
+            walk.shape = walk.shape.or(page.shape);
         }
         walk.state = from.state;
         walk.empty_pages = from.empty_pages;
         walk.note_cursor(&last, from.next.as_ref());
-        walk.after = walk.plan_next(&last, from.next, from.ended);
+        walk.cursor_before.clone_from(&walk.cursor);
+        walk.after = match from.walk_ended.filter(|_| from.next.is_none()) {
+            Some(ended) => After::End { truncated: false, ended },
+            None => walk.plan_next(&last, from.next, from.ended),
+        };
         Ok(walk)
     }
 
@@ -262,7 +284,7 @@ impl Walk {
         &self.seen_paths
     }
 
-    /// What the person who runs the pipeline should know of the pages so far, told once.
+    /// Warnings about the pages so far, each once.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -278,7 +300,7 @@ impl Walk {
         encoded.map_err(|cause| Report::new(&codes::internal::BUG, format!("the response cursor is no JSON: {cause}")))
     }
 
-    /// What the extractor has cost so far.
+    /// The cost of the extractor so far.
     pub fn usage(&self) -> Usage {
         self.extractor.usage()
     }
@@ -294,6 +316,7 @@ impl Walk {
         if pending.edit.may_be_past_end && rules::PAST_END.contains(&response.status) {
             let message = format!("page {} was answered {}, right behind a short page", place.page, response.status);
             let ended = WalkEnded::new(WalkEnded::PAST_END, place.page, message);
+            self.cursor = self.cursor_before.take();
             self.after = After::End { truncated: false, ended };
             return Ok(None);
         }
@@ -318,11 +341,16 @@ impl Walk {
         let taken = self.records(&view, &place, at)?;
         let bytes = taken.body.as_ref().unwrap_or(&response.body);
         let records_digest = repeats::digest(bytes, &taken.records);
-        if let Some(repeat) = records_digest.and_then(|digest| self.repeats.note(&place, digest)) {
+        if let Some(repeat) = records_digest.and_then(|digest| self.repeats.note(&place, digest))
+            && !self.core.may_repeat_pages
+        {
             return Err(judge::repeated(&place, repeat).into());
         }
+        self.judge_short(&place, &pending.edit, taken.records.len());
         let after = self.judge_empty(&place, taken.records.is_empty(), after);
         self.after = self.judge_end(&view, &looked_at, &headers, after)?;
+        // A limit may be another one when the walk is resumed.
+        let walk_ended = self.ended().filter(|_| !self.truncated()).cloned();
         Ok(Some(Page {
             number: place.page,
             request: std::mem::take(&mut pending.edit),
@@ -337,6 +365,7 @@ impl Walk {
             ended,
             records_digest,
             newly_seen,
+            walk_ended,
             state,
             attempts: response.attempts,
         }))
@@ -347,7 +376,9 @@ impl Walk {
         let Some(next) = next else { return };
         let absolute = |given: &String| Url::parse(&page.url).and_then(|page| page.join(given)).map(String::from);
         let url = next.url.as_ref().map(|given| absolute(given).unwrap_or_else(|_| given.clone()));
-        self.cursor = Some((RequestEdit { url, ..next.clone() }, self.state.clone()));
+        // The next run asks for it first, and then a refusal is an error.
+        let edit = RequestEdit { url, may_be_past_end: false, ..next.clone() };
+        self.cursor_before = self.cursor.replace((edit, self.state.clone()));
     }
 
     /// Sends the request for the page after `place`, if there is to be one.

@@ -6,9 +6,9 @@ mod support;
 
 use async_trait::async_trait;
 use dpone_json::Scanner;
-use dpone_model::plugin::{Ending, Extractor, PageView, Plugin, RecordsAt, RequestEdit, Step};
+use dpone_model::plugin::{Ending, Extractor, PageView, Plugin, RecordsAt, RequestEdit, RequestValue, Step};
 use dpone_model::{Report, WalkEnded};
-use dpone_source::{ResumeFrom, SinglePage, Walk, WalkConfig, Walked};
+use dpone_source::{ResumeFrom, Shape, SinglePage, Walk, WalkConfig, Walked};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use support::{Api, Follow, Setup};
@@ -58,15 +58,18 @@ const ROWS: &[Row] = &[
     (&[(200, r#"{"items":null,"next":null}"#)], 0, Ok("no-next-request")),
     (&[FIRST, (200, r#"{"next":null}"#)], 1, Ok("no-next-request")),
     (&[FIRST, (200, r#"{"next":"b"}"#), LAST], 2, Ok("no-next-request")),
-    (&[FIRST, (200, "{}")], 1, Ok("no-next-request")),
     (&[FIRST, (204, "")], 1, Ok("no-content")),
-    (&[FIRST, (200, "")], 1, Ok("no-content")),
-    (&[FIRST, (200, " \r\n")], 1, Ok("no-content")),
+    (&[FIRST, (205, " \r\n")], 1, Ok("no-content")),
     (&[(204, "")], 0, Ok("no-content")),
+    // A body that is missing, and not by the word of the status.
+    (&[FIRST, (200, "")], 1, Err("DP0424")),
+    (&[FIRST, (202, " \r\n")], 1, Err("DP0424")),
+    (&[(200, "")], 0, Err("DP0424")),
     (&[(200, "\u{feff}{\"items\":[{\"id\":1}],\"next\":null}")], 1, Ok("no-next-request")),
     // A list that is missing, where nothing says that it is an empty one.
     (&[(200, "{}")], 0, Err("DP0405")),
     (&[(200, r#"{"next":null}"#)], 0, Err("DP0405")),
+    (&[FIRST, (200, "{}")], 1, Err("DP0405")),
     (&[FIRST, (200, r#"{"status":"maintenance"}"#)], 1, Err("DP0405")),
     (&[FIRST, (200, r#"{"next":null,"status":"maintenance"}"#)], 1, Err("DP0405")),
     (&[FIRST, (200, r#""maintenance""#)], 1, Err("DP0405")),
@@ -92,7 +95,7 @@ const ROWS: &[Row] = &[
 ];
 
 #[tokio::test]
-async fn what_an_answer_is_taken_for() {
+async fn answers_and_how_they_are_taken() {
     for (answers, rows, expected) in ROWS {
         let walked = script(&Setup::new(), answers).await;
         let result = walked.result.as_ref().map(|ended| ended.reason.as_str()).map_err(|report| report.code().id);
@@ -114,6 +117,9 @@ async fn options_change_what_an_answer_is_taken_for() {
     setup.source.empty_where_records_are_missing = true;
     let walked = script(&setup, &[(200, r#"{"next":"a"}"#), LAST]).await;
     assert_eq!((walked.rows, walked.result.unwrap().page), (1, 2));
+    assert_eq!(script(&setup, &[FIRST, (200, "{}")]).await.result.unwrap().page, 2, "every name is left out");
+    let later = script(&setup, &[FIRST, (200, r#"{"state":"maintenance"}"#)]).await;
+    assert_eq!(later.result.unwrap_err().code().id, "DP0405", "an earlier page had the list");
     let other = script(&setup, &[(200, r#""maintenance""#)]).await;
     assert_eq!(other.result.unwrap_err().code().id, "DP0405", "text is no page in any case");
 }
@@ -133,10 +139,119 @@ async fn an_error_object_is_quoted_as_far_as_values_may_be_shown() {
 }
 
 #[tokio::test]
-async fn an_empty_body_with_another_status_than_204_is_told() {
-    for (status, told) in [(204, 0), (205, 0), (200, 1), (202, 1)] {
-        let walked = script(&Setup::new(), &[FIRST, (status, "")]).await;
-        assert_eq!(walked.warnings.len(), told, "{status}: {:?}", walked.warnings);
+async fn a_list_that_lies_deeper_is_missed_at_its_own_level() {
+    fn inner(_: &dyn PageView) -> Result<RecordsAt, Report> {
+        Ok(RecordsAt::Path("data.items".into()))
+    }
+    const DEEP: (u16, &str) = (200, r#"{"data":{"items":[{"id":1}],"next_cursor":"a"},"next":"a","meta":{}}"#);
+    for (last, expected) in [
+        (r#"{"data":{"next_cursor":null}}"#, Ok("no-next-request")),
+        (r#"{"data":{"items":[]}}"#, Ok("no-next-request")),
+        (r#"{"data":{"items":null}}"#, Ok("no-next-request")),
+        (r#"{"meta":{},"next":null}"#, Ok("no-next-request")),
+        (r#"{"data":null}"#, Err("DP0405")),
+        (r#"{"data":{}}"#, Err("DP0405")),
+        (r#"{"data":[]}"#, Err("DP0405")),
+        (r#"{"data":{"state":"maintenance"}}"#, Err("DP0405")),
+        (r#"{"data":{"meta":{}}}"#, Err("DP0405")),
+        (r#"{"data":{"error":"rate limited"}}"#, Err("DP0422")),
+        (r#"{"data":{"items":[],"errors":["rate limited"]}}"#, Err("DP0422")),
+    ] {
+        for resumed in [false, true] {
+            let setup = Setup::new();
+            let answers = [DEEP, (200, last)];
+            let api = Api::script(&answers[usize::from(resumed)..]);
+            let config = setup.config(&api, Follow::at(inner));
+            let earlier = Walked { shape: Some(Shape::of(DEEP.1.as_bytes(), "data.items")), ..Walked::default() };
+            let query = vec![("cursor".into(), RequestValue::Text("a".into()))];
+            let next = Some(RequestEdit { query, ..RequestEdit::default() });
+            let from = ResumeFrom { earlier: vec![earlier], next, state: b"0".to_vec(), ..ResumeFrom::default() };
+            let walk = if resumed { Walk::resume(config, from) } else { Walk::new(config) };
+            let walked = walks(walk.unwrap()).await;
+            let result = walked.result.as_ref().map(|ended| ended.reason.as_str()).map_err(|report| report.code().id);
+            assert_eq!(result, expected, "{last} {resumed}: {walked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_may_rightly_be_the_same_by_the_word_of_the_manifest() {
+    let mut setup = Setup::new();
+    setup.source.pagination.may_repeat_pages = true;
+    let again = (200, r#"{"items":[{"id":1}],"next":"b"}"#);
+    assert_eq!(script(&setup, &[FIRST, again, LAST]).await.rows, 3);
+}
+
+#[tokio::test]
+async fn a_short_page_in_mid_walk_is_a_warning() {
+    let edit = |offset: u32, past: bool| {
+        let query = vec![("offset".into(), RequestValue::Text(offset.to_string()))];
+        serde_json::to_string(&RequestEdit { query, may_be_past_end: past, ..RequestEdit::default() }).unwrap()
+    };
+    let page = |rows: &str, next: &str| format!(r#"{{"items":[{rows}],"next":{next}}}"#);
+    // How far the request moves on behind a page of one row, whether that page is short, the rows of the
+    // page behind it, and whether the manifest expects short pages.
+    for (offset, past, rows, expects, warns) in [
+        (13, true, r#"{"id":3}"#, false, true),
+        (13, true, "", false, false),
+        (13, true, r#"{"id":3}"#, true, false),
+        (13, false, r#"{"id":3}"#, false, false),
+        (11, true, r#"{"id":3}"#, false, false),
+    ] {
+        let mut setup = Setup::new();
+        if expects {
+            let with = &mut setup.source.pagination.extractor.as_mut().unwrap().with;
+            with.insert("short_page".into(), "continue".into());
+        }
+        let pages =
+            [page(r#"{"id":1}"#, &edit(10, false)), page(r#"{"id":2}"#, &edit(offset, past)), page(rows, "null")];
+        let answers: Vec<(u16, &str)> = pages.iter().map(|page| (200, page.as_str())).collect();
+        let walked = script(&setup, &answers).await;
+        assert!(walked.result.is_ok(), "{walked:?}");
+        let said = walked.warnings.iter().any(|warning| warning.contains("page 2 holds 1 of 3 rows"));
+        assert_eq!(said, warns, "{offset} {past} {rows} {expects}: {:?}", walked.warnings);
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_walk_ends_as_it_was_judged_to() {
+    let setup = Setup::new();
+    let api = Api::script(&[(200, r#"{"items":[{"id":1}],"nxt":"a"}"#)]);
+    let mut walk = Walk::new(setup.config(&api, Follow::items())).unwrap();
+    let page = walk.next().await.unwrap().unwrap();
+    assert!(walk.ended().unwrap().never_seen.is_some());
+    assert_eq!(page.walk_ended.as_ref(), walk.ended());
+    let walked = Walked { request: page.request.clone(), url: page.url.clone(), ..Walked::default() };
+    let from = ResumeFrom { earlier: vec![walked], walk_ended: page.walk_ended.clone(), ..ResumeFrom::default() };
+    let resumed = Walk::resume(setup.config(&Api::script(&[]), Follow::items()), from).unwrap();
+    assert_eq!(resumed.ended(), walk.ended());
+
+    let config = WalkConfig { max_pages: Some(1), ..setup.config(&Api::script(&[FIRST]), Follow::items()) };
+    let cut_short = Walk::new(config).unwrap().next().await.unwrap().unwrap();
+    assert_eq!(cut_short.walk_ended, None, "a limit may be another one then");
+}
+
+#[tokio::test]
+async fn a_stored_cursor_is_never_past_the_end() {
+    for (answers, cursor) in
+        [(&[FIRST, SECOND, (404, "")][..], Some("a")), (&[FIRST, (404, "")], None), (&[FIRST, SECOND, LAST], Some("b"))]
+    {
+        let setup = Setup::new();
+        let says = Box::new(Says { inner: Follow::items(), looked_at: None, may_be_past_end: true });
+        let mut walk = Walk::new(setup.config(&Api::script(answers), says)).unwrap();
+        while walk.next().await.unwrap().is_some() {}
+        let stored = walk.response_cursor().unwrap();
+        let from = stored.map(|text| ResumeFrom::response_cursor(&text).unwrap());
+        let asked = from.as_ref().map(|from| match &from.next.as_ref().unwrap().query[0].1 {
+            RequestValue::Text(text) => text.as_str(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(asked, cursor, "{answers:?}");
+        let Some(from) = from else { continue };
+        let api = Api::script(&[(404, "")]);
+        let says = Box::new(Says { inner: Follow::items(), looked_at: None, may_be_past_end: true });
+        let report = walks(Walk::resume(setup.config(&api, says), from).unwrap()).await.result.unwrap_err();
+        assert_eq!(report.code().id, "DP0403", "a run without rows is not green");
     }
 }
 
@@ -161,7 +276,7 @@ async fn a_resumed_walk_knows_the_pages_before_it() {
             url: page.url.clone(),
             records_digest: page.records_digest.filter(|_| digest),
             newly_seen: page.newly_seen.clone(),
-            root_keys: keys.then(|| Walked::root_keys(&page.body)),
+            shape: keys.then(|| Shape::of(&page.body, "items")),
         };
         ResumeFrom {
             earlier: vec![walked],
@@ -178,7 +293,11 @@ async fn a_resumed_walk_knows_the_pages_before_it() {
     assert_eq!(resumed(repeated, again(true, false)).await.rows, 1);
     assert_eq!(resumed((200, r#"{"next":null}"#), again(true, true)).await.result.unwrap().never_seen, None);
     assert_eq!(resumed((200, r#"{"next":null}"#), again(false, true)).await.result.unwrap_err().code().id, "DP0405");
-    assert_eq!(resumed((200, "{}"), again(true, true)).await.result.unwrap().never_seen, None, "`next` was on page 1");
+    assert_eq!(
+        resumed((200, r#"{"total":9}"#), again(true, true)).await.result.unwrap().never_seen,
+        None,
+        "`next` was on page 1"
+    );
 }
 
 /// Ends the walk as a test says, or asks for a page that may be past the end.
@@ -275,7 +394,7 @@ async fn a_path_that_no_answer_ever_had_is_told_once_it_ends_the_walk() {
         for fails in [false, true] {
             let mut setup = Setup::new();
             setup.source.pagination.fail_on_missing_cursor = fails;
-            let api = Api::script(&[(200, body)]);
+            let api = Api::script(&[(if body.is_empty() { 204 } else { 200 }, body)]);
             let says = Box::new(Says { inner: Follow::items(), looked_at: *looked_at, may_be_past_end: false });
             let seen_paths = seen.iter().map(|path| (*path).to_owned()).collect();
             let config = WalkConfig { seen_paths, ..setup.config(&api, says) };

@@ -16,7 +16,7 @@ pub struct Options {
     short_page: Option<ShortPage>,
 }
 
-/// What a page with fewer records than `limit` means; unset, the second request finds it out.
+/// The meaning of a page with fewer records than `limit`; unset, the second request finds it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ShortPage {
@@ -42,7 +42,7 @@ fn default_limit() -> u32 {
 pub struct State {
     /// The offset asked for last.
     offset: u64,
-    /// Records of a short first page, which the page asked for last has to explain.
+    /// Records of a short first page; the page asked for last is right behind them.
     short: Option<u32>,
 }
 
@@ -101,15 +101,16 @@ impl Extractor for Offset {
         }
         let Options { limit, start_offset, short_page, .. } = self.options;
         if let Some(first) = state.short {
-            return self.explained(first, count);
+            return Err(self.unexplained(first, count));
         }
         let is_short = count < limit;
         if is_short && short_page == Some(ShortPage::Stop) {
             let ending = Ending::new("short-page", format!("the page holds {count} of {limit} records"));
             return Ok(Step::last(records, state).because(ending));
         }
-        // An API that caps the page size answers the first request as one does that has no more, or that
-        // filters a page after it was cut; only the request right behind its records tells them apart.
+        // An API that caps the page size answers the first request as one does that has no more; only the
+        // request right behind its records tells them apart. A first page that was full shows that there
+        // is no fixed cap, so a short one later on is one of which the API leaves rows out.
         let must_explain = is_short && state.offset == start_offset && short_page.is_none();
         let skipped = if must_explain { count } else { count.max(limit) };
         let state = State { offset: state.offset + u64::from(skipped), short: must_explain.then_some(count) };
@@ -138,24 +139,24 @@ impl Offset {
         if is_short { request.may_be_past_end() } else { request }
     }
 
-    /// What the page right behind a short first one says of it. With more records than that one, the
-    /// size is not capped: the API leaves rows out of pages, so this page overlaps the next whole one,
-    /// which is asked for in its place.
-    fn explained(&self, first: u32, count: u32) -> Result<Step<State>, Error> {
-        if count <= first {
-            return Err(self.capped(first, count));
-        }
-        let offset = self.options.start_offset + u64::from(self.options.limit);
-        Ok(Step::more(Records::None, self.request_after(offset, true), State { offset, short: None }))
-    }
-
-    fn capped(&self, first: u32, count: u32) -> Error {
+    /// More rows right behind a short first page. They are no proof of either kind of API: one that cuts
+    /// pages by their bytes gives a small page before a large one, too. To count on by `limit` loses rows
+    /// of the one, to count on by the rows gives some of the other twice, so a person has to say.
+    fn unexplained(&self, first: u32, count: u32) -> Error {
         let limit = self.options.limit;
+        let (code, cause, remedy) = match count <= first {
+            true => ("limit-capped", "it caps the page size", format!("set `limit` to {first}")),
+            false => (
+                "short-first-page",
+                "it caps pages by their size, or leaves rows out of them",
+                format!("set `limit` to what every page holds ({first} or fewer) where it caps pages"),
+            ),
+        };
         let message = format!(
-            "the API gave {first} of {limit} records and then {count} more: it caps the page size; set `limit` to \
-             {first}, or `short_page: continue` where it leaves rows out of pages"
+            "the API gave {first} of {limit} records and then {count} more: {cause}; {remedy}, or \
+             `short_page: continue` where it leaves rows out of pages"
         );
-        Error::of_answer("limit-capped", message)
+        Error::of_answer(code, message)
     }
 }
 
@@ -205,12 +206,15 @@ mod tests {
                     break;
                 }
             };
-            let taken = if step.records == Records::None { "skip " } else { "" };
+            assert_eq!(step.records, Records::At("items".to_owned()), "no page is dropped");
             asked.push(match (&step.next, &step.ended) {
                 (Some(next), None) => {
                     let past = if next.may_be_past_end { "?" } else { "" };
-                    assert_eq!(*next, Request { may_be_past_end: next.may_be_past_end, ..plugin.request(step.state.offset) });
-                    format!("{taken}{}{past}", step.state.offset)
+                    assert_eq!(
+                        *next,
+                        Request { may_be_past_end: next.may_be_past_end, ..plugin.request(step.state.offset) }
+                    );
+                    format!("{}{past}", step.state.offset)
                 }
                 (None, Some(ending)) => ending.reason.clone(),
                 other => panic!("{other:?}"),
@@ -222,20 +226,18 @@ mod tests {
 
     #[test]
     fn only_an_empty_page_ends_the_walk_unless_a_short_one_may() {
-        let (plain, stop, on) = (
-            r#"{"limit":10}"#,
-            r#"{"limit":10,"short_page":"stop"}"#,
-            r#"{"limit":10,"short_page":"continue"}"#,
-        );
+        let (plain, stop, on) =
+            (r#"{"limit":10}"#, r#"{"limit":10,"short_page":"stop"}"#, r#"{"limit":10,"short_page":"continue"}"#);
         for (options, pages, asked) in [
             (plain, &[10, 9, 10, 10, 0][..], &["10", "20?", "30", "40", "empty-page"][..]),
             (plain, &[10, 0], &["10", "empty-page"]),
             (plain, &[0], &["empty-page"]),
-            // A short first page: nothing more, a capped size, or rows left out of pages.
+            // A short first page: nothing more, a fixed cap, or one that cannot be told.
             (plain, &[7, 0], &["7?", "empty-page"]),
             (plain, &[7, 7], &["7?", "limit-capped"]),
             (plain, &[7, 3], &["7?", "limit-capped"]),
-            (plain, &[9, 10, 10, 4, 0], &["9?", "skip 10?", "20", "30?", "empty-page"]),
+            (plain, &[9, 10, 10, 4, 0], &["9?", "short-first-page"]),
+            (plain, &[2, 10, 10, 0], &["2?", "short-first-page"]),
             // An API that ignores the limit: what it gave is skipped, and nothing twice.
             (plain, &[25, 25, 0], &["25", "50", "empty-page"]),
             (stop, &[10, 9], &["10", "short-page"]),

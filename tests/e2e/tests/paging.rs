@@ -197,7 +197,8 @@ fn sizes() -> Vec<Case> {
             },
             rows((0..40).filter(|id| *id != 15)),
         )
-        .ends("empty-page", 5),
+        .ends("empty-page", 5)
+        .says(&["warning: page 2 holds 9 of 10 rows"]),
         case(
             "a short page that may stop",
             "{ type: offset, limit: 10, short_page: stop }",
@@ -246,9 +247,25 @@ fn sizes() -> Vec<Case> {
             "a first page that lacks a row",
             OFFSET,
             |asked, _| page(slice_of(30, number(asked, "offset"), 10).filter(|id| *id != 3), ""),
+            source("DP0423"),
+        )
+        .says(&["short-first-page", "set `limit`", "`short_page: continue`"]),
+        case(
+            "a first page that lacks a row, where that may be",
+            "{ type: offset, limit: 10, short_page: continue }",
+            |asked, _| page(slice_of(30, number(asked, "offset"), 10).filter(|id| *id != 3), ""),
             rows((0..30).filter(|id| *id != 3)),
         )
-        .ends("empty-page", 5),
+        .ends("empty-page", 4),
+        case(
+            "pages that are capped by bytes",
+            OFFSET,
+            |asked, _| {
+                let offset = number(asked, "offset");
+                page(slice_of(30, offset, if offset == 0 { 9 } else { 10 }), "")
+            },
+            source("DP0423"),
+        ),
         case(
             "pages that lack rows",
             "{ type: offset, limit: 10, short_page: continue }",
@@ -460,10 +477,9 @@ fn right() -> Vec<Case> {
             "200 without a body",
             OFFSET,
             |asked, _| if number(asked, "offset") == 0 { page(0..10, "") } else { Answer::ok("") },
-            rows(0..10),
+            source("DP0424"),
         )
-        .ends("no-content", 2)
-        .says(&["with an empty body"]),
+        .says(&["page 2", "200 with an empty body"]),
         case(
             "a byte order mark",
             "{ type: none }",

@@ -37,4 +37,19 @@ pub(super) static PAGINATION: &[Key] = &[
     )
     .default("warn")
     .example("fail"),
+    key(
+        "on_repeated_page",
+        Choice(&[
+            word("fail", "The run fails."),
+            word(
+                "continue",
+                "The page counts, for APIs whose rows have no ids and may rightly be the same. A walk that never ends is \
+                 then bounded by `max_pages` alone.",
+            ),
+        ]),
+        "The meaning of a page with the records of the page before it, or of several pages in a row with those of the \
+         pages before them.",
+    )
+    .default("fail")
+    .example("continue"),
 ];

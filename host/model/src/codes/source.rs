@@ -10,7 +10,7 @@ crate::codes! { Source:
     NOT_JSON = "DP0404", AfterFix, "a page is not JSON",
         "The message names page, URL, byte offset and an excerpt. An HTML page usually means a login form, a proxy or a wrong URL.";
     RECORDS_PATH = "DP0405", AfterFix, "the records path is not in the page",
-        "The hint lists the keys that are there. On the first page a missing list is an error, because a misspelt path looks the same; `source.options.on_missing_records: empty` is for APIs that leave an empty list out. On a later page a missing list is an empty page, as long as the answer looks like those before it. `null` is an empty list.";
+        "The hint lists the keys that are there. On the first page a missing list is an error, because a misspelt path looks the same; `source.options.on_missing_records: empty` is for APIs that leave an empty list out. On a later page a missing list is an empty page, as long as the level that lacks it has names of an earlier page, and no other ones. `null` is an empty list.";
     REPEATED_CURSOR = "DP0406", AfterFix, "the API gave the same cursor again",
         "Following it would fetch the same page for ever. Check `cursor_path`, and whether the API's cursor is really in the answer and not an echo of the request.";
     MAX_PAGES = "DP0407", AfterFix, "the walk reached max_pages",
@@ -42,11 +42,13 @@ crate::codes! { Source:
     NEVER_SEEN = "DP0420", AfterFix, "the walk ended at a path that no answer ever had",
         "The walk over the pages ended because a cursor, a URL or a link was missing, and no answer of this pipeline ever had one there. A misspelt path looks the same as a last page, so all later pages would be missing. The message lists the keys that are there. Correct the path; `pagination.on_missing_cursor: warn` (the default) loads the pages that came and warns.";
     REPEATED_PAGE = "DP0421", AfterFix, "the API gives the same page again",
-        "The records of a page are those of the page before it, or several pages in a row are those of the pages before them. Following on would load the same rows for ever. Some APIs repeat their last page when they are asked for more: `short_page: stop` or `max_pages` ends the walk before that. If every page is the same, the API does not know the parameter that asks for the next one.";
+        "The records of a page are those of the page before it, or several pages in a row are those of the pages before them. Following on would load the same rows for ever. Some APIs repeat their last page when they are asked for more: `short_page: stop` or `max_pages` ends the walk before that. If every page is the same, the API does not know the parameter that asks for the next one. Rows without ids may rightly be the same on two pages: `pagination.on_repeated_page: continue`.";
     ERROR_OBJECT = "DP0422", Later, "the API answered with an error object",
         "The status says success, but the body has a filled `errors` list, or no records and an `error`, or a `message` with a `code`. Its rows would be incomplete. `source.options.on_error_object: ignore` takes such answers for pages, for APIs that always send one.";
     ANSWER = "DP0423", AfterFix, "an extractor cannot go on from what the API answered",
         "The extractor understood its options and the page, and the page is not what it has to be: a cursor that is an object, a page size that the API caps. The message is the extractor's own and says what to set.";
+    EMPTY_BODY = "DP0424", Later, "an answer has no body",
+        "The status says success, and the body is empty. A status of 204 or 205 means that there is nothing; with another one a proxy may have cut the answer off, so the pages behind it would be missing. Run again; if it happens each time, look at what stands between the API and this host.";
     CURSOR_UNIT = "DP0430", AfterFix, "the cursor's unit is not known, or another one",
         "Numbers can count seconds, milliseconds or microseconds, or be no times at all. `incremental.record_format` (epoch, epoch_ms, epoch_us) says which, so that timestamps and durations in the manifest apply to them; ids take numbers, such as `lookback: 1000`.";
     ALL_AHEAD = "DP0431", AfterFix, "all rows lie in the future",

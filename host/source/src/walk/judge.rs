@@ -1,20 +1,21 @@
-//! What an answer is worth: a page with records, an empty page, or no page at all; and what it means
-//! that the walk ends there.
+//! Judges answers: a page with records, an empty page, or no page at all; and whether the walk may end
+//! there.
 
 use super::{After, Walk};
 use crate::error::{Error, of_page};
-use crate::error_object::{self, Holds};
+use crate::error_object::Holds;
 use crate::lock;
 use crate::looked_at::{self, LookedAt};
-use crate::page::Walked;
+use crate::page::Shape;
 use crate::repeats::Repeat;
 use crate::view::{ResponseView, scan_lines};
 use bytes::Bytes;
-use dpone_json::Found;
-use dpone_model::plugin::{PageView, RecordsAt};
-use dpone_model::{PagePlace, Records, Report, Span, WalkEnded, codes};
+use dpone_json::{Found, Path};
+use dpone_manifest::Pagination;
+use dpone_model::plugin::{PageView, RecordsAt, RequestEdit, RequestValue};
+use dpone_model::{Kind, PagePlace, Records, Report, Span, WalkEnded, codes};
 
-/// What a page holds.
+/// The records of a page.
 #[derive(Default)]
 pub(super) struct Taken {
     pub records: Records,
@@ -23,12 +24,20 @@ pub(super) struct Taken {
     pub path: Option<String>,
 }
 
+/// A page that had records, as the one behind it sees it.
+#[derive(Debug)]
+pub(super) struct Before {
+    page: u64,
+    records: usize,
+    request: RequestEdit,
+}
+
 impl Walk {
     /// An extractor that blames the answer does not know the page before: the same page again explains
     /// its answer better.
     pub(super) fn blamed(&self, view: &ResponseView, place: &PagePlace, report: Report) -> Report {
         let repeat = view.predicted_digest().and_then(|digest| self.repeats.is_last(digest));
-        match repeat.filter(|_| report.code() == &codes::source::ANSWER) {
+        match repeat.filter(|_| report.code() == &codes::source::ANSWER && !self.core.may_repeat_pages) {
             Some(repeat) => repeated(place, repeat).into(),
             None => of_page(report, place),
         }
@@ -38,7 +47,7 @@ impl Walk {
         let path = match at {
             RecordsAt::Path(path) => path,
             RecordsAt::None => {
-                self.refuse_error_of_other(view, place, Holds::Nothing)?;
+                self.refuse_error_of_any(view, Holds::Nothing)?;
                 return Ok(Taken::default());
             }
             RecordsAt::Bytes(lines) => {
@@ -47,7 +56,7 @@ impl Walk {
                     Error::extractor_output(place, self.extractor.identity(), &near, &error)
                 })?;
                 let holds = if records.is_empty() { Holds::Nothing } else { Holds::Records };
-                self.refuse_error_of_other(view, place, holds)?;
+                self.refuse_error_of_any(view, holds)?;
                 return Ok(Taken { records, body: Some(lines.into()), path: None });
             }
         };
@@ -59,63 +68,63 @@ impl Walk {
             Found::Object(span) => (Holds::Records, Some(*span)),
             Found::Null | Found::Missing { .. } | Found::Other(_) => (Holds::Nothing, None),
         };
-        self.refuse_error(view, place, skip, holds)?;
+        self.refuse_error(view, skip, holds)?;
+        if holds == Holds::Nothing {
+            self.refuse_inner_error(view, &path, &found)?;
+        }
         let is_empty = match &found {
             Found::Array(_) | Found::Object(_) => false,
             Found::Null => true,
-            Found::Missing { .. } => self.may_lack_records(view),
+            Found::Missing { reached, keys } => self.may_lack_records(view, reached, keys),
             Found::Other(_) => false,
         };
+        view.refuse_empty_body()?;
         if !is_empty && let Some(error) = Error::not_records(place, &path, &found) {
             return Err(error.into());
-        }
-        if view.is_blank() && !matches!(view.status(), 204 | 205) {
-            let warning = format!(
-                "page {} was answered {} with an empty body, which counts as an empty page",
-                place.page,
-                view.status()
-            );
-            self.warnings.push(warning);
         }
         if is_empty {
             return Ok(Taken::default());
         }
-        self.root_keys.get_or_insert_with(|| Walked::root_keys(view.body()));
+        self.shape.get_or_insert_with(|| Shape::of(view.body(), &path));
         self.records_path.clone_from(&path);
         Ok(Taken { records, body: None, path: Some(path) })
     }
 
     /// Whether an answer without a list is an empty page. On the first page a misspelt `records_path`
     /// looks the same, and so does an answer that is no page at all on a later one: so an earlier page
-    /// of this walk must have had the list, and every key of this one. What earlier runs saw does not
+    /// of this walk must have had the list, and all names that are in its place now. Earlier runs do not
     /// count: an API that renamed its list would give green runs without rows.
-    fn may_lack_records(&self, view: &ResponseView) -> bool {
+    ///
+    /// An object without any name shows nothing. It is an empty page only for an API that leaves an
+    /// empty list out by the manifest's word.
+    fn may_lack_records(&self, view: &ResponseView, reached: &str, keys: &[String]) -> bool {
         if !view.is_object() {
             return false;
         }
-        let keys = Walked::root_keys(view.body());
-        let is_like_earlier = self.root_keys.as_ref().is_some_and(|known| keys.iter().all(|key| known.contains(key)));
-        self.core.empty_where_records_are_missing || is_like_earlier
+        let leaves_out = self.core.empty_where_records_are_missing;
+        let Some(shape) = &self.shape else { return leaves_out };
+        let is_object = || matches!(view.at(&Path::parse(reached)), Some((Kind::Object, _)));
+        shape.has_all(reached, keys) && (!keys.is_empty() || leaves_out && is_object())
     }
 
-    /// An error object in a body of which the extractor makes the records, where that is JSON.
-    fn refuse_error_of_other(&self, view: &ResponseView, place: &PagePlace, holds: Holds) -> Result<(), Error> {
-        if view.is_object() { self.refuse_error(view, place, None, holds) } else { Ok(()) }
+    /// An error object beside the place where the list is or should be, such as that of
+    /// `{"data":{"error":"rate limited"}}`. The root has been looked at.
+    fn refuse_inner_error(&self, view: &ResponseView, path: &str, found: &Found) -> Result<(), Error> {
+        let path = Path::parse(path);
+        let around = match found {
+            Found::Missing { reached, .. } => Path::parse(reached),
+            _ => path.prefix(path.segments().len().saturating_sub(1)),
+        };
+        if around.is_root() || self.core.ignores_error_objects { Ok(()) } else { view.refuse_error_at(&around) }
     }
 
-    fn refuse_error(
-        &self,
-        view: &ResponseView,
-        place: &PagePlace,
-        skip: Option<Span>,
-        holds: Holds,
-    ) -> Result<(), Error> {
-        if self.core.ignores_error_objects {
-            return Ok(());
-        }
-        let Some(found) = error_object::find(view.body(), skip, holds) else { return Ok(()) };
-        let excerpt = lock(&self.core.scanner).quote(found.span.of(view.body()));
-        Err(Error::ErrorObject { page: place.clone(), key: found.key, excerpt })
+    fn refuse_error(&self, view: &ResponseView, skip: Option<Span>, holds: Holds) -> Result<(), Error> {
+        if self.core.ignores_error_objects { Ok(()) } else { view.refuse_error(skip, holds) }
+    }
+
+    /// In a body of which the extractor makes the records.
+    fn refuse_error_of_any(&self, view: &ResponseView, holds: Holds) -> Result<(), Error> {
+        if self.core.ignores_error_objects { Ok(()) } else { view.refuse_error_of_any(holds) }
     }
 
     pub(super) fn judge_empty(&mut self, place: &PagePlace, is_empty: bool, after: After) -> After {
@@ -127,6 +136,26 @@ impl Walk {
             }
             after => after,
         }
+    }
+
+    /// Warns of a page that had fewer records than the offset moved on, and was not the last: an API that
+    /// cuts its pages by their bytes looks the same as one that leaves rows out of a page, and of the first
+    /// one rows are missing.
+    pub(super) fn judge_short(&mut self, place: &PagePlace, request: &RequestEdit, records: usize) {
+        let before = self.before.take();
+        if records == 0 {
+            return;
+        }
+        if let Some(before) = before.filter(|_| request.may_be_past_end && !self.core.expects_short_pages)
+            && let Some(step) = step(&before.request, request).filter(|step| *step > before.records as u64)
+        {
+            self.warnings.push(format!(
+                "page {} holds {} of {step} rows, and more rows came behind it: if the API cuts pages by their size, \
+                 rows are missing and `limit` has to be smaller; `short_page: continue` says that it leaves rows out",
+                before.page, before.records
+            ));
+        }
+        self.before = Some(Before { page: place.page, records, request: request.clone() });
     }
 
     /// Says why the walk ends where the extractor cannot know, and finds out whether what was missing
@@ -156,6 +185,23 @@ impl Walk {
         }
         Ok(After::End { truncated: false, ended })
     }
+}
+
+/// How far a number in the query moved on from one request to the next.
+fn step(from: &RequestEdit, to: &RequestEdit) -> Option<u64> {
+    let number = |value: &RequestValue| match value {
+        RequestValue::Text(text) => text.parse::<u64>().ok(),
+        RequestValue::Secret(_) => None,
+    };
+    to.query.iter().find_map(|(name, value)| {
+        let (_, earlier) = from.query.iter().find(|(earlier, _)| earlier == name)?;
+        number(value)?.checked_sub(number(earlier)?).filter(|step| *step > 0)
+    })
+}
+
+pub(super) fn expects_short_pages(pagination: &Pagination) -> bool {
+    let with = pagination.extractor.as_ref().map(|plugin| &plugin.with);
+    with.and_then(|with| with.get("short_page")).is_some_and(|value| value == "continue")
 }
 
 pub(super) fn repeated(place: &PagePlace, repeat: Repeat) -> Error {

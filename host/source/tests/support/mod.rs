@@ -154,6 +154,7 @@ pub fn source() -> Source {
             stop_at_max_pages: false,
             max_empty_pages: 2,
             fail_on_missing_cursor: false,
+            may_repeat_pages: false,
         },
         incremental: None,
         slicer: None,
