@@ -48,6 +48,9 @@ pub struct Progress {
     pub ended: Option<WalkEnded>,
     /// G has judged the slice.
     pub judged: bool,
+    /// H has begun: messages may be out. None in journals of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading: Option<bool>,
     /// Pages that were durable at the last seal; fewer than these on disk means damage.
     pub sealed_pages: u64,
     /// Pages at the last mark.
@@ -75,6 +78,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Whether messages of the run may be in the topic. A journal of an earlier version says only how much was
+    /// acknowledged; there, none is out before the slice was judged.
+    pub fn may_be_sent(&self) -> bool {
+        self.delivered_through > 0 || self.loading.unwrap_or(self.judged)
+    }
+
     /// Pages that the run may already have relied on.
     pub(crate) fn promised(&self) -> u64 {
         self.sealed_pages.max(self.delivered_through)
@@ -86,6 +95,7 @@ impl Progress {
             extracted: false,
             ended: None,
             judged: false,
+            loading: Some(false),
             sealed_pages: 0,
             pages: 0,
             bytes: 0,

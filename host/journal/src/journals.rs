@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use std::fs::{File, TryLockError};
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LOCK: &str = "lock";
 
@@ -48,6 +48,8 @@ impl PurgeFilter {
 pub enum Activity {
     Active,
     Stopped,
+    /// It came to the end of K.
+    Finished,
     /// It has no journal: it has not come to D, or its journal was forgotten.
     Unknown,
 }
@@ -129,11 +131,11 @@ impl Journals {
             Err(Error::Unknown { .. }) => return Ok(Activity::Unknown),
             found => found?,
         };
-        match lock(&dir, run.as_str()) {
-            Ok(_) => Ok(Activity::Stopped),
-            Err(Error::Busy { .. }) => Ok(Activity::Active),
-            Err(error) => Err(error),
+        if is_active(&dir)? {
+            return Ok(Activity::Active);
         }
+        let (_, progress) = describe(&dir, run)?;
+        Ok(if progress.finished { Activity::Finished } else { Activity::Stopped })
     }
 
     /// Pipelines that left something here.
@@ -285,8 +287,32 @@ impl Journals {
     }
 }
 
-/// The run's lock, which ends with the process whatever happens to it.
+/// How long a run is waited for that others look at: they hold its lock for an instant, or while they trim it.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// [`try_lock`], which a reader of the run does not make fail.
 fn lock(dir: &Dir, run: &str) -> Result<File, Error> {
+    let started = Instant::now();
+    loop {
+        match try_lock(dir, run) {
+            Err(Error::Busy { .. }) if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
+            locked => return locked,
+        }
+    }
+}
+
+/// Whether a process works on the run. Readers share the lock, and let go of it at once.
+fn is_active(dir: &Dir) -> Result<bool, Error> {
+    let file = disk::open_rw(dir, LOCK, true).map_err(Error::io(LOCK))?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(Error::io(LOCK)(error)),
+    }
+}
+
+/// The run's lock, which ends with the process whatever happens to it.
+fn try_lock(dir: &Dir, run: &str) -> Result<File, Error> {
     let file = disk::open_rw(dir, LOCK, true).map_err(Error::io(LOCK))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -352,13 +378,12 @@ fn summarize(dir: &Dir, run: &RunId, pool: &Pool) -> Result<Summary, Error> {
     let (head, progress) = describe(dir, run)?;
     // A killed run has not marked its last pages.
     let on_disk = recover::seeming_pages(dir, run_mark(head.pipeline.as_str(), run.as_str()))?;
-    let status = match lock(dir, run.as_str()) {
-        Err(Error::Busy { .. }) => Status::Active,
-        Err(error) => return Err(error),
-        Ok(_) if progress.purged => Status::Purged,
-        Ok(_lock) => {
-            trim_met(dir, &head, &progress, pool)?;
-            if progress.finished { Status::Kept } else { Status::Resumable }
+    let status = match (is_active(dir)?, progress.purged, progress.finished) {
+        (true, _, _) => Status::Active,
+        (_, true, _) => Status::Purged,
+        (_, _, finished) => {
+            trim_listed(dir, run, &head, &progress, pool);
+            if finished { Status::Kept } else { Status::Resumable }
         }
     };
     Ok(Summary {
@@ -377,10 +402,30 @@ fn summarize(dir: &Dir, run: &RunId, pool: &Pool) -> Result<Summary, Error> {
     })
 }
 
+/// Trims a run that is listed, where it is worth its lock and nobody else has it. The listing does not
+/// depend on it.
+fn trim_listed(dir: &Dir, run: &RunId, head: &Head, progress: &Progress, pool: &Pool) {
+    let trim = || match has_slack(dir)? {
+        true => {
+            let _lock = try_lock(dir, run.as_str())?;
+            trim_met(dir, head, progress, pool)
+        }
+        false => Ok(()),
+    };
+    match trim() {
+        Ok(()) | Err(Error::Busy { .. }) => {}
+        Err(error) => tracing::warn!(run = run.as_str(), %error, "a journal could not be trimmed"),
+    }
+}
+
+fn has_slack(dir: &Dir) -> Result<bool, Error> {
+    Ok(segments(dir)?.iter().any(|(_, bytes)| disk::may_have_slack(*bytes)))
+}
+
 /// Trims what a killed run left. The caller holds its lock. A journal with fewer pages than were promised
 /// is damaged, and stays as it is.
 fn trim_met(dir: &Dir, head: &Head, progress: &Progress, pool: &Pool) -> Result<(), Error> {
-    if !segments(dir)?.iter().any(|(_, bytes)| disk::may_have_slack(*bytes)) {
+    if !has_slack(dir)? {
         return Ok(());
     }
     let pages = recover::seeming_pages(dir, run_mark(head.pipeline.as_str(), head.run_id.as_str()))?;
@@ -392,7 +437,8 @@ fn trim_met(dir: &Dir, head: &Head, progress: &Progress, pool: &Pool) -> Result<
 
 /// Bytes that went; none where the run is not due.
 fn purge_run(dir: &Dir, run: &RunId, filter: &PurgeFilter, now: Timestamp, pool: &Pool) -> Result<Option<u64>, Error> {
-    let _lock = lock(dir, run.as_str())?;
+    let _lock =
+        if matches!(filter, PurgeFilter::Run(_)) { lock(dir, run.as_str()) } else { try_lock(dir, run.as_str()) }?;
     let (head, mut progress) = describe(dir, run)?;
     let bytes = segment_bytes(dir)?;
     if bytes == 0 && progress.purged {

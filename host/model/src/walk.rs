@@ -28,7 +28,7 @@ impl WalkEnded {
     pub const PAST_END: &'static str = "past-end";
     /// A successful answer without a body.
     pub const NO_CONTENT: &'static str = "no-content";
-    /// Rows beyond the boundary came, in the order that the manifest promises.
+    /// All rows of a page lie beyond the boundary, and the manifest promises that the API sorts.
     pub const BOUNDARY: &'static str = "boundary";
     /// `pagination.max_pages` with `on_max_pages: stop`.
     pub const MAX_PAGES: &'static str = "max-pages";
@@ -39,6 +39,11 @@ impl WalkEnded {
 
     pub fn new(reason: &str, page: u64, message: impl Into<String>) -> Self {
         Self { reason: reason.to_owned(), page, message: message.into(), path: None, never_seen: None }
+    }
+
+    /// Whether a page limit ended the walk: the API had more pages.
+    pub fn is_truncated(&self) -> bool {
+        [Self::MAX_PAGES, Self::MAX_PAGES_OF_RUN].contains(&self.reason.as_str())
     }
 
     /// The warning that the path may be misspelt, where no answer ever had it.

@@ -17,7 +17,7 @@ use dpone_json::Scanner;
 use dpone_manifest::DuplicatePolicy;
 use dpone_model::http::RequestSigner;
 use dpone_model::plugin::Extractor;
-use dpone_model::{Report, RunId, codes};
+use dpone_model::{Report, RunId, WalkEnded, codes};
 use dpone_quality::{Duplicates, Judge, Sets};
 use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
 use dpone_source::{
@@ -39,7 +39,7 @@ pub async fn extract(
     plan: &SlicePlan,
     journal: Option<Reopened>,
 ) -> Result<Extract, Report> {
-    let writer = match journal {
+    let mut writer = match journal {
         Some(journal) => {
             journal.refuse_other_target(plan)?;
             let mut writer = journal.writer;
@@ -69,14 +69,29 @@ pub async fn extract(
     if reader.pages() > 0 {
         session.events.emit(Event::Resumed(session.counts));
     }
-    let complete = writer.progress().extracted || work.filter.is_past_end();
     let mut walk = walk(host, opened, part, plan, &scanner, resume).await?;
-    if complete && !walk.truncated() {
-        let ended = writer.progress().ended.clone();
-        walk.stop(ended.unwrap_or_else(|| past_boundary(reader.pages() as u64)));
+    let ended = earlier_end(&writer, work.filter.is_past_end());
+    let complete = ended.is_some();
+    if let Some(ended) = ended {
+        walk.stop(ended);
+    } else if writer.progress().extracted && walk.ended().is_none() {
+        writer.mark(|progress| {
+            progress.extracted = false;
+            progress.ended = None;
+            progress.judged = false;
+        })?;
     }
     let delivered_before = writer.progress().delivered_through;
     Ok(Extract { walk, work, writer, complete, delivered_before, marked: Instant::now() })
+}
+
+/// Why the journal is all that the API has; none where the walk itself has to find out. Where a page limit
+/// ended an earlier attempt, or its journal does not know what did, the limits of this attempt decide whether
+/// the walk goes on: a mended manifest may have raised them.
+fn earlier_end(writer: &Writer, is_past_boundary: bool) -> Option<WalkEnded> {
+    let progress = writer.progress();
+    let known = progress.ended.clone().filter(|ended| progress.extracted && !ended.is_truncated());
+    known.or_else(|| is_past_boundary.then(|| past_boundary(writer.reader().pages() as u64)))
 }
 
 /// Publishes the slice with the run's producer.

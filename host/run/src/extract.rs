@@ -99,9 +99,11 @@ impl Extract {
     }
 }
 
+const BEYOND_BOUNDARY: &str = "all rows of this page lie beyond the boundary, and the API sorts by `incremental.order`";
+
 /// The source is sorted, and this page lies beyond the boundary: later ones do, too.
 pub fn past_boundary(page: u64) -> WalkEnded {
-    WalkEnded::new(WalkEnded::BOUNDARY, page, "rows beyond the boundary came, in the order of `incremental.order`")
+    WalkEnded::new(WalkEnded::BOUNDARY, page, BEYOND_BOUNDARY)
 }
 
 fn micros(since: Instant) -> u64 {

@@ -150,6 +150,10 @@ impl Worker {
     }
 
     fn publish(&mut self) -> Result<(), Report> {
+        // It is written down before the first message can be out, once a run.
+        if self.writer.progress().loading != Some(true) {
+            self.writer.mark(|progress| progress.loading = Some(true))?;
+        }
         for page in self.judged.pages.clone() {
             let entry = self.reader.read(page)?;
             let judged = &self.judged;

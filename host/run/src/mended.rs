@@ -48,7 +48,7 @@ impl Reopened {
     /// The mended manifest must extract and send what the run's own would.
     pub fn refuse_other_extract(&self, mended: &Local) -> Result<(), Report> {
         let is_cut = mended.manifest.source.slicer.is_some();
-        let nothing_sent = self.writer.progress().delivered_through == 0 && !is_cut;
+        let nothing_sent = !self.writer.progress().may_be_sent() && !is_cut;
         let may_change = |difference: &Difference| {
             let key = any_entry(&difference.key);
             MAY_CHANGE.iter().any(|may| is_below(&key, may)) || (nothing_sent && key == BEFORE_DELIVERY)

@@ -74,10 +74,12 @@ pub async fn open(
         Some(journal) => journal.head.run_id.clone(),
         None => RunId::new(started_at, random()?),
     };
-    session.begin(host, &resolved, &run_id)?;
+    // Before there is an artifact: a refused manifest may name another pipeline and folder, and the run's own
+    // report stays as it is.
     if let Some(journal) = journal.as_ref().filter(|journal| journal.is_mended) {
         journal.refuse_other_extract(&resolved.local)?;
     }
+    session.begin(host, &resolved, &run_id)?;
     let folders = Folders::open(&host.workdir)?;
     let sandbox = plugins::sandbox(host)?;
     let (plugins, admission) = authority::admit(host, &sandbox, &mut resolved.local).await?;
@@ -130,10 +132,11 @@ pub async fn open(
 
 /// Lets go of what the run held.
 pub async fn close(opened: Opened) {
-    opened.producer.close().await;
+    // First the lease: others wait for it.
     if let Some(lease) = opened.lease {
         lease.release().await;
     }
+    opened.producer.close().await;
     // Scratch files of this run are of no use to anybody else.
     if let Ok(scratch) = opened.folders.below("scratch") {
         let _ = scratch.remove_dir_all(opened.run_id.as_str());

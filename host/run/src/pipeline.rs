@@ -20,7 +20,7 @@ use crate::stage::Judged;
 use crate::verify::SliceVerified;
 use crate::{begin, load, resume as stopped, stage, verify};
 use dpone_manifest::Staging;
-use dpone_model::Report;
+use dpone_model::{Exit, Report};
 use dpone_plan::SchemaPlan;
 use dpone_sink::Publisher;
 use std::path::PathBuf;
@@ -58,10 +58,12 @@ pub async fn resume(host: &Host, again: &Again<'_>) -> Finished {
     close(host, session, result)
 }
 
-/// Ends the run; its journal, which is closed by now, keeps what it failed with.
+/// Ends the run; its journal, which is closed by now, keeps what it failed with. A refused command line or
+/// manifest is no failure of the run: the earlier one stays.
 fn close(host: &Host, session: Session, result: Result<(), Report>) -> Finished {
     if let Err(report) = &result
         && session.resumable
+        && report.exit() != Exit::Usage
         && let Err(report) = stopped::note_failure(host, &session.report.run_id, report)
     {
         tracing::warn!(%report, "the journal does not say what the run failed with");

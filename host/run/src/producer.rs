@@ -33,9 +33,11 @@ impl IdleProducer {
         *self.slot() = Some(tokio::spawn(async { Ok(producer) }));
     }
 
-    /// Closes it, apart from the threads that run futures: librdkafka joins its own threads.
+    /// Closes it, apart from the threads that run futures: librdkafka joins its own threads. One that is not
+    /// open yet is left to itself: a broker that does not answer would hold up the end of the run for
+    /// `connect_timeout_ms`, and the process may end meanwhile.
     pub async fn close(&self) {
-        let Some(opening) = self.slot().take() else { return };
+        let Some(opening) = self.slot().take().filter(JoinHandle::is_finished) else { return };
         if let Ok(Ok(producer)) = opening.await {
             let _ = tokio::task::spawn_blocking(|| drop(producer)).await;
         }
@@ -51,4 +53,17 @@ fn open(resolved: &Resolved, topic: &TopicDescription) -> JoinHandle<Result<Prod
     let sink = resolved.local.manifest.sink.clone();
     let max_message_bytes = topic.max_message_bytes();
     tokio::task::spawn_blocking(move || Producer::open(&connection, &sink, max_message_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn closing_does_not_wait_for_a_producer_that_is_not_open() {
+        let producer = IdleProducer::default();
+        *producer.slot() = Some(tokio::spawn(std::future::pending()));
+        tokio::time::timeout(Duration::from_secs(20), producer.close()).await.unwrap();
+    }
 }

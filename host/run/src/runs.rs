@@ -265,6 +265,8 @@ fn judge_running(host: &Host, runs: &mut [PastRun]) -> Result<(), Report> {
     for run in running {
         let outcome = match journals.activity(&run.run_id)? {
             Activity::Active => continue,
+            // It was killed between the end of K and its last `run.json`.
+            Activity::Finished => "succeeded",
             Activity::Stopped => "killed",
             Activity::Unknown => "unfinished",
         };

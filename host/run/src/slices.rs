@@ -23,7 +23,9 @@ use dpone_model::state::{LeaseRequest, StateRow};
 use dpone_model::{
     Checkpoint, CursorValue, Digests, Exit, Failure, Report, RunId, StateKey, Unplaced, Watermark, codes,
 };
+use dpone_plan::Boundary;
 use dpone_source::{Ahead, ListConfig, add_seen, list_slices};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
@@ -57,8 +59,12 @@ struct Cut {
     writer: Writer,
     /// Fields as the slices so far have left them.
     schema: Schema,
-    /// The greatest watermark of the slices so far.
+    /// The watermark that the load started from.
     watermark: Option<Watermark>,
+    /// The watermarks of the slices so far.
+    reached: Vec<Watermark>,
+    /// Slices whose walk ended at a page limit, each with its lower bound.
+    cut_short: Vec<(String, Option<CursorValue>)>,
     /// What the answers of the load had, as the slices so far have left it.
     seen_paths: BTreeSet<String>,
     /// Rows that no watermark covers, of the slices that have bounds of their own. The same row lies in
@@ -66,6 +72,35 @@ struct Cut {
     unplaced: Unplaced,
     /// An earlier attempt may have left journals of slices.
     is_resumed: bool,
+}
+
+impl Cut {
+    /// The greatest watermark that leaves no slice behind which was cut short: the next run has to begin at
+    /// or before the start of each. A slice without a lower bound may begin anywhere.
+    fn load_watermark(&self) -> Option<Watermark> {
+        let leaves_none = |new: &&Watermark| {
+            let is_behind = |(_, lower): &(String, Option<CursorValue>)| {
+                let order = lower.as_ref().and_then(|lower| new.value.compare(lower));
+                order.is_some_and(|order| order != Ordering::Greater)
+            };
+            self.cut_short.iter().all(is_behind)
+        };
+        let reached = self.reached.iter().filter(leaves_none);
+        let greatest = reached.fold(self.watermark.as_ref(), |known, new| match known {
+            Some(known) if new.value.compare(&known.value) != Some(Ordering::Greater) => Some(known),
+            _ => Some(new),
+        });
+        greatest.cloned()
+    }
+
+    /// Keeps a slice that was not walked to its end.
+    fn note_cut_short(&mut self, slice: &Slice, whole: &SlicePlan) {
+        let lower = slice.lower.as_deref().and_then(CursorValue::parse);
+        // In the form that records have.
+        let unbounded = Boundary { lower: None, upper: None, ..whole.boundary.clone() };
+        let lower = lower.and_then(|lower| unbounded.within(Some(lower), None).ok()?.lower);
+        self.cut_short.push((slice.id.clone(), lower));
+    }
 }
 
 impl Part {
@@ -112,7 +147,12 @@ pub async fn each(
         let result = load.one(session, &mut cut, number, slice.clone()).instrument(span).await;
         session.slice_ended(result.as_ref().err());
         match result {
-            Ok(verified) => verdicts.add(verified),
+            Ok(verified) => {
+                if !verified.is_whole {
+                    cut.note_cut_short(&slice, &whole);
+                }
+                verdicts.add(verified);
+            }
             Err(report) if is_of_slice(&report) => {
                 let report = report.within(&format!("slice {}", slice.id));
                 session.note(format!("{report}"));
@@ -165,7 +205,8 @@ async fn cut(
     let checkpoint = &opened.row.checkpoint;
     let (schema, watermark) = (checkpoint.schema.clone(), checkpoint.watermark.clone());
     let (seen_paths, unplaced) = (checkpoint.seen_paths.clone(), Unplaced::default());
-    Ok(Cut { slices, writer, schema, watermark, seen_paths, unplaced, is_resumed })
+    let (reached, cut_short) = (Vec::new(), Vec::new());
+    Ok(Cut { slices, writer, schema, watermark, reached, cut_short, seen_paths, unplaced, is_resumed })
 }
 
 /// Asks the slicer. Its requests are sent with the source's client and by the same rules as pages.
@@ -243,7 +284,10 @@ impl Load<'_> {
         let slice = part.slice.as_ref().ok_or_else(|| bug(&"a slice of a load that is not cut"))?;
         let proof = match &earlier {
             Earlier::None => None,
-            Earlier::Stopped(journal) => SliceVerified::by_row(&part.row, &self.opened.run_id, journal.head.revision),
+            Earlier::Stopped(journal) => {
+                let (run_id, started_from) = (&self.opened.run_id, journal.head.revision);
+                SliceVerified::by_row(&part.row, run_id, started_from, journal.writer.progress())
+            }
             Earlier::Done(progress) => SliceVerified::by_journal(progress),
         };
         if let Some(verified) = proof {
@@ -286,13 +330,9 @@ async fn learn(
         session.warn(format!("the field `{field}` is {now}: slice {slice} and earlier ones have different kinds"));
     }
     add_seen(&mut cut.seen_paths, &row.checkpoint.seen_paths);
-    let is_greater = |new: &Watermark| match &cut.watermark {
-        Some(known) => new.value.compare(&known.value) == Some(std::cmp::Ordering::Greater),
-        None => true,
-    };
-    if let Some(new) = row.checkpoint.watermark.filter(is_greater) {
+    if let Some(new) = row.checkpoint.watermark {
         // Rows at the watermark are remembered by their slice.
-        cut.watermark = Some(Watermark { digests: Digests::default(), digests_incomplete: false, left_out: 0, ..new });
+        cut.reached.push(Watermark { digests: Digests::default(), digests_incomplete: false, left_out: 0, ..new });
     }
     Ok(())
 }
@@ -307,14 +347,24 @@ async fn finish(
 ) -> Result<(), Report> {
     if whole.advances_state {
         let is_refresh = opened.resolved.local.manifest.sink.strategy.mode == Mode::FullRefresh;
-        if let Some(ahead) = session.ahead.take().filter(|_| cut.watermark.is_none() && !is_refresh) {
+        let watermark = cut.load_watermark();
+        if let Some((id, _)) = cut.cut_short.first() {
+            session.warn(format!(
+                "{} of {} slices did not come to their end, `{id}` first: a page limit ended them, so the watermark of \
+                 the load does not pass them, and the next run asks for them again",
+                cut.cut_short.len(),
+                cut.slices.len()
+            ));
+        }
+        let is_lost = watermark.is_none() && cut.cut_short.is_empty() && !is_refresh;
+        if let Some(ahead) = session.ahead.take().filter(|_| is_lost) {
             // Every slice is published and remembers its rows: a failure would only come again.
             let refused = Ahead { rows: session.total().ahead, ..ahead }.refused();
             session.warn(format!("{refused}; {}", refused.hint().unwrap_or_default()));
         }
         let earlier = &opened.row.checkpoint;
         let checkpoint = Checkpoint {
-            watermark: cut.watermark,
+            watermark,
             unplaced: if cut.slices.is_empty() { earlier.unplaced.clone() } else { cut.unplaced },
             response_cursor: None,
             schema: cut.schema,

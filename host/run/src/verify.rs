@@ -11,7 +11,7 @@ use crate::stage::check_counts;
 use dpone_journal::{Bodies, Progress};
 use dpone_manifest::{Keep, Mode, Order};
 use dpone_model::state::{StateRow, StateWrite};
-use dpone_model::{Checkpoint, Report, RunId, Unplaced, Watermark, codes};
+use dpone_model::{Checkpoint, Report, RunId, Unplaced, WalkEnded, Watermark, codes};
 use dpone_plan::SchemaPlan;
 use dpone_sink::DeliveryReport;
 use dpone_source::BoundaryFilter;
@@ -29,6 +29,8 @@ pub struct Verified {
 /// A slice is done: K has taken its [`Verified`], now or in an earlier attempt of the run.
 #[must_use]
 pub struct SliceVerified {
+    /// No page limit cut the walk short.
+    pub is_whole: bool,
     _gate: Gate,
 }
 
@@ -44,20 +46,25 @@ struct Gate;
 impl SliceVerified {
     /// An earlier attempt of the run ended between the write of the slice's state and the end of its
     /// journal: the row is the run's, and newer than the one that the slice started from.
-    pub fn by_row(row: &StateRow, run: &RunId, started_from: u64) -> Option<Self> {
+    pub fn by_row(row: &StateRow, run: &RunId, started_from: u64, progress: &Progress) -> Option<Self> {
         let is_ours = row.run_id.as_ref() == Some(run) && row.revision > started_from;
-        is_ours.then_some(Self { _gate: Gate })
+        is_ours.then(|| Self { is_whole: is_whole(progress), _gate: Gate })
     }
 
     /// An earlier attempt of the run came to the end of K, after which it closed the slice's journal.
     pub fn by_journal(progress: &Progress) -> Option<Self> {
-        progress.finished.then_some(Self { _gate: Gate })
+        progress.finished.then(|| Self { is_whole: is_whole(progress), _gate: Gate })
     }
 
     /// Earlier runs have loaded all that lies in the slice.
     pub fn by_plan(plan: &SlicePlan) -> Option<Self> {
-        plan.boundary.is_empty().then_some(Self { _gate: Gate })
+        plan.boundary.is_empty().then_some(Self { is_whole: true, _gate: Gate })
     }
+}
+
+/// A journal of an earlier version does not know why its walk ended: a page limit may have cut it short.
+fn is_whole(progress: &Progress) -> bool {
+    progress.ended.as_ref().is_some_and(|ended| !ended.is_truncated())
 }
 
 /// Counts the slices of a load that are done.
@@ -74,7 +81,7 @@ impl Verdicts {
 
     /// Takes the proof of one slice.
     pub fn add(&mut self, slice: SliceVerified) {
-        let SliceVerified { _gate } = slice;
+        let SliceVerified { is_whole: _, _gate } = slice;
         self.verified += 1;
     }
 
@@ -120,7 +127,7 @@ pub async fn advance(
 ) -> Result<SliceVerified, Report> {
     let Verified { _gate } = verified;
     if plan.advances_state {
-        if !covers_boundary(opened, plan, &extract) {
+        if !covers_boundary(opened, part, plan, &extract) {
             session.warn("the walk ended at a page limit, so the watermark stays: later pages may hold older rows");
         }
         let checkpoint = next_checkpoint(opened, part, plan, schema, &extract)?;
@@ -141,11 +148,12 @@ pub async fn advance(
             Bodies::KeepUntil(jiff::Timestamp::now().saturating_add(duration).unwrap_or(jiff::Timestamp::MAX))
         }
     };
+    let is_whole = !extract.walk.truncated();
     // State has moved: a journal that stays behind costs room, not correctness.
     if let Err(error) = extract.writer.finish(keep) {
         session.warn(format!("the journal could not be cleaned up: {error}"));
     }
-    Ok(SliceVerified { _gate })
+    Ok(SliceVerified { is_whole, _gate })
 }
 
 /// K of a load that is cut: its own row says up to where every slice is loaded. Gives its revision.
@@ -175,11 +183,14 @@ fn written(opened: &Opened, plan: &SlicePlan, checkpoint: Checkpoint) -> StateWr
 }
 
 /// Pages need not be sorted: what was not fetched may lie below the greatest value that was seen.
-/// Who asks for `--max-pages` with `--advance-state` has decided that it does not.
-fn covers_boundary(opened: &Opened, plan: &SlicePlan, extract: &Extract) -> bool {
+/// A user of `--max-pages` with `--advance-state` has decided that it does not, for a load that is not cut:
+/// there the limit is not one of each slice.
+fn covers_boundary(opened: &Opened, part: &Part, plan: &SlicePlan, extract: &Extract) -> bool {
     let incremental = opened.resolved.local.manifest.source.incremental.as_ref();
     let is_ascending = incremental.is_some_and(|incremental| incremental.order == Some(Order::Ascending));
-    is_ascending || incremental.is_none() || plan.window.max_pages.is_some() || !extract.walk.truncated()
+    let is_of_run = extract.walk.ended().is_some_and(|ended| ended.reason == WalkEnded::MAX_PAGES_OF_RUN);
+    let is_decided = is_of_run && plan.window.max_pages.is_some() && part.slice.is_none();
+    is_ascending || incremental.is_none() || is_decided || !extract.walk.truncated()
 }
 
 /// A window of the past does not move the watermark back.
@@ -225,7 +236,7 @@ fn next_checkpoint(
     Ok(Checkpoint {
         // A run that saw no row keeps the watermark that it started from.
         watermark: Some(&extract.work.filter)
-            .filter(|_| covers_boundary(opened, plan, extract))
+            .filter(|_| covers_boundary(opened, part, plan, extract))
             .and_then(BoundaryFilter::watermark)
             .filter(|new| !is_behind(new, plan))
             .or_else(|| earlier.watermark.clone()),
@@ -247,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_load_is_proved_by_all_of_its_slices_and_by_no_fewer() {
-        let slice = || SliceVerified { _gate: Gate };
+        let slice = || SliceVerified { is_whole: true, _gate: Gate };
         let verdicts = |slices: usize, verified: usize| {
             let mut verdicts = Verdicts::of(slices);
             (0..verified).for_each(|_| verdicts.add(slice()));
@@ -257,6 +268,30 @@ mod tests {
         for (slices, verified) in [(3, 2), (1, 0), (2, 3)] {
             let report = verdicts(slices, verified).err().unwrap();
             assert_eq!(report.code().id, "DP1101", "{report}");
+        }
+    }
+
+    /// The progress of a finished run whose walk ended for this reason; none is an earlier version's.
+    fn progress(ended: Option<&str>) -> Progress {
+        let ended = ended.map(|reason| WalkEnded::new(reason, 2, ""));
+        serde_json::from_value(serde_json::json!({
+            "extracted": true, "ended": ended, "judged": true, "sealed_pages": 2, "pages": 2, "bytes": 9,
+            "delivered_through": 2, "published": 3, "acknowledged": 3, "finished": true, "failure": null,
+            "updated_at": "2026-01-02T03:04:05Z",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_journal_tells_whether_its_slice_is_whole() {
+        for (reason, is_whole) in [
+            (Some("cursor-null"), true),
+            (Some(WalkEnded::BOUNDARY), true),
+            (Some(WalkEnded::MAX_PAGES), false),
+            (Some(WalkEnded::MAX_PAGES_OF_RUN), false),
+            (None, false),
+        ] {
+            assert_eq!(SliceVerified::by_journal(&progress(reason)).unwrap().is_whole, is_whole, "{reason:?}");
         }
     }
 
@@ -279,7 +314,8 @@ mod tests {
             (row(5, Some(&other)), false),
             (row(5, None), false),
         ] {
-            assert_eq!(SliceVerified::by_row(&row, &ours, 4).is_some(), proves, "{row:?}");
+            let proof = SliceVerified::by_row(&row, &ours, 4, &progress(None));
+            assert_eq!(proof.is_some(), proves, "{row:?}");
         }
     }
 }

@@ -52,7 +52,8 @@ impl DeliveryReport {
         if let Some(first) = &self.first_error {
             return Err(first.error(self.failed, self.published).into());
         }
-        let outstanding = self.published - self.acknowledged - self.failed;
+        // What was purged has failed, too, and is told by no delivery report.
+        let outstanding = self.published.saturating_sub(self.acknowledged);
         if outstanding > 0 {
             let timeout_ms = u128::from(self.flush_timeout_ms);
             return Err(Error::Unacknowledged { outstanding, published: self.published, timeout_ms }.into());
@@ -214,6 +215,21 @@ impl Ledger {
             partitions: partitions.filter_map(|(number, seen)| Some((number as i32, (*seen)?))).collect(),
             acknowledged_through: self.through,
             flush_timeout_ms: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_load_that_was_acknowledged_whole_passes() {
+        let report = |acknowledged, failed| DeliveryReport { published: 3, acknowledged, failed, ..Default::default() };
+        assert!(report(3, 0).check().is_ok());
+        // Messages that are purged fail without a report of their own.
+        for (acknowledged, failed) in [(2, 0), (2, 1), (0, 3)] {
+            assert!(report(acknowledged, failed).check().is_err(), "{acknowledged} acknowledged, {failed} failed");
         }
     }
 }

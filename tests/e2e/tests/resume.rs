@@ -405,7 +405,7 @@ fn every_difference_of_a_mended_manifest_is_named() {
 fn what_was_sent_holds_the_choice_among_repeats() {
     let stand = Stand::small();
     let choice = ("duplicate_policy: fail", "duplicate_policy: last");
-    for (point, exit) in [("D:2", 0), ("K:before", 2)] {
+    for (point, exit) in [("D:2", 0), ("H:1", 2), ("K:before", 2)] {
         let workspace = stand.workspace();
         let run_id = kill_at(&workspace, point);
         workspace.write("mended.yaml", dpone_harness::GUIDE.replace(choice.0, choice.1));
@@ -483,4 +483,51 @@ fn a_further_attempt_is_held_to_the_bound_of_the_journal_and_a_mended_one_to_its
     workspace.write("mended.yaml", bounded("64MiB"));
     workspace.dpone(&["resume", &run_id, "--manifest", "mended.yaml"]).expect_exit(0);
     assert_eq!((revision(&workspace), keys(&workspace)), (1, all_keys()));
+}
+
+/// The first attempt stops at two of three pages, and fails at a check that more rows would pass.
+#[test]
+fn a_walk_that_a_page_limit_ended_goes_on_where_a_mended_manifest_allows_more() {
+    const LIMIT: &str = "cursor_param: cursor\n      max_pages: 2\n      on_max_pages: stop";
+    let rows = [
+        // Mended limit, exit, further requests, whether the watermark moves.
+        ("max_pages: 9", 0, 1, true),
+        ("max_pages: 3", 0, 1, true),
+        ("max_pages: 2", 0, 0, false),
+    ];
+    for (limit, exit, requests, moves) in rows {
+        let stand = Stand::small();
+        let workspace = stand.workspace();
+        let manifest = dpone_harness::GUIDE.replace("cursor_param: cursor", LIMIT);
+        let strict = manifest.replace("threshold: 1\n", "threshold: 30\n");
+        workspace.write("guide.yaml", &strict);
+        run(&workspace).expect_exit(30);
+        let run_id = newest_run(&workspace);
+        // Without a change, the run knows that there is more.
+        resume(&workspace, &run_id).expect_exit(30);
+        let fetched = stand.page_requests();
+        let mended = if moves { &strict } else { &manifest };
+        workspace.write("mended.yaml", mended.replace("max_pages: 2", limit));
+        let ran = workspace.dpone(&["resume", &run_id, "--manifest", "mended.yaml"]);
+        ran.expect_exit(exit);
+        assert_eq!(stand.page_requests() - fetched, requests, "{limit}");
+        let shown = workspace.dpone(&["state", "show", "guide.yaml", "--profile", "test", "--format", "json"]).json();
+        assert_eq!(shown["checkpoint"]["watermark"].is_object(), moves, "{limit}: {shown}");
+        assert_eq!(ran.stderr.contains("the watermark stays"), !moves, "{limit}: {}", ran.stderr);
+        let expected: Vec<u64> = if moves { all_keys() } else { (1..=20).collect() };
+        assert_eq!(keys(&workspace), expected, "{limit}");
+    }
+}
+
+#[test]
+fn a_refused_manifest_leaves_the_runs_own_report_and_failure() {
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    let (run_id, manifest) = failed_check(&workspace);
+    let report = workspace.path().join(format!(".dpone/runs/api_to_kafka/{run_id}/run.json"));
+    let before = std::fs::read(&report).unwrap();
+    workspace.write("mended.yaml", manifest.replace("name: api_to", "name: from_api_to"));
+    workspace.dpone(&["resume", &run_id, "--manifest", "mended.yaml"]).expect_exit(2).expect_error(&["DP0013"]);
+    assert_eq!(std::fs::read(&report).unwrap(), before);
+    assert_eq!(journals(&workspace)[0]["progress"]["failure"]["code"], "DP0701");
 }

@@ -221,7 +221,14 @@ fn the_cronjob_is_what_its_comments_say() {
     let volumes = pod["volumes"].as_array().unwrap();
     let volume = |name: &str| volumes.iter().find(|volume| volume["name"] == name).unwrap();
     let workdir = container["workingDir"].as_str().unwrap();
-    let claim = &volume(mounted(workdir))["persistentVolumeClaim"]["claimName"];
+    // A folder of the volume's that is not mounted itself is made by the runtime, for root alone, as soon as
+    // another mount lies below it. The volume's own root is writable by `fsGroup`.
+    let state = format!("{workdir}/.dpone");
+    for mount in mounts.iter().filter_map(|mount| mount["mountPath"].as_str()) {
+        assert!(!state.starts_with(&format!("{mount}/")), "{mount} holds `.dpone`, which would be made by root");
+    }
+    assert!(pod["securityContext"]["fsGroup"].is_u64());
+    let claim = &volume(mounted(&state))["persistentVolumeClaim"]["claimName"];
     assert_eq!(*claim, kubernetes("PersistentVolumeClaim")["metadata"]["name"], "`.dpone` must last");
     for mount in mounts {
         volume(mount["name"].as_str().unwrap());

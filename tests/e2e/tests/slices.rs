@@ -279,3 +279,36 @@ fn plan_and_state_know_slices() {
     let again = run(&workspace).expect_exit(0).json();
     assert_eq!(again["rows"]["acknowledged"].as_u64().unwrap() as usize, before, "all windows are loaded anew");
 }
+
+/// Each of the five windows has three pages or more; the limit leaves the last ones out.
+#[test]
+fn windows_that_a_page_limit_cut_short_are_asked_for_again() {
+    for (order, arguments) in
+        [("", &[] as &[&str]), ("      order: ascending\n", &[]), ("", &["--max-pages", "1", "--advance-state"])]
+    {
+        let (_stand, workspace) = windows(300);
+        let path = workspace.path().join("guide.yaml");
+        let manifest = std::fs::read_to_string(&path).unwrap();
+        let manifest =
+            manifest.replace("      param: updated_since\n", &format!("      param: updated_since\n{order}"));
+        let limited = manifest
+            .replace("cursor_param: cursor\n", "cursor_param: cursor\n      max_pages: 1\n      on_max_pages: stop\n");
+        workspace.write("guide.yaml", if arguments.is_empty() { &limited } else { &manifest });
+        let arguments = [&["run", "guide.yaml", "--profile", "test", "--format", "json"], arguments].concat();
+        let first = workspace.dpone(&arguments);
+        first.expect_exit(0).expect_error(&["the watermark of the load does not pass them"]);
+        let cut: Vec<String> = outcomes(&first.json()).iter().map(|(id, _)| (*id).to_owned()).collect();
+        assert!(state(&workspace)["checkpoint"]["watermark"].is_null(), "{arguments:?} {order}");
+        workspace.write("guide.yaml", &manifest);
+        let second = run(&workspace).expect_exit(0).json();
+        let asked: Vec<&str> = outcomes(&second).iter().map(|(id, _)| *id).collect();
+        assert_eq!(asked, cut, "{arguments:?} {order}");
+        if order.is_empty() {
+            let mut loaded = keys(&workspace);
+            loaded.dedup();
+            let (_other, fresh) = windows(300);
+            run(&fresh).expect_exit(0);
+            assert_eq!(loaded, keys(&fresh), "{arguments:?}: no row is lost");
+        }
+    }
+}

@@ -43,9 +43,13 @@ pub fn topic_configs<C: ClientContext>(
     topic: &str,
     timeout: Duration,
 ) -> Result<Configs, RDKafkaErrorCode> {
+    if topic.is_empty() {
+        return Err(RDKafkaErrorCode::InvalidTopic);
+    }
     let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
     let operation = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
-    // SAFETY: the resource copies the name, and the request copies the resource. It is destroyed once.
+    // SAFETY: the name is not empty and the kind is known, so the resource is not null. It copies the name,
+    // and the request copies the resource. It is destroyed once.
     // The event is alive while `described_configs` reads it.
     let ask = |options, queue| unsafe {
         let kind = c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;

@@ -128,7 +128,9 @@ impl<C: ProducerContext + 'static> Topic<C> {
     /// holds the reports of a whole batch. The wait is librdkafka's own and costs no CPU time.
     pub fn serve(&self, wait_ms: u16, on_delivered: &mut dyn FnMut(Delivered)) -> bool {
         // SAFETY: the queue is alive until `drop`. The event is destroyed once, after its last reader;
-        // its messages belong to it and are only read.
+        // its messages belong to it and are only read. The reason of an error is never null. A log's facility
+        // and text are set where `rd_kafka_event_log` gives 0. All three are NUL-terminated, belong to the event,
+        // and are copied before it is destroyed.
         unsafe {
             let event = c::rd_kafka_queue_poll(self.queue, i32::from(wait_ms));
             if event.is_null() {
