@@ -82,7 +82,7 @@ fn beside_watermark(report: &Value) -> Option<String> {
         ("published_again", "published again by the next run"),
     ];
     let count = |(name, words): &(&str, &str)| {
-        let rows = report["boundary"][*name].as_u64().filter(|rows| *rows > 0)?;
+        let rows = report["boundary"].get(*name)?.as_u64().filter(|rows| *rows > 0)?;
         Some(format!("{rows} {words}"))
     };
     let parts: Vec<String> = reasons.iter().filter_map(count).collect();
@@ -122,7 +122,8 @@ fn state(report: &Value) -> Option<String> {
 fn mixed(report: &Value) -> Option<String> {
     let kind = |kind: &Value| {
         let name = kind["type"].as_str().unwrap_or_default();
-        format!("{name} at page {}, record {}", kind["first_seen"][0], kind["first_seen"][1])
+        let place = |at| kind["first_seen"].get(at).and_then(Value::as_u64).unwrap_or_default();
+        format!("{name} at page {}, record {}", place(0), place(1))
     };
     let field = |mixed: &Value| {
         let kinds: Vec<String> = mixed["kinds"].as_array().into_iter().flatten().map(kind).collect();

@@ -96,7 +96,7 @@ fn keys_here_are_all_keys() {
         "/diagnostics",
     ] {
         let path: Vec<&str> = block.split('/').filter(|name| !name.is_empty()).collect();
-        let here = path.iter().fold(Some(&schema), |schema, name| schema?.get("properties")?.get(*name));
+        let here = path.iter().try_fold(&schema, |schema, name| schema.get("properties")?.get(*name));
         let Some(properties) = here.and_then(|here| here["properties"].as_object()) else { continue };
         let mut document = guide.clone();
         let place = path.iter().fold(&mut document, |value, name| &mut value[*name]);

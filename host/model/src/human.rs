@@ -15,7 +15,7 @@ pub fn bytes(count: u64) -> String {
         shown = (count as f64 / scale as f64, unit);
     }
     let (value, unit) = shown;
-    if count % scale == 0 { format!("{value} {unit}") } else { format!("{value:.1} {unit}") }
+    if count.is_multiple_of(scale) { format!("{value} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
 /// A time: `850 ms`, `12.3 s`, `2 min 5 s`, `1 h 30 min`, `3 d 4 h`. The smaller unit stays out where it is 0.
@@ -40,11 +40,17 @@ pub fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Names as a message lists them: `` `id`, `name` ``. A long list is cut, and says how much was left out.
+/// Names as a message lists them: `` `id`, `name` ``. A long list is cut, and says how much was left out;
+/// a long name is cut, too, because an API may use whole documents as keys.
 pub fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 100;
+    const MAX_CHARS: usize = 100;
+    let quoted = |name: &str| match name.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("`{}…`", name.get(..end).unwrap_or_default()),
+        None => format!("`{name}`"),
+    };
     let mut names = names.into_iter();
-    let shown: Vec<String> = names.by_ref().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let shown: Vec<String> = names.by_ref().take(SHOWN).map(quoted).collect();
     let more = names.count();
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
@@ -57,6 +63,7 @@ mod tests {
     fn long_lists_are_cut() {
         assert_eq!(names(["a", "b"]), "`a`, `b`");
         assert_eq!(names([]), "");
+        assert_eq!(names(["é".repeat(101).as_str()]), format!("`{}…`", "é".repeat(100)));
         let many: Vec<String> = (1..=103).map(|n| n.to_string()).collect();
         let text = names(many.iter().map(String::as_str));
         assert!(text.starts_with("`1`, `2`, ") && text.ends_with("`99`, `100` and 3 more"), "{text}");

@@ -61,7 +61,7 @@ pub enum Earlier {
     /// It stopped before the end; its pages are kept.
     Stopped(Box<Reopened>),
     /// It is done, as its journal says.
-    Done(Progress),
+    Done(Box<Progress>),
 }
 
 /// Looks for the journal of one slice.
@@ -70,7 +70,7 @@ pub fn earlier_attempt(opened: &Opened, id: &RunId) -> Result<Earlier, Report> {
     match journals.read(id) {
         Err(dpone_journal::Error::Unknown { .. }) => return Ok(Earlier::None),
         Err(error) => return Err(error.into()),
-        Ok((_, _, progress)) if progress.finished => return Ok(Earlier::Done(progress)),
+        Ok((_, _, progress)) if progress.finished => return Ok(Earlier::Done(progress.into())),
         Ok(_) => {}
     }
     let (head, writer, _, _) = journals.reopen(id, Limits::default())?;

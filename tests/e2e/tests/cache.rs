@@ -82,7 +82,7 @@ fn a_cache_that_another_user_could_write_is_not_used() {
     let named = home.path().join("named");
     open(&named);
     workspace.set("DPONE_CACHE_DIR", named.to_str().unwrap());
-    workspace.dpone(&COMPILE).expect_exit(40).expect_error(&["DP1009", "mode 777", "chmod 700"]);
+    workspace.dpone(&COMPILE).expect_exit(40).expect_error(&["DP1009", "mode 777", "remove the folder"]);
     assert!(entries(&named).is_empty());
 }
 
