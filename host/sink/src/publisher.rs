@@ -130,7 +130,10 @@ impl Publisher {
     /// Takes in the delivery reports that come within a time.
     #[cfg(test)]
     pub(crate) fn wait(&mut self, wait_ms: u16) {
-        while self.take_in(wait_ms) {}
+        let deadline = Instant::now() + Duration::from_millis(wait_ms.into());
+        while Instant::now() < deadline {
+            self.take_in(WAIT_MS);
+        }
     }
 
     /// Waits until every message is accounted for, at most `delivery.flush_timeout`, and reports.
@@ -196,6 +199,8 @@ impl Publisher {
                 Handed::Refused { at, code, taken } => {
                     let opaque = rest.get(at).map_or(0, |message| message.opaque);
                     self.ledger.hand(taken as u64);
+                    // Reports that are there already tell of earlier messages.
+                    while self.take_in(0) {}
                     self.ledger.refuse(opaque, code);
                     return Err(self.ledger.error());
                 }
