@@ -101,7 +101,8 @@ mod tests {
     fn a_page_without_the_link_says_so() {
         let plugin = LinkHeader::new(dpone_sdk::options_for_test(r#"{"rel":"older"}"#).unwrap(), "").unwrap();
         let headers = &[("Link", "<a>; rel=prev")][..];
-        let ended = plugin.next(&Page::for_test(TestPage { headers, ..TestPage::default() }), ()).unwrap().ended.unwrap();
+        let ended =
+            plugin.next(&Page::for_test(TestPage { headers, ..TestPage::default() }), ()).unwrap().ended.unwrap();
         assert_eq!((ended.reason.as_str(), ended.looked_at.as_deref()), ("link-missing", Some("link older")));
     }
 }

@@ -112,11 +112,8 @@ impl Extractor for Pages {
         // An API that caps the page size answers the first request as one does that has no more; only
         // the page after it tells the two apart.
         let must_explain = is_short && state.page == start_page && short_page.is_none();
-        let after = State {
-            page: state.page + 1,
-            short: must_explain.then_some(count),
-            largest: state.largest.max(count),
-        };
+        let after =
+            State { page: state.page + 1, short: must_explain.then_some(count), largest: state.largest.max(count) };
         let request = self.request(after.page);
         let is_smaller = count < page_size.unwrap_or(after.largest);
         Ok(Step::more(records, if is_smaller { request.may_be_past_end() } else { request }, after))
