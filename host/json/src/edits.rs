@@ -110,11 +110,13 @@ struct Plan<'a> {
     /// By [`NameId`].
     actions: Vec<Action>,
     slots: Vec<Slot<'a>>,
+    /// Places in `slots` of those whose value is set.
+    set: Vec<usize>,
 }
 
 impl<'a> Plan<'a> {
     fn new(records: &Records, names: &Names, edits: &'a Edits) -> Result<Self, EditError> {
-        let mut plan = Self { actions: vec![Action::default(); names.len()], slots: Vec::new() };
+        let mut plan = Self { actions: vec![Action::default(); names.len()], slots: Vec::new(), set: Vec::new() };
         let mut by_name: HashMap<&str, u32> = HashMap::new();
         for (from, to) in &edits.rename {
             let Some(id) = names.get(from) else { continue };
@@ -128,27 +130,26 @@ impl<'a> Plan<'a> {
         for (field, column) in &edits.set {
             let slot = plan.slot(field, &mut by_name);
             check_column(field, column, records.len())?;
+            plan.set.push(slot as usize - 1);
             let Some(slot) = plan.slots.get_mut(slot as usize - 1) else { continue };
             if slot.set.replace(column).is_some() {
                 return Err(EditError::Repeated { field: field.clone(), what: "set" });
             }
         }
+        plan.set.sort_unstable();
         // Fields that already have a name that others get, or that is set.
         for (name, slot) in &by_name {
             if let Some(action) = plan.action(names.get(name)).filter(|action| !action.is_renamed) {
                 action.slot = *slot;
             }
         }
-        for field in &edits.drop {
-            plan.drop(field, names, by_name.get(field.as_str()).copied());
-        }
+        plan.drop(&edits.drop, names, &by_name);
         Ok(plan)
     }
 
     /// Whether no record could be changed.
     fn is_idle(&self) -> bool {
-        !self.actions.iter().any(|action| action.is_renamed || action.drop)
-            && self.slots.iter().all(|slot| slot.set.is_none())
+        !self.actions.iter().any(|action| action.is_renamed || action.drop) && self.set.is_empty()
     }
 
     /// The number of a name's slot, made if there is none.
@@ -161,14 +162,20 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Drops what has this name after the renames.
-    fn drop(&mut self, field: &str, names: &Names, slot: Option<u32>) {
-        if let Some(action) = self.action(names.get(field)).filter(|action| !action.is_renamed) {
-            action.drop = true;
+    /// Drops what has one of these names after the renames.
+    fn drop(&mut self, fields: &[String], names: &Names, by_name: &HashMap<&str, u32>) {
+        let mut dropped = vec![false; self.slots.len() + 1];
+        for field in fields {
+            if let Some(action) = self.action(names.get(field)).filter(|action| !action.is_renamed) {
+                action.drop = true;
+            }
+            if let Some(slot) = by_name.get(field.as_str()).and_then(|slot| dropped.get_mut(*slot as usize)) {
+                *slot = true;
+            }
         }
-        if let Some(slot) = slot {
-            self.actions.iter_mut().filter(|action| action.slot == slot).for_each(|action| action.drop = true);
-        }
+        // Slot 0 stands for none.
+        let is_dropped = |action: &&mut Action| action.slot > 0 && dropped.get(action.slot as usize) == Some(&true);
+        self.actions.iter_mut().filter(is_dropped).for_each(|action| action.drop = true);
     }
 
     fn action(&mut self, name: Option<NameId>) -> Option<&mut Action> {
@@ -260,7 +267,8 @@ impl<'a> Splice<'a> {
 
     /// The fields that are set and were not there.
     fn append_new(&mut self, number: u32, first: usize) {
-        for (slot, seen) in self.plan.slots.iter().zip(&self.seen) {
+        for index in &self.plan.set {
+            let (Some(slot), Some(seen)) = (self.plan.slots.get(*index), self.seen.get(*index)) else { continue };
             let text = slot.set.filter(|_| *seen != number + 1).map_or(&[][..], |column| column.value(number as usize));
             if text.is_empty() {
                 continue;

@@ -213,3 +213,16 @@ fn columns_of_the_wrong_shape_are_refused() {
         Ok(Edited::Rewritten(vec![]))
     );
 }
+
+/// As many names as a plugin may hand over: the time grows with their number, not with its square.
+#[test]
+fn many_names_take_little_time() {
+    let object: Vec<String> = (0..20_000).map(|n| format!(r#""f{n}":{n}"#)).collect();
+    let body = format!("[{{{}}},{}]", object.join(","), vec!["{}"; 20_000].join(","));
+    let renames = (0..20_000).map(|n| (format!("f{n}"), format!("g{n}"))).collect();
+    let drops: Vec<String> = (0..200_000).map(|n| format!("g{}", n % 20_000)).collect();
+    let started = std::time::Instant::now();
+    let edits = Edits { rename: renames, drop: drops, ..Edits::default() };
+    assert_eq!(rewritten(&body, &edits), "{}\n".repeat(20_001));
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}

@@ -14,6 +14,7 @@ use dpone_model::plugin::{RequestEdit, RequestValue};
 use dpone_model::{PagePlace, Secret};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use url::Url;
 
 /// Statuses with which APIs say that there is no such page.
@@ -186,13 +187,15 @@ fn set_query(
             Given::Secret(value) => credentials.push(Credential::Query { name: name.clone(), value: value.clone() }),
         }
     }
-    let is_replaced = |name: &str| edit.query.iter().any(|(replaced, _)| *replaced == name);
+    let replaced: HashSet<&str> = edit.query.iter().map(|(name, _)| name.as_str()).collect();
     let query = url.query().unwrap_or_default();
     // Parameters that stay keep their bytes: a server may sign them or mind their encoding.
     let kept: Vec<&str> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .filter(|pair| !url::form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| is_replaced(&name)))
+        .filter(|pair| {
+            !url::form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| replaced.contains(&*name))
+        })
         .collect();
     let kept = kept.join("&");
     url.set_query((!kept.is_empty()).then_some(kept.as_str()));
@@ -266,7 +269,9 @@ fn body(
     Ok(Some(join_fields(fields, &set)))
 }
 
+/// Of a field that is set several times the last value counts.
 fn join_fields(fields: &Map<String, Value>, set: &[(&str, Cow<'_, str>)]) -> Vec<u8> {
+    let last: HashMap<&str, usize> = set.iter().enumerate().map(|(index, (name, _))| (*name, index)).collect();
     let mut out = vec![b'{'];
     let mut field = |name: &str, text: &str| {
         if out.len() > 1 {
@@ -277,14 +282,13 @@ fn join_fields(fields: &Map<String, Value>, set: &[(&str, Cow<'_, str>)]) -> Vec
         out.extend_from_slice(text.as_bytes());
     };
     for (name, value) in fields {
-        match set.iter().rev().find(|(replaced, _)| replaced == name) {
+        match last.get(name.as_str()).and_then(|index| set.get(*index)) {
             Some((_, text)) => field(name, text),
             None => field(name, &value.to_string()),
         }
     }
     for (index, (name, text)) in set.iter().enumerate() {
-        let is_later = set.iter().skip(index + 1).any(|(later, _)| later == name);
-        if !fields.contains_key(*name) && !is_later {
+        if !fields.contains_key(*name) && last.get(name) == Some(&index) {
             field(name, text);
         }
     }
