@@ -16,17 +16,6 @@ pub fn age(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
-/// How long something took: `450 ms`, `12.3 s`, `5 min 30 s`, `2 h 5 min`.
-pub fn duration(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
-    match milliseconds {
-        0..1000 => format!("{milliseconds} ms"),
-        1000..60_000 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
-        60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 /// Text from a file, such as an error's message, as one short line that moves no terminal's cursor.
 pub fn one_line(text: &str) -> String {
     let mut line: String = dpone_workers::printable(text).replace('\n', " ");
@@ -57,21 +46,6 @@ mod tests {
             (9_999_999, "115 d"),
         ] {
             assert_eq!(age(then + SignedDuration::from_secs(seconds), then), shown);
-        }
-    }
-
-    #[test]
-    fn a_duration_has_at_most_two_units() {
-        for (milliseconds, shown) in [
-            (0, "0 ms"),
-            (999, "999 ms"),
-            (1000, "1.0 s"),
-            (59_999, "59.9 s"),
-            (60_000, "1 min 0 s"),
-            (3_599_999, "59 min 59 s"),
-            (7_500_000, "2 h 5 min"),
-        ] {
-            assert_eq!(duration(milliseconds), shown);
         }
     }
 

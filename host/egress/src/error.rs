@@ -1,5 +1,6 @@
 //! Errors on the way to an API and back.
 
+use crate::origin::{MAX_URL_BYTES, other_origin_hint};
 use crate::resolve::Refused;
 use dpone_model::codes::{connection, internal, source};
 use dpone_model::{Code, Exceeded, Failure, Place, Report, Retry};
@@ -22,6 +23,8 @@ pub enum Error {
     Request { url: String, cause: String },
     #[error("{from} {verb} {origin}, which is not the connection's origin {own}", verb = if *.redirected { "redirects to" } else { "leads to" })]
     OtherOrigin { from: String, origin: String, own: String, redirected: bool },
+    #[error("{from} {verb} a URL of {bytes} bytes, more than {MAX_URL_BYTES}", verb = if *.redirected { "redirects to" } else { "became" })]
+    LongUrl { from: String, bytes: usize, redirected: bool },
     #[error("{refused}")]
     Address { url: String, refused: Refused },
     #[error("more than {limit} redirects, the last one to {url}")]
@@ -79,6 +82,7 @@ impl Error {
         match self {
             Self::Client { .. } | Self::Certificates { .. } | Self::Credential { .. } | Self::Quota(_) => None,
             Self::OtherOrigin { from: url, .. }
+            | Self::LongUrl { from: url, .. }
             | Self::Request { url, .. }
             | Self::Address { url, .. }
             | Self::Redirects { url, .. }
@@ -100,6 +104,7 @@ impl Failure for Error {
             Self::Certificates { .. } => &connection::TLS_FILE,
             Self::Credential { .. } => &connection::INCOMPLETE,
             Self::OtherOrigin { .. } => &source::OTHER_ORIGIN,
+            Self::LongUrl { .. } => &source::LONG_URL,
             Self::Address { .. } => &source::ADDRESS_REFUSED,
             Self::Redirects { .. } => &source::REDIRECTS,
             Self::Unreachable { .. } => &source::UNREACHABLE,
@@ -125,12 +130,7 @@ impl Failure for Error {
             Self::Credential { .. } => {
                 "a line break at the end of a token's file or variable is the usual cause".into()
             }
-            Self::OtherOrigin { origin, redirected: true, own, .. } if same_host(origin, own) => {
-                format!("set the connection's base_url to {origin}, if that is where the API lives")
-            }
-            Self::OtherOrigin { origin, .. } => {
-                format!("add {origin} to `allow_origins` to follow it without credentials")
-            }
+            Self::OtherOrigin { origin, own, .. } => other_origin_hint(origin, own),
             Self::Unreachable { permanent: true, .. } => {
                 "give the connection the CA certificate of a private authority; an API without TLS has an http:// URL"
                     .into()
@@ -161,12 +161,6 @@ impl Failure for Error {
             _ => self.code().retry,
         }
     }
-}
-
-/// Whether two origins differ in scheme or port alone.
-fn same_host(a: &str, b: &str) -> bool {
-    let host = |origin: &str| url::Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
-    host(a).is_some_and(|a| Some(a) == host(b))
 }
 
 fn attempts_text(attempts: u32) -> String {

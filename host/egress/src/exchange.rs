@@ -3,7 +3,7 @@
 use crate::body::{self, ACCEPT_ENCODING, BodyError};
 use crate::client::Client;
 use crate::error::Error;
-use crate::origin::{origin_text, printable_url, same_origin, without_params, without_userinfo};
+use crate::origin::{MAX_URL_BYTES, origin_text, printable_url, same_origin, without_params, without_userinfo};
 use crate::redirect::{MAX_REDIRECTS, redirect};
 use crate::resolve::{Refused, check_literal};
 use bytes::Bytes;
@@ -145,6 +145,10 @@ impl Prepared {
             }
         }
         *request.body_mut() = hop.body.clone().map(Into::into);
+        let bytes = request.url().as_str().len();
+        if bytes > MAX_URL_BYTES {
+            return Err(Error::LongUrl { from: cut(&self.printable(&hop.url)), bytes, redirected: false });
+        }
         if hop.trusted {
             for signer in &self.signers {
                 self.sign(hop, &mut request, signer.as_ref()).await?;
@@ -172,10 +176,14 @@ impl Prepared {
             nonce,
         };
         let signed = signer.sign(outgoing).await.map_err(failed)?;
+        let invalid = |message: String| failed(Report::new(&codes::plugin::BAD_OUTPUT, message));
         for (name, value) in signed.headers {
-            let carrier = || Error::Credential { carrier: format!("header {name}") };
-            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| carrier())?;
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| carrier())?;
+            let header = HeaderName::from_bytes(name.as_bytes());
+            let header =
+                header.map_err(|_| invalid("the signer set a header whose name HTTP does not allow".into()))?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                invalid(format!("the signer's value of the header `{header}` has a character that HTTP does not allow"))
+            })?;
             value.set_sensitive(true);
             if request.headers().contains_key(&header) {
                 let message = format!("the signer set the header `{name}`, which the request has already");
@@ -187,6 +195,12 @@ impl Prepared {
         if !signed.query.is_empty() {
             let pairs = signed.query.iter().map(|(name, value)| (name.as_str(), value.expose()));
             request.url_mut().query_pairs_mut().extend_pairs(pairs);
+            let bytes = request.url().as_str().len();
+            if bytes > MAX_URL_BYTES {
+                let message =
+                    format!("with the signer's parameters the URL has {bytes} bytes, more than {MAX_URL_BYTES}");
+                return Err(invalid(message));
+            }
         }
         Ok(())
     }
@@ -224,6 +238,10 @@ impl Client {
     }
 
     fn follow(&self, prepared: &Prepared, hop: &mut Hop, next: crate::redirect::Redirect) -> Result<(), Error> {
+        let bytes = next.url.as_str().len();
+        if bytes > MAX_URL_BYTES {
+            return Err(Error::LongUrl { from: cut(&prepared.printable(&hop.url)), bytes, redirected: true });
+        }
         let own = same_origin(&next.url, &self.config().own_origin);
         if !own {
             self.permit(prepared, &hop.url, &next.url, true)?;
@@ -277,6 +295,15 @@ impl Client {
             Err(BodyError::Broken(error)) => return Err(failure(prepared, hop, error)),
         };
         Ok(Answer { status: status.as_u16(), headers, body, url: hop.url.clone() })
+    }
+}
+
+/// The start of a URL that may be too long to be shown.
+fn cut(url: &str) -> String {
+    const SHOWN: usize = 200;
+    match url.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", url.get(..end).unwrap_or_default()),
+        None => url.to_owned(),
     }
 }
 

@@ -26,6 +26,6 @@ mod retry;
 
 pub use client::{Client, ClientConfig};
 pub use error::Error;
-pub use origin::{origin_text, printable_url, same_origin, without_params};
+pub use origin::{MAX_URL_BYTES, origin_text, other_origin_hint, printable_url, same_origin, without_params};
 pub use resolve::Refused;
 pub use retry::RetryPolicy;

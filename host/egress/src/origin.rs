@@ -2,6 +2,9 @@
 
 use url::Url;
 
+/// Longest URL that is sent or followed. The `http` crate refuses more than 65,534 bytes.
+pub const MAX_URL_BYTES: usize = 60 << 10;
+
 /// What stands for the value of a secret query parameter in a printed URL.
 const REDACTED: &str = "[redacted]";
 
@@ -15,10 +18,28 @@ pub fn same_origin(a: &Url, b: &Url) -> bool {
         && a.port_or_known_default() == b.port_or_known_default()
 }
 
-/// `scheme://host[:port]`, for messages.
+/// `scheme://host[:port]`, for messages; of a URL without a host the scheme alone.
 pub fn origin_text(url: &Url) -> String {
-    let host = url.host_str().unwrap_or("?");
+    let Some(host) = url.host_str().filter(|host| !host.is_empty()) else { return format!("{}:", url.scheme()) };
     url.port().map_or_else(|| format!("{}://{host}", url.scheme()), |port| format!("{}://{host}:{port}", url.scheme()))
+}
+
+/// What may be done about a URL that leaves the connection's origin `own`. The other origin is the server's
+/// word: nothing here may lead to sending it the credentials.
+pub fn other_origin_hint(origin: &str, own: &str) -> String {
+    let parse = |origin: &str| Url::parse(origin).ok().filter(|url| same_origin(url, url));
+    let (Some(to), own) = (parse(origin), parse(own)) else {
+        return "only http and https URLs are followed".to_owned();
+    };
+    let is_own_host = own.as_ref().is_some_and(|own| own.host_str() == to.host_str());
+    let has_default_port = |url: &Url| url.port().is_none();
+    // TLS in place of plain text, at the same host and its usual port, takes the credentials to nobody else.
+    if is_own_host && to.scheme() == "https" && has_default_port(&to) && own.as_ref().is_some_and(has_default_port) {
+        return format!("set the connection's base_url to {origin}, where the API is asked by TLS");
+    }
+    format!(
+        "if you know {origin} and trust it with the rows, add it to `allow_origins`: it is followed without credentials"
+    )
 }
 
 /// The URL without user name, password and fragment, and with `[redacted]` for the values of the
@@ -89,6 +110,27 @@ mod tests {
         ] {
             assert_eq!(same_origin(&url(a), &url(b)), same, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn hints_never_lead_credentials_to_an_origin_that_the_server_chose() {
+        let own = "http://api.example.com";
+        for (origin, says) in [
+            ("https://api.example.com", "set the connection's base_url to https://api.example.com"),
+            ("https://api.example.com:8443", "if you know https://api.example.com:8443"),
+            ("http://api.example.com:8080", "if you know http://api.example.com:8080"),
+            ("https://evil.example", "if you know https://evil.example"),
+            ("file:", "only http and https"),
+            ("javascript:", "only http and https"),
+            ("ftp://api.example.com", "only http and https"),
+        ] {
+            let hint = other_origin_hint(origin, own);
+            assert!(hint.contains(says), "{origin}: {hint}");
+        }
+        let downgrade = other_origin_hint("http://api.example.com", "https://api.example.com");
+        assert!(!downgrade.contains("base_url"), "{downgrade}");
+        assert_eq!(origin_text(&url("file:///etc/passwd")), "file:");
+        assert_eq!(origin_text(&url("data:text/plain,x")), "data:");
     }
 
     #[test]

@@ -332,6 +332,56 @@ async fn redirects_have_an_end() {
     assert_eq!((report.code().id, server.seen().len()), ("DP0412", 11), "{report}");
 }
 
+/// A signer that answers what the test wrote.
+#[derive(Debug)]
+struct Signs(Vec<(String, Secret)>, Vec<(String, Secret)>);
+
+#[async_trait::async_trait]
+impl dpone_model::http::RequestSigner for Signs {
+    async fn sign(&self, _: dpone_model::plugin::Outgoing) -> Result<dpone_model::http::Signed, Report> {
+        Ok(dpone_model::http::Signed { headers: self.0.clone(), query: self.1.clone() })
+    }
+}
+
+/// The server, the connection and the signer are each named as the cause of their own faults; none is an
+/// internal error.
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_names_its_cause() {
+    let long = "x".repeat(66_000);
+    for length in [61_500, 65_530, 300_000] {
+        let location = format!("/{}", "x".repeat(length));
+        let server = Server::start(move |_, _| redirect(302, &location)).await;
+        let report = fails(config(&server.url), request(&server.url)).await;
+        assert_eq!((report.code().id, report.exit() as u8), ("DP0425", 20), "{report}");
+        assert!(report.to_string().len() < 1000 && report.message().contains("redirects to a URL of"), "{report}");
+    }
+    let server = Server::start(|_, _| answer(200, &[], "[]")).await;
+    let report = fails(config(&server.url), request(&format!("{}/?a={long}", server.url))).await;
+    assert_eq!(report.code().id, "DP0425", "{report}");
+    let pair = |name: &str, value: &str| vec![(name.to_owned(), Secret::new(value))];
+    for (headers, query, says) in [
+        (Vec::new(), pair("signature", &long), "with the signer's parameters the URL has"),
+        (pair("x-sign\r\nhost", "a"), Vec::new(), "a header whose name HTTP does not allow"),
+        (pair("x-sign", "a\r\nhost: b"), Vec::new(), "the signer's value of the header `x-sign`"),
+    ] {
+        let signer = Credential::Signed(Arc::new(Signs(headers, query)));
+        let signed = HttpRequest { credentials: vec![signer], ..request(&server.url) };
+        let report = fails(config(&server.url), signed).await;
+        assert_eq!(report.code().id, "DP0314", "{report}");
+        assert!(report.message().contains(says) && report.to_string().len() < 1000, "{report}");
+        assert!(!report.to_string().contains("token's file"), "{report}");
+    }
+    assert_eq!(server.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn a_header_beyond_ascii_is_sent_as_utf_8() {
+    let server = Server::start(|_, _| answer(200, &[], "[]")).await;
+    let headers = vec![("X-Shop".to_owned(), "Caf\u{e9}".to_owned())];
+    send(config(&server.url), HttpRequest { headers, ..request(&server.url) }).await.unwrap();
+    assert!(server.seen()[0].head.contains("caf\u{e9}"), "{}", server.seen()[0].head);
+}
+
 #[tokio::test]
 async fn nothing_is_sent_to_another_origin() {
     let other = Server::start(|_, _| answer(200, &[], "[]")).await;
@@ -345,7 +395,9 @@ async fn nothing_is_sent_to_another_origin() {
     assert_eq!(report.code().id, "DP0409", "a URL of another origin without a redirect");
     for foreign in ["ftp://127.0.0.1/x", "file:///etc/passwd"] {
         let server = Server::start(move |_, _| redirect(302, foreign)).await;
-        assert_eq!(fails(config(&server.url), request(&server.url)).await.code().id, "DP0409", "{foreign}");
+        let report = fails(config(&server.url), request(&server.url)).await;
+        assert_eq!(report.code().id, "DP0409", "{foreign}");
+        assert_eq!(report.hint_text(), Some("only http and https URLs are followed"), "{foreign}");
     }
     assert_eq!(other.seen().len(), 0);
 }

@@ -133,7 +133,10 @@ pub(crate) fn is_inside(path: &str) -> bool {
 fn header_names(value: &Value<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for (name, item) in value.texts() {
-        if crate::source::is_reserved_header(&name) {
+        if !dpone_model::header::is_valid_name(&name) {
+            let _: Option<()> =
+                item.invalid(format!("`{}` is no header name", item.shown()), "use letters, digits and `-`");
+        } else if dpone_model::header::is_reserved(&name) {
             let hint = "a plugin never sets it; credentials come from the connection";
             let _: Option<()> = item.invalid(format!("the header `{}` cannot be granted", item.shown()), hint);
         } else {

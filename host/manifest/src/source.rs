@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::incremental::incremental;
 use crate::plugin::plugin;
 use crate::read::{Block, Value};
+use dpone_model::header;
 use dpone_model::plugin::PluginKind;
 use std::time::Duration;
 use url::Url;
@@ -188,44 +189,19 @@ fn body(options: &mut Block<'_>) -> Option<Body> {
     }
 }
 
-/// Headers that carry credentials, which come from the connection alone.
-const CREDENTIALS: &[&str] = &["authorization", "proxy-authorization", "cookie"];
-/// Hop-by-hop headers (RFC 9110, section 7.6.1) and others that the HTTP client sets.
-const CLIENT: &[&str] = &[
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "keep-alive",
-    "upgrade",
-    "te",
-    "trailer",
-    "proxy-connection",
-    "accept-encoding",
-    "expect",
-];
-/// Headers by which some servers take another method than the request line's.
-const METHOD_OVERRIDES: &[&str] = &["x-http-method-override", "x-http-method", "x-method-override"];
-
-/// Headers that no plugin sets, whatever it is granted.
-pub(crate) fn is_reserved_header(name: &str) -> bool {
-    [CREDENTIALS, CLIENT, METHOD_OVERRIDES].into_iter().flatten().any(|reserved| reserved.eq_ignore_ascii_case(name))
-}
-
 fn headers(options: &mut Block<'_>) -> Vec<(String, String)> {
     let Some(mut block) = options.get("headers").and_then(|value| value.block()) else { return Vec::new() };
     let mut headers = Vec::new();
     for (name, value) in block.rest() {
         let Some(text) = value.scalar_text() else { continue };
-        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        let problem: Option<()> = if name.is_empty() || !name.bytes().all(is_token) {
+        let problem: Option<()> = if !header::is_valid_name(&name) {
             value.invalid(format!("`{name}` is no header name"), "use letters, digits and `-`")
         } else if text.bytes().any(|b| (b < 32 && b != b'\t') || b == 127) {
             value.invalid(format!("the header `{name}` holds a control character"), "write it in one line")
-        } else if CREDENTIALS.iter().any(|header| header.eq_ignore_ascii_case(&name)) {
+        } else if header::carries_credentials(&name) {
             let hint = "give the connection `auth` (bearer, basic or api_key), so that the secret stays one";
             value.invalid(format!("the header `{name}` carries credentials, which come from the connection"), hint)
-        } else if CLIENT.iter().any(|header| header.eq_ignore_ascii_case(&name)) {
+        } else if header::is_clients_own(&name) {
             value.invalid(format!("the header `{name}` is the HTTP client's own"), "remove it")
         } else {
             Some(())

@@ -9,6 +9,7 @@ pub mod codes;
 pub mod cursor;
 pub mod digests;
 pub mod epoch;
+pub mod header;
 pub mod http;
 pub mod human;
 pub mod ids;

@@ -4,6 +4,9 @@ use crate::{Code, Exit, Retry};
 use serde::Serialize;
 use std::fmt;
 
+/// Problems of one input that are listed.
+pub const MAX_PROBLEMS: usize = 100;
+
 /// What every crate's error enum can tell of itself.
 pub trait Failure: std::error::Error {
     fn code(&self) -> &'static Code;
@@ -156,11 +159,20 @@ impl Report {
         self
     }
 
-    /// Joins the problems of one input; the first one gives the exit code. None for no problem.
+    /// Joins the problems of one input; the first one gives the exit code. None for no problem. Of more
+    /// than [`MAX_PROBLEMS`] the rest is counted: nobody mends an input of its kind by its list.
     pub fn all(reports: Vec<Report>) -> Option<Report> {
+        let beyond = reports.len().saturating_sub(MAX_PROBLEMS);
         let mut reports = reports.into_iter();
         let mut first = reports.next()?;
-        first.0.more.extend(reports);
+        first.0.more.extend(reports.by_ref().take(MAX_PROBLEMS - 1));
+        if let Some(next) = reports.next().filter(|_| beyond > 0) {
+            let things = if beyond == 1 { "problem is" } else { "problems are" };
+            first
+                .0
+                .more
+                .push(Self::new(next.code(), format!("{beyond} more {things} not listed")).retry_as(next.retry()));
+        }
         Some(first)
     }
 
@@ -266,6 +278,22 @@ impl Serialize for Report {
 mod tests {
     use super::*;
     use crate::codes;
+
+    #[test]
+    fn problems_beyond_a_hundred_are_counted() {
+        let all = |count: usize| {
+            let reports = (0..count).map(|n| Report::new(&codes::manifest::CONFLICT, n.to_string())).collect();
+            Report::all(reports)
+        };
+        assert!(all(0).is_none());
+        assert_eq!(all(100).unwrap().more().len(), 99);
+        let one_more = all(101).unwrap();
+        assert_eq!(one_more.more().len(), 100);
+        assert_eq!(one_more.more().last().unwrap().message(), "1 more problem is not listed");
+        let many = all(100_000).unwrap();
+        assert_eq!(many.more().last().unwrap().message(), "99900 more problems are not listed");
+        assert!(many.to_string().len() < 10_000);
+    }
 
     #[test]
     fn each_kind_of_retry_is_said_once() {

@@ -67,7 +67,7 @@ impl PluginHttp for Granted {
         let client = client.ok_or_else(|| PluginRequestError::Refused(format!("http {origin}")))?;
         let (mut headers, mut credentials) = (Vec::new(), Vec::new());
         for (name, value) in request.headers {
-            if dpone_source::is_reserved_header(&name) && !name.eq_ignore_ascii_case("authorization") {
+            if dpone_model::header::is_reserved(&name) && !name.eq_ignore_ascii_case("authorization") {
                 return Err(PluginRequestError::Refused(format!("the header {name}")));
             }
             match value {

@@ -176,11 +176,6 @@ impl Resolved {
                 ));
             }
         }
-        if let Some(path) = dpone_source::unused_path(&self.local.manifest.source, &self.http) {
-            self.warnings.push(format!(
-                "the path {path} of connection {id}'s base_url is not used, because `url` is absolute; write `url` as a path to put it behind"
-            ));
-        }
         if let (true, StateConnection::Postgres { id, host, .. }) = (self.kafka.substituted, &self.state) {
             self.warnings.push(format!(
                 "rows go to the local broker, and state to connection {id} at {host}: a run that publishes to the real broker from that state would not load these rows"

@@ -13,6 +13,10 @@ pub enum Error {
     NoBaseUrl { url: String, connection: String },
     #[error("`{url}` is no HTTP URL")]
     BadUrl { url: String },
+    #[error("the URL's path `{path}` is not below `{base}`, the path of connection {connection}'s base_url")]
+    OutsideBase { path: String, base: String, connection: String },
+    #[error("the URL's path `{path}` has {reason}, below the base_url of connection {connection}")]
+    UnclearPath { path: String, reason: &'static str, connection: String },
     #[error("the URL of connection {connection} holds a user name or password")]
     UrlCredentials { connection: String },
     #[error("`allow_origins` has `{text}`, which is no origin such as https://api.example.com")]
@@ -113,6 +117,8 @@ impl Failure for Error {
         match self {
             Self::NoBaseUrl { .. } => &connection::INCOMPLETE,
             Self::BadUrl { .. }
+            | Self::OutsideBase { .. }
+            | Self::UnclearPath { .. }
             | Self::UrlCredentials { .. }
             | Self::BadOrigin { .. }
             | Self::ManifestHeader { .. } => &manifest::INVALID_VALUE,
@@ -147,7 +153,10 @@ impl Failure for Error {
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::NoBaseUrl { connection, .. } | Self::UrlCredentials { connection } => {
+            Self::NoBaseUrl { connection, .. }
+            | Self::OutsideBase { connection, .. }
+            | Self::UnclearPath { connection, .. }
+            | Self::UrlCredentials { connection } => {
                 Some(Place::Named { what: "connection".into(), name: connection.clone() })
             }
             Self::BadUrl { .. }
@@ -182,6 +191,10 @@ impl Failure for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoBaseUrl { .. } => "give the connection a base_url, or write the whole URL in the manifest".into(),
+            Self::OutsideBase { .. } => {
+                "write `url` as a path, which is put behind base_url, or give the connection a base_url without one".into()
+            }
+            Self::UnclearPath { .. } => "servers read such a path in more than one way; write it without".into(),
             Self::UrlCredentials { .. } | Self::ManifestHeader { .. } => {
                 "credentials belong to the connection's auth".into()
             }
@@ -211,9 +224,7 @@ impl Failure for Error {
             Self::MaxPages { .. } => {
                 "raise `pagination.max_pages`, or set `on_max_pages: stop` where a part is wanted".into()
             }
-            Self::OtherOrigin { origin, .. } => {
-                format!("add {origin} to `allow_origins` to follow it without credentials")
-            }
+            Self::OtherOrigin { origin, own, .. } => dpone_egress::other_origin_hint(origin, own),
             Self::RequestRefused { hint, .. } => (*hint).into(),
             Self::CursorField { hint, .. } => return hint.clone(),
             Self::CursorUnit { hint, .. } => hint.clone(),

@@ -6,12 +6,13 @@
 //! credentials, `Host`, method overrides and hop-by-hop headers are never a plugin's.
 
 use crate::error::Error;
+use crate::readings::{self, Author, Lies};
 use crate::template::{Template, TemplateBody};
-use dpone_egress::{origin_text, same_origin, without_params};
+use dpone_egress::{MAX_URL_BYTES, origin_text, same_origin, without_params};
 use dpone_manifest::Grants;
 use dpone_model::http::{Credential, HttpRequest};
 use dpone_model::plugin::{RequestEdit, RequestValue};
-use dpone_model::{PagePlace, Secret};
+use dpone_model::{PagePlace, Secret, header};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -19,9 +20,6 @@ use url::Url;
 
 /// Statuses with which APIs say that there is no such page.
 pub(crate) const PAST_END: &[u16] = &[400, 404];
-
-/// Longest URL that is sent; servers commonly refuse far shorter ones.
-const MAX_URL_BYTES: usize = 64 << 10;
 
 /// The sender of a request, and its place.
 pub(crate) struct Asker<'a> {
@@ -114,9 +112,7 @@ fn base_url(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -> Resul
         if path.contains(['?', '#']) {
             return Err(asker.refuse(format!("path `{path}`"), "a path has no query; set query parameters instead"));
         }
-        if !is_path_allowed(template, &moved, asker) {
-            return Err(asker.refuse(format!("path `{path}`"), "grant its prefix under `grants.paths`"));
-        }
+        permit_path(template, &moved, asker)?;
         url.set_path(path);
     }
     Ok(url)
@@ -144,29 +140,46 @@ fn server_given(template: &Template, given: &str, asker: &Asker<'_>) -> Result<U
             own: origin_text(&template.url),
         });
     }
-    if is_path_allowed(template, &url, asker) {
-        return Ok(url);
-    }
-    let what = format!("path `{}`, which is not under the manifest's `{}`", url.path(), template.url.path());
-    Err(asker.refuse(what, "grant its prefix under `grants.paths`"))
+    permit_path(template, &url, asker)?;
+    permit_query(template, &url, asker)?;
+    Ok(url)
 }
 
-/// The manifest's path, what is below it, and granted prefixes.
-fn is_path_allowed(template: &Template, url: &Url, asker: &Asker<'_>) -> bool {
+/// The manifest's path, all that is below it, and granted prefixes.
+fn permit_path(template: &Template, url: &Url, asker: &Asker<'_>) -> Result<(), Error> {
+    let path = url.path();
     let granted = asker.grants.paths.iter().map(String::as_str);
-    std::iter::once(template.url.path()).chain(granted).any(|prefix| is_at_or_below(url.path(), prefix))
-        && (url.path() == template.url.path() || !hides_separator(url.path()))
+    let mut found = Lies::Elsewhere;
+    for prefix in std::iter::once(template.url.path()).chain(granted) {
+        match readings::lies(path, prefix, Author::Plugin) {
+            Lies::Below => return Ok(()),
+            Lies::Elsewhere => {}
+            unclear @ Lies::Unclear(_) => found = unclear,
+        }
+    }
+    Err(match found {
+        Lies::Unclear(reason) => asker.refuse(
+            format!("path `{path}`, which has {reason}"),
+            "servers read such a path in more than one way; leave it out, or write it into the manifest's `url`",
+        ),
+        _ => asker.refuse(
+            format!("path `{path}`, which is not under the manifest's `{}`", template.url.path()),
+            "grant its prefix under `grants.paths`",
+        ),
+    })
 }
 
-fn is_at_or_below(path: &str, prefix: &str) -> bool {
-    let prefix = prefix.trim_end_matches('/');
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// A server's URL may repeat the manifest's own parameters, whatever they are called.
+fn permit_query(template: &Template, url: &Url, asker: &Asker<'_>) -> Result<(), Error> {
+    let Some(name) = url.query().and_then(readings::overriding_parameter) else { return Ok(()) };
+    match template.url.query().and_then(readings::overriding_parameter).is_some_and(|own| own == name) {
+        true => Ok(()),
+        false => Err(refused_override(format!("query parameter `{name}`"), asker)),
+    }
 }
 
-/// An encoded slash or backslash: some servers decode it and then walk up with `..`.
-fn hides_separator(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    lower.contains("%2f") || lower.contains("%5c") || lower.contains('\\') || lower.contains("%252e")
+fn refused_override(what: String, asker: &Asker<'_>) -> Error {
+    asker.refuse(what, "servers read it as another method")
 }
 
 fn set_query(
@@ -210,8 +223,8 @@ fn refuse_reserved_parameter(template: &Template, name: &str, asker: &Asker<'_>)
     if is_credential {
         return Err(asker.refuse(format!("query parameter `{name}`"), "it carries the connection's credential"));
     }
-    if name.eq_ignore_ascii_case("_method") {
-        return Err(asker.refuse(format!("query parameter `{name}`"), "servers read it as another method"));
+    if readings::is_overriding_parameter(name) {
+        return Err(refused_override(format!("query parameter `{name}`"), asker));
     }
     Ok(())
 }
@@ -256,8 +269,8 @@ fn body(
             // As a JSON string. The body is sent and kept nowhere: the journal has the secret's name.
             Given::Secret(secret) => Value::from(secret.expose()).to_string().into(),
         };
-        if name.eq_ignore_ascii_case("_method") {
-            return Err(asker.refuse(format!("body field `{name}`"), "servers read it as another method"));
+        if readings::is_overriding_parameter(name) {
+            return Err(refused_override(format!("body field `{name}`"), asker));
         }
         if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
             return Err(
@@ -309,7 +322,7 @@ fn set_headers(
             Credential::Header { name: reserved, .. } => reserved.eq_ignore_ascii_case(name),
             Credential::Query { .. } | Credential::Signed(_) => false,
         });
-        if carries_credential || is_reserved_header(name) {
+        if carries_credential || header::is_reserved(name) {
             return Err(asker.refuse(format!("header `{name}`"), "no plugin may set this header"));
         }
         if !asker.grants.headers.iter().any(|granted| granted.eq_ignore_ascii_case(name)) {
@@ -323,47 +336,13 @@ fn set_headers(
                 continue;
             }
         };
+        if !header::is_valid_name(name) {
+            return Err(asker.refuse("a header whose name HTTP does not allow".into(), "use letters, digits and `-`"));
+        }
         if text.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
             return Err(asker.refuse(format!("header `{name}` with a control character"), "a header is one line"));
         }
         headers.push((name.clone(), text.to_owned()));
     }
     Ok(())
-}
-
-/// Credentials, routing, framing and hop-by-hop headers (RFC 9110, section 7.6.1), and what makes a
-/// server take the request for another one.
-pub fn is_reserved_header(name: &str) -> bool {
-    const RESERVED: [&str; 17] = [
-        "authorization",
-        "proxy-authorization",
-        "proxy-authenticate",
-        "proxy-connection",
-        "cookie",
-        "set-cookie",
-        "host",
-        "connection",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "expect",
-        "accept-encoding",
-        "http2-settings",
-    ];
-    RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) || is_method_override(name)
-}
-
-pub(crate) fn is_method_override(name: &str) -> bool {
-    const OVERRIDES: [&str; 6] = [
-        "x-http-method-override",
-        "x-http-method",
-        "x-method-override",
-        "x-original-url",
-        "x-rewrite-url",
-        "x-original-method",
-    ];
-    OVERRIDES.iter().any(|name_| name.eq_ignore_ascii_case(name_))
 }

@@ -1,12 +1,12 @@
 //! What a signer says is computed here, where the secrets are: its component never sees one.
 
-use crate::rules;
+use crate::readings;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dpone_model::http::{RequestSigner, Signed};
 use dpone_model::plugin::{Encoding, Hash, Identity, Outgoing, Signature, Signer, Term, Usage};
-use dpone_model::{Report, Secret, codes};
+use dpone_model::{Report, Secret, codes, header};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
@@ -90,10 +90,18 @@ impl Signing {
     }
 
     fn placed(&self, name: &str, value: &[u8], is_header: bool) -> Result<(String, Secret), Report> {
+        let refused = |what: String| Report::new(&codes::plugin::REQUEST_REFUSED, what).at(self.identity.place());
+        if is_header && !header::is_valid_name(name) {
+            return Err(self.refuse("it names a header with a character that HTTP does not allow".into()));
+        }
+        if !is_header && readings::is_overriding_parameter(name) {
+            return Err(refused(format!(
+                "the signer set the parameter `{name}`, which servers read as another method"
+            )));
+        }
         // Proving who asks is what a signer is for; everything else that is reserved stays so.
-        if is_header && rules::is_reserved_header(name) && !name.eq_ignore_ascii_case("authorization") {
-            let message = format!("the signer set the header `{name}`, which no plugin sets");
-            return Err(Report::new(&codes::plugin::REQUEST_REFUSED, message).at(self.identity.place()));
+        if is_header && header::is_reserved(name) && !name.eq_ignore_ascii_case("authorization") {
+            return Err(refused(format!("the signer set the header `{name}`, which no plugin sets")));
         }
         let text = String::from_utf8(value.to_vec());
         let text = text.map_err(|_| self.refuse(format!("the value of `{name}` is not UTF-8 text")))?;
@@ -249,7 +257,14 @@ mod tests {
             0 => Term::Text("x".repeat(1000)),
             n => Term::Concat(vec![n - 1, n - 1]),
         });
+        let in_query = |name: &str| Signature { terms: text(), headers: Vec::new(), query: vec![(name.to_owned(), 0)] };
         for (signature, code, says) in [
+            (in_query("_method"), "DP0315", "`_method`, which servers read as another method"),
+            (in_query("%5fMethod"), "DP0315", "another method"),
+            (in_query(" _method[]"), "DP0315", "another method"),
+            (in_header("x_http_method", text()), "DP0315", "no plugin sets"),
+            (in_header("X-A\r\nHost", text()), "DP0314", "HTTP does not allow"),
+            (in_header("", text()), "DP0314", "HTTP does not allow"),
             (in_header("Host", text()), "DP0315", "`Host`"),
             (in_header("cookie", text()), "DP0315", "`cookie`"),
             (in_header("X-HTTP-Method-Override", text()), "DP0315", "no plugin sets"),

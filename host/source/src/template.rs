@@ -1,10 +1,11 @@
 //! The manifest's own request, on the connection's origin: what every page's request starts from.
 
 use crate::error::Error;
+use crate::readings::{self, Author, Lies};
 use dpone_connections::{ApiKeyIn, Auth, HttpConnection};
 use dpone_manifest::{Body, CursorFormat, Incremental, Source};
 use dpone_model::http::Credential;
-use dpone_model::{CursorValue, Secret};
+use dpone_model::{CursorValue, Secret, header};
 use dpone_plan::Boundary;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -67,7 +68,8 @@ impl Template {
 }
 
 /// `options.url` on the connection: an absolute URL keeps path and query and takes the origin of
-/// the connection's `base_url`, where there is one; a path is put behind the whole `base_url`.
+/// the connection's `base_url`, where there is one; a path is put behind the whole `base_url`. Both have to
+/// lie at or below the path of `base_url`.
 /// Parameters of the manifest are not in it. This is the URL whose origin is the connection's own.
 pub fn resolved_url(source: &Source, connection: &HttpConnection) -> Result<Url, Error> {
     let text = source.url.trim();
@@ -78,8 +80,11 @@ pub fn resolved_url(source: &Source, connection: &HttpConnection) -> Result<Url,
     };
     let url = match (written, &connection.base_url) {
         (Some(url), None) => url,
-        (Some(url), Some(base)) => with_origin(&url, base),
-        (None, Some(base)) => below(base, text).ok_or_else(|| Error::BadUrl { url: text.into() })?,
+        (Some(url), Some(base)) => held_below(with_origin(&url, base), base, connection)?,
+        (None, Some(base)) => {
+            let url = below(base, text).ok_or_else(|| Error::BadUrl { url: text.into() })?;
+            held_below(url, base, connection)?
+        }
         (None, None) => return Err(Error::NoBaseUrl { url: text.into(), connection: connection.id.clone() }),
     };
     if !is_http(&url) {
@@ -98,6 +103,23 @@ pub struct MovedOrigin {
     pub used: String,
 }
 
+/// The connection lends its credentials to the path of its `base_url` and what lies below. An absolute URL
+/// elsewhere, or a path that servers read in more than one way, would use them for something else.
+fn held_below(url: Url, base: &Url, connection: &HttpConnection) -> Result<Url, Error> {
+    match readings::lies(url.path(), base.path(), Author::Manifest) {
+        Lies::Below => Ok(url),
+        Lies::Elsewhere => Err(Error::OutsideBase {
+            path: url.path().to_owned(),
+            base: base.path().to_owned(),
+            connection: connection.id.clone(),
+        }),
+        Lies::Unclear(_) if base.path() == "/" => Ok(url),
+        Lies::Unclear(reason) => {
+            Err(Error::UnclearPath { path: url.path().to_owned(), reason, connection: connection.id.clone() })
+        }
+    }
+}
+
 /// Whether the connection's `base_url` takes requests to another origin than the manifest's `url` says.
 /// Origins compare as RFC 6454 has it: scheme and host in any case, and a default port is none.
 pub fn moved_origin(source: &Source, connection: &HttpConnection) -> Result<Option<MovedOrigin>, Error> {
@@ -105,15 +127,6 @@ pub fn moved_origin(source: &Source, connection: &HttpConnection) -> Result<Opti
     let (written, used) = (written.origin(), resolved_url(source, connection)?.origin());
     Ok((written != used)
         .then(|| MovedOrigin { written: written.ascii_serialization(), used: used.ascii_serialization() }))
-}
-
-/// The path of the connection's `base_url`, where requests go past it because the manifest's `url` is
-/// absolute and lies elsewhere.
-pub fn unused_path(source: &Source, connection: &HttpConnection) -> Option<String> {
-    let written = absolute(source)?;
-    let folder = connection.base_url.as_ref()?.path().trim_end_matches('/');
-    let is_below = written.path().strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    (!is_below).then(|| folder.to_owned())
 }
 
 /// `options.url`, where it is a whole one.
@@ -170,9 +183,9 @@ fn body(source: &Source) -> (TemplateBody, Option<&'static str>) {
 
 /// Headers that belong to the client or to the connection's auth.
 fn check_manifest_header(name: &str) -> Result<(), Error> {
-    let reason = if ["authorization", "proxy-authorization", "cookie"].iter().any(|n| name.eq_ignore_ascii_case(n)) {
+    let reason = if header::carries_credentials(name) {
         "it is a credential"
-    } else if crate::rules::is_reserved_header(name) && !crate::rules::is_method_override(name) {
+    } else if header::is_clients_own(name) {
         "the HTTP client sets it"
     } else {
         return Ok(());
@@ -182,13 +195,13 @@ fn check_manifest_header(name: &str) -> Result<(), Error> {
 
 fn credentials(auth: &Auth) -> Vec<Credential> {
     use base64::Engine;
-    let header = |value: String| Credential::Header { name: "Authorization".into(), value: Secret::new(value) };
+    let authorization = |value: String| Credential::Header { name: "Authorization".into(), value: Secret::new(value) };
     match auth {
         Auth::None => Vec::new(),
-        Auth::Bearer(token) => vec![header(format!("Bearer {}", token.expose()))],
+        Auth::Bearer(token) => vec![authorization(format!("Bearer {}", token.expose()))],
         Auth::Basic { username, password } => {
             let pair = format!("{username}:{}", password.expose());
-            vec![header(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))]
+            vec![authorization(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))]
         }
         Auth::ApiKey { name, in_: ApiKeyIn::Header, value } => {
             vec![Credential::Header { name: name.clone(), value: value.clone() }]
@@ -282,50 +295,75 @@ mod tests {
         dpone_manifest::load(manifest.as_bytes(), "m.yaml", &dpone_manifest::Variables::none()).unwrap().source
     }
 
-    /// Manifest, connection, and the two origins where they differ; and the path that is not used.
-    const ORIGINS: &[(&str, Option<&str>, Option<(&str, &str)>, Option<&str>)] = &[
-        ("/orders", Some("https://eu.example.com/v1"), None, None),
-        ("https://api.example.com/orders", None, None, None),
-        ("https://api.example.com/orders", Some("https://api.example.com"), None, None),
-        ("HTTPS://API.Example.com:443/orders", Some("https://api.example.com/"), None, None),
-        ("http://h:80/x", Some("http://h"), None, None),
+    /// Manifest, connection, and the two origins where they differ.
+    const ORIGINS: &[(&str, Option<&str>, Option<(&str, &str)>)] = &[
+        ("/orders", Some("https://eu.example.com/v1"), None),
+        ("https://api.example.com/orders", None, None),
+        ("https://api.example.com/orders", Some("https://api.example.com"), None),
+        ("HTTPS://API.Example.com:443/orders", Some("https://api.example.com/"), None),
+        ("http://h:80/x", Some("http://h"), None),
         (
             "https://api.example.com/orders?x=1",
             Some("https://eu.example.com"),
             Some(("https://api.example.com", "https://eu.example.com")),
-            None,
         ),
         (
             "https://api.example.com/orders",
             Some("http://api.example.com"),
             Some(("https://api.example.com", "http://api.example.com")),
-            None,
         ),
-        ("http://h/x", Some("http://h:8080"), Some(("http://h", "http://h:8080")), None),
-        ("https://h:8443/x", Some("https://h"), Some(("https://h:8443", "https://h")), None),
-        ("https://h/x", Some("https://h/v1"), None, Some("/v1")),
-        ("https://h/v1/x", Some("https://h/v1/"), None, None),
-        ("https://h/v10/x", Some("https://h/v1"), None, Some("/v1")),
-        ("https://h/v1/x", Some("https://eu/v2"), Some(("https://h", "https://eu")), Some("/v2")),
+        ("http://h/x", Some("http://h:8080"), Some(("http://h", "http://h:8080"))),
+        ("https://h:8443/x", Some("https://h"), Some(("https://h:8443", "https://h"))),
+        ("https://h/v1/x", Some("https://h/v1/"), None),
+        ("https://h/v2/x", Some("https://eu/v2"), Some(("https://h", "https://eu"))),
     ];
+
+    fn connection(base: Option<&str>) -> HttpConnection {
+        HttpConnection {
+            id: "api".into(),
+            origin_note: String::new(),
+            base_url: base.map(|base| Url::parse(base).unwrap()),
+            substituted: false,
+            auth: Auth::None,
+            ca_pem: None,
+            secrets: BTreeMap::new(),
+        }
+    }
 
     #[test]
     fn a_base_url_that_moves_requests_is_noticed() {
-        for (url, base, moved, path) in ORIGINS {
-            let source = source(url);
-            let connection = HttpConnection {
-                id: "api".into(),
-                origin_note: String::new(),
-                base_url: base.map(|base| Url::parse(base).unwrap()),
-                substituted: false,
-                auth: Auth::None,
-                ca_pem: None,
-                secrets: BTreeMap::new(),
-            };
-            let found = moved_origin(&source, &connection).unwrap();
+        for (url, base, moved) in ORIGINS {
+            let found = moved_origin(&source(url), &connection(*base)).unwrap();
             let found = found.as_ref().map(|moved| (moved.written.as_str(), moved.used.as_str()));
             assert_eq!(found, *moved, "{url} {base:?}");
-            assert_eq!(unused_path(&source, &connection).as_deref(), *path, "{url} {base:?}");
+        }
+    }
+
+    #[test]
+    fn requests_stay_below_the_path_of_base_url() {
+        let below = "is not below `/v1`, the path of connection api's base_url";
+        for (url, base, says) in [
+            ("https://h/v1", "https://h/v1", None),
+            ("https://h/v1/x", "https://h/v1/", None),
+            ("https://h/v1/group%2Fproject", "https://h/v1", None),
+            ("/projects/group%2Fproject", "https://h/v1", None),
+            ("https://h/anything/..;/x", "https://h", None),
+            ("https://h/x", "https://h/v1", Some(below)),
+            ("https://h/v10/x", "https://h/v1", Some(below)),
+            ("https://h/v1/../x", "https://h/v1", Some(below)),
+            ("https://h/v1/%2e%2e/x", "https://h/v1", Some(below)),
+            ("https://other/v2/x", "https://h/v1", Some(below)),
+            ("https://h/v1/..;/x", "https://h/v1", Some("has a dot segment")),
+            ("/..;/x", "https://h/v1", Some("has a dot segment")),
+            ("/..%2fx", "https://h/v1", Some("has a dot segment")),
+            ("/%252e%252e/x", "https://h/v1", Some("has a dot segment")),
+            ("/%00x", "https://h/v1", Some("has a control character")),
+            ("/%c0%ae%c0%ae/x", "https://h/v1", Some("has bytes that are not UTF-8")),
+        ] {
+            let found = resolved_url(&source(url), &connection(Some(base)));
+            let text = found.as_ref().err().map(ToString::to_string);
+            assert_eq!(text.is_some(), says.is_some(), "{url} {base}: {text:?}");
+            assert!(text.unwrap_or_default().contains(says.unwrap_or_default()), "{url} {base}");
         }
     }
 

@@ -275,6 +275,20 @@ fn edits() -> Vec<(RequestEdit, Result<&'static str, &'static str>)> {
         (url("http://own.test/orders/../admin"), Err("DP0315")),
         (url("http://own.test/orders/%2e%2e/admin"), Err("DP0315")),
         (url("http://own.test/orders/..%2fadmin"), Err("DP0315")),
+        (url("http://own.test/orders/..;/admin"), Err("DP0315")),
+        (url("http://own.test/orders/%252e%252e/admin"), Err("DP0315")),
+        (url("http://own.test/orders/..%255cadmin"), Err("DP0315")),
+        (url("http://own.test/orders/a%00"), Err("DP0315")),
+        (url("http://own.test/orders/%c0%ae%c0%ae/admin"), Err("DP0315")),
+        (url("http://own.test/granted/..;/admin"), Err("DP0315")),
+        (url("?page=2&_method=DELETE"), Err("DP0315")),
+        (url("?page=2&%5fmethod=DELETE"), Err("DP0315")),
+        (url("?page=2;_method=DELETE"), Err("DP0315")),
+        (url("/orders?x-http-method-override=PUT"), Err("DP0315")),
+        (query("%5Fmethod"), Err("DP0315")),
+        (query(" _method"), Err("DP0315")),
+        (query("_method[]"), Err("DP0315")),
+        (query("method"), Ok("POST http://own.test/orders?p=%41&q=1&method=1%262")),
         (url("http://own.test/granted/x"), Ok("POST http://own.test/granted/x")),
         (url("https://own.test/orders"), Err("DP0409")),
         (url("//evil.test/orders"), Err("DP0409")),
@@ -288,12 +302,18 @@ fn edits() -> Vec<(RequestEdit, Result<&'static str, &'static str>)> {
         (header("HOST"), Err("DP0315")),
         (header("Transfer-Encoding"), Err("DP0315")),
         (header("X-HTTP-Method-Override"), Err("DP0315")),
+        (header("x_http_method_override"), Err("DP0315")),
+        (header("X-Forwarded-Host"), Err("DP0315")),
+        (header("X-Bad\r\nHost"), Err("DP0315")),
         (method("post"), Ok("POST http://own.test/orders?p=%41&q=1")),
         (method("PUT"), Ok("PUT http://own.test/orders?p=%41&q=1")),
         (method("DELETE"), Err("DP0315")),
         (path("/orders"), Ok("POST http://own.test/orders?p=%41&q=1")),
         (path("/granted"), Ok("POST http://own.test/granted?p=%41&q=1")),
         (path("/admin"), Err("DP0315")),
+        (path("/orders/..;/admin"), Err("DP0315")),
+        (path("/orders/..%252fadmin"), Err("DP0315")),
+        (path("/granted/caf\u{e9}"), Ok("POST http://own.test/granted/caf%C3%A9?p=%41&q=1")),
         (path("/orders?x"), Err("DP0315")),
     ]
 }
@@ -301,9 +321,19 @@ fn edits() -> Vec<(RequestEdit, Result<&'static str, &'static str>)> {
 #[tokio::test]
 async fn the_request_rules() {
     let grants = Grants {
-        headers: ["X-Granted", "authorization", "Cookie", "HOST", "Transfer-Encoding", "X-HTTP-Method-Override"]
-            .map(String::from)
-            .to_vec(),
+        headers: [
+            "X-Granted",
+            "authorization",
+            "Cookie",
+            "HOST",
+            "Transfer-Encoding",
+            "X-HTTP-Method-Override",
+            "x_http_method_override",
+            "X-Forwarded-Host",
+            "X-Bad\r\nHost",
+        ]
+        .map(String::from)
+        .to_vec(),
         methods: vec!["PUT".into()],
         paths: vec!["/granted".into()],
         ..Grants::default()

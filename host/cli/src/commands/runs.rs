@@ -4,9 +4,10 @@ use crate::Outcome;
 use crate::args::{Common, Format, Runs};
 use crate::context;
 use crate::output::outln;
-use crate::table::{duration, one_line};
-use dpone_model::Exit;
+use crate::table::one_line;
+use dpone_model::{Exit, human};
 use dpone_run::runs::{Past, PastRun, past};
+use std::time::Duration;
 
 pub fn runs(common: &Common, args: &Runs) -> Outcome {
     let host = context::host(common)?;
@@ -28,7 +29,7 @@ fn cells(run: &PastRun) -> [String; 8] {
         run.run_id.to_string(),
         one_line(&run.outcome),
         run.started_at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-        run.duration_ms.map_or_else(|| "-".to_owned(), duration),
+        run.duration_ms.map_or_else(|| "-".to_owned(), |ms| human::duration(Duration::from_millis(ms))),
         number(run.rows_extracted),
         number(run.rows_published),
         text(run.watermark.as_ref()),

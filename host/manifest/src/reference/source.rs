@@ -73,7 +73,8 @@ static REQUEST: &[Key] = &[
         "url",
         Text,
         "Address of the first page: an absolute URL, or a path that is joined to the connection's `base_url`. The \
-         connection's `base_url` replaces the origin of an absolute URL.",
+         connection's `base_url` replaces the origin of an absolute URL, whose path has to lie below that of \
+         `base_url`.",
     )
     .required()
     .example("/v1/orders"),

@@ -4,12 +4,12 @@ use crate::Outcome;
 use crate::args::{Common, Format, PluginCompile};
 use crate::context;
 use crate::output::outln;
-use crate::table::duration;
-use dpone_model::{Exit, Report, codes};
+use dpone_model::{Exit, Report, codes, human};
 use dpone_run::Host;
 use dpone_run::plugins::{Compiled, compile_ahead};
 use dpone_run::{Request, check};
 use std::path::Path;
+use std::time::Duration;
 
 /// A component to compile, under the name by which the command line or a manifest has it.
 struct Component {
@@ -82,7 +82,7 @@ fn print_line(compiled: &Compiled) {
         compiled.uses,
         compiled.identity.name,
         compiled.identity.version,
-        duration(compiled.compile_ms.into()),
+        human::duration(Duration::from_millis(compiled.compile_ms.into())),
         compiled.identity.sha256,
         compiled.file.display(),
     );
