@@ -77,8 +77,8 @@ static HTTP: &[Key] = &[
     key(
         "base_url",
         Text,
-        "Origin of the API and, at most, a path. It replaces the origin of the manifest's `url`. Environment and \
-         Vault know it as `endpoint`, too.",
+        "Origin of the API and, at most, a path. It replaces the origin of the manifest's `url`, and requests stay \
+         at or below its path. Environment and Vault know it as `endpoint`, too.",
     )
     .without("the manifest's `url` is absolute")
     .example("\"https://api.example.com\"")

@@ -145,9 +145,19 @@ fn server_given(template: &Template, given: &str, asker: &Asker<'_>) -> Result<U
     Ok(url)
 }
 
-/// The manifest's path, all that is below it, and granted prefixes.
+/// The manifest's path, all that is below it, and granted prefixes. A grant is the manifest's word, and
+/// `base_url` the operator's: so a grant leads nowhere else either.
 fn permit_path(template: &Template, url: &Url, asker: &Asker<'_>) -> Result<(), Error> {
     let path = url.path();
+    if readings::lies(path, &template.base_path, Author::Manifest) == Lies::Elsewhere {
+        return Err(asker.refuse(
+            format!(
+                "path `{path}`, which is not below `{}`, the path of the connection's base_url",
+                template.base_path
+            ),
+            "give the connection a base_url whose path holds both",
+        ));
+    }
     let granted = asker.grants.paths.iter().map(String::as_str);
     let mut found = Lies::Elsewhere;
     for prefix in std::iter::once(template.url.path()).chain(granted) {

@@ -23,6 +23,8 @@ pub struct Template {
     /// Those that the manifest grants to plugins, by name.
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) allow_origins: Vec<Url>,
+    /// The path of the connection's `base_url`, below which every request of the own origin stays.
+    pub(crate) base_path: String,
     pub(crate) max_body_bytes: u64,
 }
 
@@ -57,6 +59,7 @@ impl Template {
             credentials: credentials(&connection.auth),
             secrets: connection.secrets.clone(),
             allow_origins: allow_origins(source)?,
+            base_path: connection.base_url.as_ref().map_or_else(|| "/".to_owned(), |base| base.path().to_owned()),
             max_body_bytes: source.max_page_bytes,
         })
     }

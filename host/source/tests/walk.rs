@@ -319,6 +319,29 @@ fn edits() -> Vec<(RequestEdit, Result<&'static str, &'static str>)> {
 }
 
 #[tokio::test]
+async fn a_granted_path_stays_below_base_url() {
+    let path = |path: &str| RequestEdit { path: Some(path.into()), ..RequestEdit::default() };
+    let url = |url: &str| RequestEdit { url: Some(url.into()), ..RequestEdit::default() };
+    for (edit, expected) in [
+        (path("/api/granted"), None),
+        (url("http://own.test/api/granted/x"), None),
+        (path("/other"), Some("DP0315")),
+        (url("http://own.test/other/x"), Some("DP0315")),
+        (url("/apix"), Some("DP0315")),
+    ] {
+        let mut setup = Setup::new();
+        setup.connection.base_url = Some(Url::parse("http://own.test/api").unwrap());
+        setup.source.url = "/orders".into();
+        let paths = ["/api/granted", "/other", "/apix"].map(String::from).to_vec();
+        setup.source.pagination.extractor = Some(plugin(Grants { paths, ..Grants::default() }));
+        let api = Api::new(|_| Some(r#"{"items":[]}"#.into()));
+        let from = ResumeFrom { next: Some(edit.clone()), state: b"0".to_vec(), ..ResumeFrom::default() };
+        let (_, error) = pages(Walk::resume(setup.config(&api, Follow::items()), from).unwrap()).await;
+        assert_eq!(error.map(|report| report.code().id), expected, "{edit:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_request_rules() {
     let grants = Grants {
         headers: [
