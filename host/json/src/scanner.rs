@@ -54,18 +54,17 @@ impl Scanner {
 
     /// The text around `offset`, for a message about these bytes; masked, only the punctuation.
     pub fn excerpt(&self, body: &[u8], offset: usize) -> String {
-        let text = crate::excerpt(body, offset);
-        let masked = |c: char| if c.is_alphanumeric() { 'x' } else { c };
-        if self.masks_excerpts { text.chars().map(masked).collect() } else { text }
+        crate::text::excerpt_with(body, offset, |character| self.shown(character))
     }
 
     /// A value for a message: its first 200 characters in one line; masked as [`Scanner::excerpt`].
     pub fn quote(&self, value: &[u8]) -> String {
         const CHARACTERS: usize = 200;
-        let text = crate::text::printable(value.get(..CHARACTERS * 4).unwrap_or(value));
-        let is_cut = text.chars().count() > CHARACTERS || value.len() > CHARACTERS * 4;
-        let masked = |c: char| if self.masks_excerpts && c.is_alphanumeric() { 'x' } else { c };
-        text.chars().take(CHARACTERS).map(masked).chain(is_cut.then_some('…')).collect()
+        crate::text::start_with(value, CHARACTERS, |character| self.shown(character))
+    }
+
+    fn shown(&self, character: char) -> char {
+        if self.masks_excerpts && character.is_alphanumeric() { 'x' } else { character }
     }
 
     pub fn names_mut(&mut self) -> &mut Names {

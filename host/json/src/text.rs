@@ -1,5 +1,6 @@
 //! JSON strings to text and back, and excerpts for messages.
 
+use dpone_model::{foreign, redact};
 use std::borrow::Cow;
 
 /// The text of a JSON string, from its bytes with the quotes, for messages and for values that only
@@ -158,8 +159,14 @@ fn escape_into(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// The text around `offset`, printable, in at most 60 characters; `…` where more was cut away.
+/// The text around `offset` in one line, made of at most 60 characters; `…` where more was cut away. No
+/// secret and no hidden character is in it.
 pub fn excerpt(body: &[u8], offset: usize) -> String {
+    excerpt_with(body, offset, |character| character)
+}
+
+/// The same with another character in the place of each.
+pub(crate) fn excerpt_with(body: &[u8], offset: usize, shown: impl Fn(char) -> char) -> String {
     const BEFORE: usize = 20;
     const AFTER: usize = 38;
     let offset = offset.min(body.len());
@@ -173,7 +180,7 @@ pub fn excerpt(body: &[u8], offset: usize) -> String {
     while end > offset && is_inside(end) {
         end -= 1;
     }
-    let text = printable(body.get(start..end).unwrap_or_default());
+    let text = line(&redact::window(body, start, end), usize::MAX, shown);
     let mut out = String::with_capacity(text.len() + 6);
     out.extend((start > 0).then_some('…'));
     out.push_str(&text);
@@ -181,15 +188,20 @@ pub fn excerpt(body: &[u8], offset: usize) -> String {
     out
 }
 
-/// Bytes as text in one line, without what could disguise it.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars().map(|c| if c.is_control() || is_format(c) { ' ' } else { c }).collect()
+/// The first characters of a value in one line, without secrets; `…` where there are more.
+pub(crate) fn start_with(value: &[u8], characters: usize, shown: impl Fn(char) -> char) -> String {
+    const MAX_CHARACTER_BYTES: usize = 4;
+    let clean = redact::window(value, 0, characters * MAX_CHARACTER_BYTES);
+    let is_cut =
+        value.len() > characters * MAX_CHARACTER_BYTES || String::from_utf8_lossy(&clean).chars().count() > characters;
+    line(&clean, characters, shown) + if is_cut { "…" } else { "" }
 }
 
-/// Characters that change how the text around them is shown (UAX #9) and so could disguise it.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// White space of JSON as a space, and other hidden characters as escapes.
+fn line(bytes: &[u8], characters: usize, shown: impl Fn(char) -> char) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let plain = |character| if matches!(character, '\n' | '\r' | '\t') { ' ' } else { shown(character) };
+    foreign::one_line(&text.chars().take(characters).map(plain).collect::<String>()).into_owned()
 }
 
 /// Whether the string that starts at `at`, somewhere before `end`, has the text `name`.
@@ -287,7 +299,7 @@ mod tests {
         let ascii = excerpt(&[b'x'; 500], 250);
         assert_eq!(ascii.chars().count(), 60);
         assert!(ascii.starts_with('…') && ascii.ends_with('…'));
-        assert_eq!(excerpt("a\u{202e}b\u{1b}[31m".as_bytes(), 0), "a b [31m");
+        assert_eq!(excerpt("a\u{202e}b\u{1b}[31m".as_bytes(), 0), "a\\u{202e}b\\u{1b}[31m");
         assert_eq!(excerpt(b"", 9), "");
     }
 

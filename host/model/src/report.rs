@@ -1,5 +1,9 @@
 //! Failures as users see them: code, cause, place, hint, and whether a retry makes sense.
+//!
+//! Each of them may quote a plugin, an API or a manifest. So each part is one line when it is shown, whatever
+//! it holds; a report has a line of its own for each of its parts.
 
+use crate::foreign::one_line;
 use crate::{Code, Exit, Retry};
 use serde::Serialize;
 use std::fmt;
@@ -104,6 +108,9 @@ struct Inner {
     exit_code: u8,
     /// A lowercase fragment with the particulars.
     message: String,
+    /// Further lines of the message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<String>,
     place: Option<Place>,
     hint: Option<String>,
     retry: Retry,
@@ -118,6 +125,7 @@ impl Report {
             code,
             exit_code: code.exit as u8,
             message: message.into(),
+            details: Vec::new(),
             place: None,
             hint: None,
             retry: code.retry,
@@ -144,6 +152,13 @@ impl Report {
     #[must_use]
     pub fn within(mut self, what: &str) -> Self {
         self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+
+    /// Puts lines below the message, such as the differences that it speaks of.
+    #[must_use]
+    pub fn details(mut self, lines: Vec<String>) -> Self {
+        self.0.details = lines;
         self
     }
 
@@ -246,12 +261,15 @@ impl Report {
         let problems = self.problems();
         for (index, inner) in problems.iter().enumerate() {
             let gap = if index > 0 { "\n" } else { "" };
-            write!(f, "{gap}error[{}]: {}", inner.code, inner.message)?;
+            write!(f, "{gap}error[{}]: {}", inner.code, one_line(&inner.message))?;
+            for line in &inner.details {
+                write!(f, "\n  {}", one_line(line))?;
+            }
             if let Some(place) = &inner.place {
-                write!(f, "\n  at {place}")?;
+                write!(f, "\n  at {}", one_line(&place.to_string()))?;
             }
             if let Some(hint) = &inner.hint {
-                write!(f, "\n  hint: {hint}")?;
+                write!(f, "\n  hint: {}", one_line(hint))?;
             }
             // Problems of one input are mended together, so that the last one speaks for those before it.
             if with_retry && !problems.iter().skip(index + 1).any(|later| later.retry == inner.retry) {
@@ -293,6 +311,18 @@ mod tests {
         let many = all(100_000).unwrap();
         assert_eq!(many.more().last().unwrap().message(), "99900 more problems are not listed");
         assert!(many.to_string().len() < 10_000);
+    }
+
+    #[test]
+    fn no_part_of_a_report_makes_lines_of_its_own() {
+        let forged = "a\nerror[DP0001]: b\u{1b}[2J\u{202e}";
+        let place = Place::Named { what: "topic".into(), name: forged.into() };
+        let report =
+            Report::new(&codes::manifest::CONFLICT, forged).at(place).hint(forged).details(vec![forged.into()]);
+        let shown = report.to_string();
+        assert_eq!(shown.lines().count(), 4, "{shown}");
+        assert!(!shown.contains(|character| character != '\n' && crate::foreign::is_hidden(character)), "{shown}");
+        assert_eq!(shown.lines().filter(|line| line.starts_with("error[")).count(), 1, "{shown}");
     }
 
     #[test]

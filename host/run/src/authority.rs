@@ -196,9 +196,10 @@ fn held_to_lock(demands: &Demands, local: &Local, facts: &[PluginFacts]) -> Resu
     let lock = Lock::from_yaml(&text, &shown(path))?;
     let compared = lock.compare(facts);
     if !compared.differences.is_empty() {
-        let message = format!("the plugins are not as {} says:\n  {}", shown(path), compared.differences.join("\n  "));
+        let message = format!("the plugins are not as {} says:", shown(path));
         let hint = format!("review the difference, then run `dpone plugin lock {}`", local.manifest.origin.file);
         return Err(Report::new(&codes::plugin::LOCK_CHANGED, message)
+            .details(compared.differences)
             .at(Place::Named { what: "lock file".into(), name: shown(path) })
             .hint(hint));
     }

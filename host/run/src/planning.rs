@@ -210,8 +210,8 @@ fn refuse_difference(reviewed: &Plan, now: &Plan) -> Result<(), Report> {
     if difference.is_empty() {
         return Ok(());
     }
-    let message = format!("no longer what was reviewed:\n  {}", difference.join("\n  "));
-    Err(Report::new(&codes::review::CHANGED, message).hint("make a new plan, review it, and run that"))
+    let report = Report::new(&codes::review::CHANGED, "no longer what was reviewed:").details(difference);
+    Err(report.hint("make a new plan, review it, and run that"))
 }
 
 fn window(request: &Request) -> Result<Window, Report> {

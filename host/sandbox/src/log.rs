@@ -65,9 +65,9 @@ impl PluginLog {
         }
         let left = shared.left.load(Ordering::Relaxed);
         let size = message.len() as u64;
-        let kept = text::cut(message, usize::try_from(left).unwrap_or(usize::MAX));
-        if !kept.is_empty() || size == 0 {
-            self.emit(level, text::one_line(kept, text::MAX_MESSAGE_BYTES));
+        if left > 0 || size == 0 {
+            let room = usize::try_from(left).unwrap_or(usize::MAX);
+            self.emit(level, text::one_line(message, room.min(text::MAX_MESSAGE_BYTES)));
         }
         // Each line costs at least one byte of the budget, so that empty lines end too.
         shared.left.store(left.saturating_sub(size.max(1)), Ordering::Relaxed);
@@ -100,7 +100,7 @@ mod tests {
         for message in ["12345", "", "6789abc", "never"] {
             log.write(LogLevel::Info, message);
         }
-        let expected = ["12345", "", "6789", "the log reached its limit of 10 bytes; the rest is dropped"];
+        let expected = ["12345", "", "6789…", "the log reached its limit of 10 bytes; the rest is dropped"];
         assert_eq!(*lines.lock().unwrap(), expected);
         assert!(!log.is_open());
     }

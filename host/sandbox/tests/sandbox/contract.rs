@@ -88,7 +88,7 @@ async fn a_plugin_says_no() {
         &result(&[(0, 1), (4, DATA), (8, 2), (12, DATA + 1), (16, 3), (20, 1), (24, 5), (28, 1), (32, DATA), (36, 2)]),
     );
     let mut transform = support::transform(&guest, support::setup()).await.unwrap();
-    contained(transform.apply(batch()).await, "DP0309", "ab: b d (record 5, field `ab`)").await;
+    contained(transform.apply(batch()).await, "DP0309", "ab: b\\nd (record 5, field `ab`)").await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn the_text_of_a_panic_is_shown() {
         .items(r#"(data (i32.const 12288) "no cursor at\nline 3")"#)
         .body("next", &format!("(call $panicked (i32.const {DATA}) (i32.const 19)) (unreachable)"));
     let mut extractor = support::extractor(&guest, support::setup()).await.unwrap();
-    contained(extractor.next(page(), b"").await, "DP0312", "`next` crashed: it panicked: no cursor at line 3").await;
+    contained(extractor.next(page(), b"").await, "DP0312", "`next` crashed: it panicked: no cursor at\\nline 3").await;
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn another_draft_of_the_same_version_is_refused() {
 async fn what_a_description_must_be() {
     for (guest, text) in [
         (Guest::extractor().named(""), "its name `` is not 1 to 64 letters"),
-        (Guest::extractor().named("a\u{1b}[2Jb"), "its name `a [2Jb` is not"),
+        (Guest::extractor().named("a\u{1b}[2Jb"), "its name `a\\u{1b}[2Jb` is not"),
         (Guest::extractor().schema("{"), "its options schema is not JSON"),
         (Guest::extractor().schema(r#"{"type":"nothing"}"#), "its options schema is not JSON Schema"),
         (Guest::extractor().schema(r#"{"$ref":"https://example.com/x"}"#), "its options schema is not JSON Schema"),

@@ -132,7 +132,7 @@ async fn a_log_flood_is_cut() {
     extractor.start().await.unwrap();
     let lines = lines.lock().unwrap();
     assert_eq!(lines.len(), 13, "eleven whole lines, a cut one, and a last word");
-    assert_eq!((lines[0].plugin.as_str(), lines[0].text.as_str()), ("guest", "flood [2J"));
+    assert_eq!((lines[0].plugin.as_str(), lines[0].text.as_str()), ("guest", "flood\\u{1b}[2J"));
     assert_eq!(lines[12].text, "the log reached its limit of 100 bytes; the rest is dropped");
 }
 

@@ -159,7 +159,7 @@ async fn standard_error_goes_to_the_log_and_into_the_crash() {
     let lines = support::log_of(&mut setup);
     let mut extractor = support::extractor(&guest, setup).await.unwrap();
     let answer = extractor.next(page(), b"").await;
-    contained(answer, "DP0312", "its standard error ends: first line last words").await;
+    contained(answer, "DP0312", "its standard error ends: first line\\nlast words").await;
     let lines = lines.lock().unwrap();
     let texts: Vec<(LogLevel, &str)> = lines.iter().map(|line| (line.level, line.text.as_str())).collect();
     assert_eq!(texts, [(LogLevel::Warn, "first line"), (LogLevel::Warn, "last words")]);
