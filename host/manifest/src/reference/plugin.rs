@@ -67,9 +67,14 @@ static GRANTS: &[Key] = &[
     )
     .without("the manifest's own")
     .example("[POST]"),
-    key("paths", Texts, "Path prefixes that an extractor's requests may go to, beside the manifest's own path; they lie below that of the connection's `base_url`.")
-        .without("the manifest's own path")
-        .example("[/v2/export]"),
+    key(
+        "paths",
+        Texts,
+        "Path prefixes that an extractor's requests may go to, beside the manifest's own path; they lie below that \
+         of the connection's `base_url`.",
+    )
+    .without("the manifest's own path")
+    .example("[/v2/export]"),
 ];
 
 static LIMITS: &[Key] = &[
