@@ -207,7 +207,7 @@ impl HttpEgress for Client {
         let answers = request.answers;
         let prepared = Prepared::new(request)?;
         let (answer, attempts) = self.attempts(&prepared).await?;
-        if (200..300).contains(&answer.status) || answers.contains(&answer.status) {
+        if is_success(answer.status) || answers.contains(&answer.status) {
             return Ok(response(&prepared, answer, attempts));
         }
         Err(Error::Status {
@@ -256,13 +256,19 @@ fn certificates(config: &ClientConfig) -> Result<Vec<reqwest::Certificate>, Erro
 fn response(prepared: &Prepared, answer: Answer, attempts: u32) -> HttpResponse {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
+    let excerpt = (!is_success(answer.status)).then(|| excerpt(prepared, &answer.body));
     HttpResponse {
+        excerpt,
         status: answer.status,
         headers: headers.collect(),
         body: answer.body,
         url: prepared.without_secrets(&answer.url),
         attempts,
     }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 /// Up to 200 printable characters of a body, white space joined, credentials taken out.

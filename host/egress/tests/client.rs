@@ -206,9 +206,14 @@ async fn a_request_may_take_further_statuses_for_answers() {
     for (status, answers, taken) in
         [(404, &[400, 404][..], true), (400, &[400, 404], true), (410, &[400, 404], false), (404, &[], false)]
     {
-        let server = Server::start(move |_, _| answer(status, &[], "none")).await;
-        let sent = send(config(&server.url), HttpRequest { answers, ..request(&server.url) }).await;
-        assert_eq!(sent.is_ok_and(|response| response.status == status), taken, "{status} {answers:?}");
+        let body = format!("none \n for key s3cret-token {}", "x".repeat(300));
+        let server = Server::start(move |_, _| answer(status, &[], &body)).await;
+        let key = Credential::Header { name: "X-Key".into(), value: Secret::new("s3cret-token") };
+        let request = HttpRequest { answers, credentials: vec![key], ..request(&server.url) };
+        let sent = send(config(&server.url), request).await;
+        let excerpt = sent.ok().map(|response| (response.status, response.excerpt.unwrap()));
+        let expected = format!("none for key [redacted] {}…", "x".repeat(176));
+        assert_eq!(excerpt, taken.then_some((status, expected)), "{answers:?}");
         assert_eq!(server.seen().len(), 1, "no retry is spent on it");
     }
 }

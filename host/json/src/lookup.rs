@@ -6,6 +6,7 @@ use crate::lex::{self, Lexed};
 use crate::path::{Path, index};
 use crate::text::is_name;
 use dpone_model::{Kind, Span};
+use std::borrow::Cow;
 
 /// The value at `path`; the first one where a name occurs twice. `skip` is a span of the body that
 /// is known to be one value, such as the records, and is jumped over where the path does not lead
@@ -62,23 +63,21 @@ pub fn is_blank(body: &[u8]) -> bool {
     lex::start(body) == body.len()
 }
 
-/// The members of the root object that have these names, the first one where a name occurs twice, in
-/// one pass. `skip` is as for [`get`]. All are `None` where the root is no object.
-pub fn members_of_root<const N: usize>(body: &[u8], names: [&str; N], skip: Option<Span>) -> [Option<(Kind, Span)>; N] {
-    let mut found = [None; N];
+/// Calls `each` with the name, the kind and the span of every member of the root object, in one pass.
+/// `skip` is as for [`get`]. It is never called where the root is no object.
+pub fn members_of_root(body: &[u8], skip: Option<Span>, mut each: impl FnMut(&str, Kind, Span)) {
     let start = lex::start(body);
-    if body.get(start) == Some(&b'{') {
-        // An error cannot be: the body has been scanned.
-        let _ = members(body, start, skip, |name, end, value| {
-            let wanted = names.iter().zip(&mut found).find(|(wanted, _)| is_name(body, name, end, wanted));
-            if let Some((_, place @ None)) = wanted {
-                let end = value_end(body, value, skip).unwrap_or(value);
-                *place = lex::kind_at(body, value).map(|kind| (kind, Span::new(value, end)));
-            }
-            true
-        });
+    if body.get(start) != Some(&b'{') {
+        return;
     }
-    found
+    // An error cannot be: the body has been scanned.
+    let _ = members(body, start, skip, |name, colon, value| {
+        let end = value_end(body, value, skip).unwrap_or(value);
+        if let Some(kind) = lex::kind_at(body, value) {
+            each(&name_text(body, name, colon), kind, Span::new(value, end));
+        }
+        true
+    });
 }
 
 /// The first names of the object at `at`.
@@ -88,13 +87,18 @@ fn keys(body: &[u8], at: usize) -> Vec<String> {
     if body.get(at) == Some(&b'{') {
         // An error cannot be: the body has been scanned.
         let _ = members(body, at, None, |name, colon, _| {
-            let quoted = body.get(name..colon).unwrap_or_default().trim_ascii_end();
-            let quoted = quoted.strip_suffix(b":").unwrap_or(quoted).trim_ascii_end();
-            keys.push(crate::unescape(quoted).into_owned());
+            keys.push(name_text(body, name, colon).into_owned());
             keys.len() < MAX_KEYS
         });
     }
     keys
+}
+
+/// The name that starts at `name`, where the space behind its colon ends at `colon`.
+fn name_text(body: &[u8], name: usize, colon: usize) -> Cow<'_, str> {
+    let quoted = body.get(name..colon).unwrap_or_default().trim_ascii_end();
+    let quoted = quoted.strip_suffix(b":").unwrap_or(quoted).trim_ascii_end();
+    crate::unescape(quoted)
 }
 
 /// Where the value at `segments` starts.

@@ -2,7 +2,7 @@
 
 use crate::digests::Digests;
 use crate::schema::Schema;
-use crate::{CursorValue, EpochUnit, LeftOut};
+use crate::{CursorValue, EpochUnit, LeftOut, WalkEnds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -25,6 +25,9 @@ pub struct Checkpoint {
     /// ever had, with null or not. A walk that ends for want of another one may have a misspelt path.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub seen_paths: BTreeSet<String>,
+    /// How earlier walks ended: with such a path on the last page, or without it.
+    #[serde(default, skip_serializing_if = "WalkEnds::is_empty")]
+    pub walk_ends: WalkEnds,
     /// Rows that were published and that no watermark covers.
     #[serde(default, skip_serializing_if = "Unplaced::is_empty")]
     pub unplaced: Unplaced,
@@ -132,7 +135,7 @@ pub struct Counts {
     pub source_rows: u64,
     /// Why records of the source are not among the published ones.
     pub left_out: LeftOut,
-    /// Records beyond `max_future`, published now or by an earlier run.
+    /// Records beyond `max_future` that were not published before.
     pub ahead: u64,
     /// Records without a cursor value that `on_missing: keep` kept, likewise.
     pub kept_without_cursor: u64,

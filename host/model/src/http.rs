@@ -63,6 +63,8 @@ pub struct HttpResponse {
     pub url: String,
     /// Attempts made, the successful one included.
     pub attempts: u32,
+    /// Where the status is none of success: the first characters of the body in one line, without credentials.
+    pub excerpt: Option<String>,
 }
 
 /// A request has failed, and will be sent again.

@@ -38,4 +38,4 @@ pub use meter::{Allowance, Exceeded, Meter, Traffic};
 pub use records::{FieldSpan, Kind, NameId, Names, RecordSpan, Records, Span};
 pub use report::{Failure, PagePlace, Place, Report};
 pub use secret::Secret;
-pub use walk::WalkEnded;
+pub use walk::{WalkEnded, WalkEnds};

@@ -141,7 +141,7 @@ pub struct TransformReport {
 /// Records that the watermark does not cover.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct BoundaryReport {
-    /// Beyond `max_future`, published by this run or an earlier one.
+    /// Beyond `max_future`, published by this run. Those of earlier runs are already loaded.
     pub ahead: u64,
     /// Without a cursor value and kept, likewise.
     pub kept_without_cursor: u64,

@@ -175,6 +175,7 @@ async fn walk(
             grants: &slicer.grants,
         }),
         seen_paths: part.seen_paths.clone(),
+        walk_ends: opened.row.checkpoint.walk_ends.clone(),
     };
     Ok(match resume {
         Some(from) => Walk::resume(config, from)?,

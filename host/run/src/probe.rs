@@ -173,6 +173,7 @@ async fn http(resolved: &Resolved, signer: Option<Arc<dyn RequestSigner>>) -> Re
         signer,
         slice: None,
         seen_paths: Default::default(),
+        walk_ends: Default::default(),
     });
     Ok(match answer.await? {
         Some(page) => format!("{} {}, {} records in {:?}", page.status, page.url, page.records, page.took),

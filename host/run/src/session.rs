@@ -8,7 +8,7 @@ use crate::remedy::Remedy;
 use crate::resolve::{Host, Request, Resolved};
 use crate::spans;
 use dpone_journal::{Change, PageEntry};
-use dpone_model::{Counts, Exit, Meter, Report, RunId, WalkEnded};
+use dpone_model::{Counts, Exit, Meter, Report, RunId, WalkEnded, WalkEnds};
 use dpone_source::{Ahead, Filtered, add_seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct Session {
     pub counts: Counts,
     /// Records that each transform left out of the slice at hand, or added.
     transforms: Vec<TransformReport>,
-    /// The first slice's rows beyond `max_future`.
+    /// Rows beyond `max_future`, the first ones of all slices.
     pub ahead: Option<Ahead>,
     /// Counts of the run before the slice at hand.
     before: Before,
@@ -35,8 +35,8 @@ pub struct Session {
     pub resumable: bool,
     /// Warnings about fields that are given once a run, however many batches and slices show them.
     said: BTreeSet<(&'static str, String)>,
-    /// Of slices: what no answer had so far. Another slice may yet show that it is spelt rightly.
-    never_seen: Vec<WalkEnded>,
+    /// Of slices: what the last page lacked. Another slice may yet show that it is spelt rightly.
+    missing: Vec<WalkEnded>,
     /// Of the paths that the extractor asks for: those that an answer of this run had.
     pub seen_paths: BTreeSet<String>,
     /// What the log says of the run stands in it.
@@ -100,7 +100,7 @@ impl Session {
             meter: Arc::new(Meter::within(host.tenancy.as_ref().map(|tenancy| tenancy.meter.clone()))),
             resumable: false,
             said: BTreeSet::new(),
-            never_seen: Vec::new(),
+            missing: Vec::new(),
             seen_paths: BTreeSet::new(),
             span: spans::run(),
         }
@@ -171,7 +171,7 @@ impl Session {
                 self.report.walk.ended = ended;
             }
             Some(slice) => {
-                self.never_seen.extend(ended.clone().filter(|ended| ended.never_seen.is_some()));
+                self.missing.extend(ended.clone().filter(|ended| ended.warning().is_some()));
                 slice.walk.ended = ended;
             }
         }
@@ -180,9 +180,10 @@ impl Session {
     /// All slices are through. What was missing in one slice and in all others, too, is told once.
     pub fn slices_ended(&mut self) {
         let mut told = BTreeSet::new();
-        for ended in std::mem::take(&mut self.never_seen) {
+        for ended in std::mem::take(&mut self.missing) {
             let path = ended.path.clone().unwrap_or_default();
-            if let Some(warning) = ended.warning().filter(|_| !self.seen_paths.contains(&path))
+            let is_known = ended.never_seen.is_some() && self.seen_paths.contains(&path) || self.shows(&path);
+            if let Some(warning) = ended.warning().filter(|_| !is_known)
                 && told.insert(path)
             {
                 self.warn(warning);
@@ -196,6 +197,21 @@ impl Session {
         let message = if counted.is_empty() { "no slice was fetched".to_owned() } else { counted.join(", ") };
         let pages = self.before.counts.pages;
         self.report.walk.ended = Some(WalkEnded::new(WalkEnded::SLICES, pages, message));
+    }
+
+    /// Whether a walk of some slice had the path.
+    fn shows(&self, path: &str) -> bool {
+        let mut ended = self.report.slices.iter().filter_map(|slice| slice.walk.ended.as_ref());
+        ended.any(|ended| ended.path.as_deref() == Some(path) && ended.shows_path())
+    }
+
+    /// How earlier walks ended, and those of the slices.
+    pub fn walk_ends(&self, earlier: &WalkEnds) -> WalkEnds {
+        let mut ends = earlier.clone();
+        for ended in self.report.slices.iter().filter_map(|slice| slice.walk.ended.as_ref()) {
+            ends.note(ended, ended.path.as_deref().is_some_and(|path| self.shows(path)));
+        }
+        ends
     }
 
     /// Adds a page to the counts; `filtered` is what the boundary did to it.

@@ -24,7 +24,7 @@ use dpone_model::{
     Checkpoint, CursorValue, Digests, Exit, Failure, Report, RunId, StateKey, Unplaced, Watermark, codes,
 };
 use dpone_plan::Boundary;
-use dpone_source::{Ahead, ListConfig, add_seen, list_slices};
+use dpone_source::{ListConfig, add_seen, list_slices};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -359,7 +359,7 @@ async fn finish(
         let is_lost = watermark.is_none() && cut.cut_short.is_empty() && !is_refresh;
         if let Some(ahead) = session.ahead.take().filter(|_| is_lost) {
             // Every slice is published and remembers its rows: a failure would only come again.
-            let refused = Ahead { rows: session.total().ahead, ..ahead }.refused();
+            let refused = ahead.refused();
             session.warn(format!("{refused}; {}", refused.hint().unwrap_or_default()));
         }
         let earlier = &opened.row.checkpoint;
@@ -370,6 +370,7 @@ async fn finish(
             schema: cut.schema,
             target: Some(dpone_plan::target_facts(&opened.resolved.local.manifest, &whole.topic)),
             seen_paths: cut.seen_paths,
+            walk_ends: session.walk_ends(&earlier.walk_ends),
         };
         let revision = verify::advance_load(opened, whole, checkpoint.clone(), verified).await?;
         session.report.checkpoint.after = Some(crate::artifact::CheckpointReport::of(revision, &checkpoint));

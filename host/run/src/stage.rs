@@ -172,7 +172,11 @@ fn judge_ahead(session: &mut Session, extract: &Extract, needs_watermark: bool) 
         return Err(ahead.refused().into());
     }
     session.warn(ahead.warning());
-    session.ahead.get_or_insert(ahead);
+    session.counts.ahead += ahead.looks_like.as_ref().map_or(0, |looks_like| looks_like.new);
+    match &mut session.ahead {
+        Some(first) => first.rows += ahead.rows,
+        None => session.ahead = Some(ahead),
+    }
     Ok(())
 }
 

@@ -233,6 +233,11 @@ fn next_checkpoint(
         let rules = &plan.boundary.rules;
         unplaced.add(&earlier.unplaced.clone().in_unit(rules.unit()), rules.max_rows);
     }
+    let mut walk_ends = earlier.walk_ends.clone();
+    // Of a load that is cut, its own row learns how walks end.
+    if let Some(ended) = extract.walk.ended().filter(|_| part.slice.is_none()) {
+        walk_ends.note(ended, false);
+    }
     Ok(Checkpoint {
         // A run that saw no row keeps the watermark that it started from.
         watermark: Some(&extract.work.filter)
@@ -249,6 +254,7 @@ fn next_checkpoint(
         unplaced,
         target: Some(dpone_plan::target_facts(manifest, &plan.topic)),
         seen_paths: extract.walk.seen_paths().clone(),
+        walk_ends,
     })
 }
 

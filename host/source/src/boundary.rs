@@ -11,9 +11,10 @@
 
 use crate::digests::{Known, Recent, digest};
 use crate::error::Error;
+use crate::likely_times::{LikelyAhead, LikelyTimes};
 use crate::position::Position;
 use crate::unit::{self, Unit};
-use crate::unplaced::{Ahead, Aside};
+use crate::unplaced::{Ahead, Aside, LooksLike};
 use crate::{SharedScanner, lock};
 use dpone_manifest::{Lookback, MaxFuture, OnMissing, Order};
 use dpone_model::{CursorValue, NameId, PagePlace, Place, RecordSpan, Records, Report, Unplaced, Watermark};
@@ -34,7 +35,7 @@ pub struct Filtered {
     pub known: u32,
     /// Records without a cursor value that `on_missing` drops.
     pub dropped: u32,
-    /// Rows beyond `max_future`, among those that are inside or known.
+    /// Rows beyond `max_future`, among those that are inside.
     pub ahead: u32,
     /// Likewise: records without a cursor value.
     pub without_cursor: u32,
@@ -69,6 +70,12 @@ struct Field {
     known: Known,
     recent: Recent,
     aside: Aside,
+    /// Numbers without a unit that may be times.
+    likely: Option<LikelyTimes>,
+    /// Those of them that would lie ahead, in case they do.
+    likely_aside: Aside,
+    /// How many of these no earlier run had.
+    likely_new: u64,
     greatest: Option<Greatest>,
     ahead: Option<FoundAhead>,
     /// Some row lies below the bounds, or inside and not ahead.
@@ -111,12 +118,15 @@ impl BoundaryFilter {
         };
         // Where records count whole units, the watermark does, too: it is sent as a request parameter.
         let whole = |instant| rules.unit().map_or(instant, |unit| unit.floor(instant));
+        let lower = position(&boundary.lower);
+        let likely =
+            LikelyTimes::of(name, rules.max_future, now, lower.as_ref()).filter(|_| rules.record_format.is_none());
         let cap = boundary.safety_lag.map(|lag| whole(now.checked_sub(lag).unwrap_or(Timestamp::MIN)));
         Ok(Self {
             field: Some(Field {
                 name: name.clone(),
                 id,
-                lower: position(&boundary.lower),
+                lower,
                 upper: position(&boundary.upper),
                 // Rows without a value have no place in the order: any page may hold one.
                 order: order.filter(|_| rules.on_missing != OnMissing::Keep),
@@ -127,6 +137,9 @@ impl BoundaryFilter {
                 known: Known::new(&boundary.known),
                 recent: Recent::new(rules.max_rows),
                 aside: Aside::new(&boundary.unplaced, rules.max_rows),
+                likely,
+                likely_new: 0,
+                likely_aside: Aside::new(&Unplaced::default(), rules.max_rows),
                 rules,
                 greatest: None,
                 ahead: None,
@@ -172,18 +185,23 @@ impl BoundaryFilter {
 
     /// The rows so far that the watermark passes by.
     pub fn unplaced(&self) -> Unplaced {
-        self.field.as_ref().map(|field| field.aside.unplaced(field.rules.unit())).unwrap_or_default()
+        self.field.as_ref().map(Field::unplaced).unwrap_or_default()
     }
 
     /// The rows so far that lie beyond `max_future`.
     pub fn ahead(&self) -> Option<Ahead> {
         let field = self.field.as_ref()?;
+        if let Some(LikelyAhead { rows, greatest, first, unit }) = field.likely.as_ref().and_then(LikelyTimes::ahead) {
+            let looks_like = Some(LooksLike { field: field.name.clone(), unit, new: field.likely_new });
+            return Some(Ahead { rows, greatest, first, is_all: false, looks_like });
+        }
         let found = field.ahead.as_ref()?;
         Some(Ahead {
             rows: found.rows,
             greatest: found.greatest.value.text().to_owned(),
             first: found.first.clone(),
             is_all: !field.has_past,
+            looks_like: None,
         })
     }
 }
@@ -200,7 +218,9 @@ impl Field {
                 None => false,
             };
         // Digests are taken of rows that can still lie at the watermark when the page is done.
-        let threshold = self.candidate().map(|(position, _)| self.threshold(&position));
+        let likely = self.likely.as_ref().and_then(LikelyTimes::least_greatest).cloned();
+        let least = likely.or_else(|| self.candidate().map(|(position, _)| position));
+        let threshold = least.map(|position| self.threshold(&position));
         let positions = std::mem::take(&mut self.positions);
         let mut positions_of = positions.iter();
         records.retain(|_, record| {
@@ -230,23 +250,29 @@ impl Field {
             return false;
         }
         if self.is_ahead(position) {
-            filtered.ahead += 1;
-            return self.keeps_aside(Some(position), body, record, filtered);
+            let is_new = self.keeps_aside(Some(position), body, record, filtered);
+            filtered.ahead += u32::from(is_new);
+            return is_new;
         }
+        let is_likely_ahead = self.likely.as_ref().is_some_and(|likely| likely.may_be_ahead(position));
         let recent_from = threshold.filter(|threshold| !position.is_below(threshold));
         let may_be_known = self.known.is_possible(position);
         // A row that was ahead of an earlier run and is no longer.
         let may_be_aside = self.aside.is_possible(position);
-        if recent_from.is_none() && !may_be_known && !may_be_aside {
+        if recent_from.is_none() && !may_be_known && !may_be_aside && !is_likely_ahead {
             return true;
         }
         let digest = digest(record.span.of(body));
+        if is_likely_ahead {
+            self.likely_aside.note(digest, Some(position));
+        }
         if let Some(threshold) = recent_from {
             self.recent.push(position.clone(), digest, threshold);
         }
         let is_known =
             (may_be_known && self.known.contains(&digest, position)) || (may_be_aside && self.aside.is_known(&digest));
         filtered.known += u32::from(is_known);
+        self.likely_new += u64::from(is_likely_ahead && !is_known);
         !is_known
     }
 
@@ -256,8 +282,9 @@ impl Field {
             filtered.dropped += 1;
             return false;
         }
-        filtered.without_cursor += 1;
-        self.keeps_aside(None, body, record, filtered)
+        let is_new = self.keeps_aside(None, body, record, filtered);
+        filtered.without_cursor += u32::from(is_new);
+        is_new
     }
 
     /// Whether a row that the watermark passes by is new.
@@ -297,6 +324,9 @@ impl Field {
             } else if self.is_ahead(read) {
                 self.note_ahead(page, body, records, record, index, read);
             } else {
+                if let Some(likely) = self.likely.as_mut().filter(|_| !read.is_instant()) {
+                    likely.note(read, || page.record(index as u64));
+                }
                 sides.inside += 1;
                 if greatest.as_ref().is_none_or(|(_, greatest)| greatest.is_below(read)) {
                     greatest = Some((index, read.clone()));
@@ -412,7 +442,7 @@ impl Field {
         self.upper.as_ref().is_some_and(|upper| !position.is_below(upper))
     }
 
-    /// A number without a unit is never ahead: it does not compare with the horizon.
+    /// A number without a unit does not compare with the horizon: [`LikelyTimes`] looks at these.
     fn is_ahead(&self, position: &Position) -> bool {
         self.horizon.as_ref().is_some_and(|horizon| horizon.is_below(position))
     }
@@ -420,12 +450,26 @@ impl Field {
     /// The watermark as it would be now: the greatest value, but not after the cap, and never
     /// before the lower bound, so that a clock that went back does not undo earlier runs.
     fn candidate(&self) -> Option<(Position, CursorValue)> {
+        if let Some(greatest) = self.likely.as_ref().and_then(LikelyTimes::greatest) {
+            let greatest = greatest?;
+            let value = greatest.value(None)?;
+            return Some((greatest, value));
+        }
         let greatest = self.greatest.as_ref()?;
         let Some(cap) = self.cap.as_ref().filter(|cap| cap.is_below(&greatest.position)) else {
             return Some((greatest.position.clone(), greatest.value.clone()));
         };
         let capped = self.lower.as_ref().filter(|lower| cap.is_below(lower)).unwrap_or(cap);
-        Some((capped.clone(), capped.instant_value(self.rules.unit())?))
+        Some((capped.clone(), capped.value(self.rules.unit())?))
+    }
+
+    fn unplaced(&self) -> Unplaced {
+        let unit = self.rules.unit();
+        let mut unplaced = self.aside.unplaced(unit);
+        if self.likely.as_ref().is_some_and(|likely| likely.greatest().is_some()) {
+            unplaced.add(&self.likely_aside.unplaced(unit), self.rules.max_rows);
+        }
+        unplaced
     }
 
     /// The least value whose rows the next run may meet again.

@@ -41,6 +41,10 @@ pub enum Error {
     EmptyBody { page: PagePlace, status: u16 },
     #[error("the walk ended because of `{path}`, which no answer of this pipeline ever had")]
     NeverSeen { page: PagePlace, path: String, here: String },
+    #[error("the walk ended because `{path}` is missing, which the last page of every earlier walk had")]
+    NotAtEnd { page: PagePlace, path: String, here: String },
+    #[error("the walk ended because `{path}` is missing, and the page has `{found}` with a value in its place")]
+    Renamed { page: PagePlace, path: String, found: String },
     #[error("the stored response cursor cannot be read: {cause}")]
     ResponseCursor { cause: String },
     #[error("the walk reached max_pages of {limit} and the API has more")]
@@ -134,7 +138,7 @@ impl Failure for Error {
             Self::RepeatedPage { .. } => &source::REPEATED_PAGE,
             Self::ErrorObject { .. } => &source::ERROR_OBJECT,
             Self::EmptyBody { .. } => &source::EMPTY_BODY,
-            Self::NeverSeen { .. } => &source::NEVER_SEEN,
+            Self::NeverSeen { .. } | Self::NotAtEnd { .. } | Self::Renamed { .. } => &source::NEVER_SEEN,
             Self::ResponseCursor { .. } => &state::RESPONSE_CURSOR,
             Self::MaxPages { .. } => &source::MAX_PAGES,
             Self::EmptyPages { .. } => &source::EMPTY_PAGES,
@@ -179,6 +183,8 @@ impl Failure for Error {
             | Self::ErrorObject { page, .. }
             | Self::EmptyBody { page, .. }
             | Self::NeverSeen { page, .. }
+            | Self::NotAtEnd { page, .. }
+            | Self::Renamed { page, .. }
             | Self::MaxPages { page, .. }
             | Self::EmptyPages { page, .. }
             | Self::OtherOrigin { page, .. }
@@ -218,6 +224,10 @@ impl Failure for Error {
                 "run again later; only 204 and 205 mean an empty page, and a proxy may have cut this answer off".into()
             }
             Self::NeverSeen { here, .. } => format!("{here}; correct the path, or set `on_missing_cursor: warn`"),
+            Self::NotAtEnd { here, .. } => format!(
+                "{here}; correct the path, or set `on_missing_cursor: warn` where the API leaves it out at the end"
+            ),
+            Self::Renamed { found, .. } => format!("write `{found}` in its place"),
             Self::ResponseCursor { .. } => {
                 "`dpone state reset` starts from the first page, which loads everything again".into()
             }

@@ -1,13 +1,23 @@
 //! Answers whose status says success and whose body says that something went wrong.
+//!
+//! No standard says how, so this goes by the names and values with which APIs do ([`signs`]). A filled
+//! `errors` is an error whatever else the page holds. Everything else is one only where the page holds
+//! no records: there it may be the reason.
+
+mod signs;
 
 use dpone_json::members_of_root;
 use dpone_model::{Kind, Span};
+use signs::Sign;
 
 /// The field that reports an error, and where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ErrorObject {
-    pub key: &'static str,
+    /// As the answer writes it; below the root with the name of what holds it.
+    pub key: String,
     pub span: Span,
+    /// A text beside it that says more.
+    pub message: Option<Span>,
 }
 
 /// The page's records, as far as they matter here.
@@ -16,142 +26,127 @@ pub(crate) enum Holds {
     Records,
     /// The whole answer is one record: `records_path` is the root, and an object stands there.
     RootRecord,
+    /// This object is one record of a list that is the whole answer.
+    RootRow,
     Nothing,
+    /// The same of an object below the root, which may be a thing with a status of its own.
+    NothingBelow,
 }
 
-/// Fields that an answer about an error consists of. A root object with another one is a record that
-/// happens to have a field `error`.
-const OF_ERRORS: &[&str] = &[
-    "error",
-    "errors",
-    "message",
-    "msg",
-    "code",
-    "status",
-    "statuscode",
-    "status_code",
-    "success",
-    "ok",
-    "type",
-    "title",
-    "detail",
-    "details",
-    "reason",
-    "description",
-    "error_description",
-    "error_code",
-    "errorcode",
-    "errormessage",
-    "error_message",
-    "data",
-    "result",
-    "path",
-    "instance",
-    "timestamp",
-    "time",
-    "documentation_url",
-    "help",
-    "hint",
-    "request_id",
-    "requestid",
-    "trace_id",
-    "traceid",
-    "id",
-];
+impl Holds {
+    /// Whether a sign counts. A root object with a field that no error has is a record, which may well
+    /// have a field `error`; one with an `id` may well have a `status`.
+    fn lets(self, sign: Sign, root: &Root<'_>) -> bool {
+        let is_plain = sign.is_plain();
+        match self {
+            Self::Records => false,
+            Self::Nothing => true,
+            Self::NothingBelow => sign != Sign::Status,
+            Self::RootRecord => root.is_of_errors && (is_plain || !root.has_id),
+            Self::RootRow => root.is_of_errors && is_plain && !root.has_id,
+        }
+    }
+}
+
+/// One member of the root object.
+struct Member {
+    name: String,
+    /// Its name without case and punctuation.
+    plain: String,
+    kind: Kind,
+    span: Span,
+}
+
+/// The root object.
+struct Root<'a> {
+    body: &'a [u8],
+    members: Vec<Member>,
+    /// It has no field that an answer about an error does not have.
+    is_of_errors: bool,
+    has_id: bool,
+}
 
 /// Looks for an error in a body that was scanned. `skip` is the span of its records.
-///
-/// A filled `errors` list is one whatever else the page holds: GraphQL sends it beside what it could
-/// read. `error`, or `message` with `code`, is one where the page holds no records.
 pub(crate) fn find(body: &[u8], skip: Option<Span>, holds: Holds) -> Option<ErrorObject> {
-    let [errors, error, message, code] = members_of_root(body, ["errors", "error", "message", "code"], skip);
-    let text = |span: Span| span.of(body);
-    if let Some((Kind::Array, span)) = errors.filter(|(_, span)| !is_empty(text(*span))) {
-        return Some(ErrorObject { key: "errors", span });
+    let root = Root::of(body, skip);
+    let is_record = matches!(holds, Holds::RootRecord | Holds::RootRow);
+    let errors = root.members.iter().find(|member| {
+        let counts = !is_record || root.is_of_errors || member.kind == Kind::Array && holds == Holds::RootRecord;
+        member.plain == "errors" && counts && signs::speaks(root.text(member))
+    });
+    if let Some(errors) = errors {
+        return Some(root.report(errors));
     }
-    let is_plain = || match holds {
-        Holds::Records => false,
+    if holds == Holds::Records {
+        return None;
+    }
+    let signed = root.members.iter().filter_map(|member| Some((root.sign(member)?, member)));
+    let counted = signed.filter(|(sign, _)| holds.lets(*sign, &root));
+    if let Some((_, member)) = counted.min_by_key(|(sign, _)| *sign) {
+        return Some(root.report(member));
+    }
+    let looks_inside = match holds {
         Holds::Nothing => true,
-        Holds::RootRecord => {
-            let (_, keys) = dpone_json::reached(body, &dpone_json::Path::default());
-            keys.iter().all(|key| OF_ERRORS.contains(&key.to_ascii_lowercase().as_str()))
-        }
+        Holds::RootRecord => root.is_of_errors && !root.has_id,
+        Holds::Records | Holds::RootRow | Holds::NothingBelow => false,
     };
-    if let Some((_, span)) = error.filter(|(_, span)| !is_empty(text(*span)))
-        && is_plain()
-    {
-        return Some(ErrorObject { key: "error", span });
+    if looks_inside { root.members.iter().find_map(|member| root.inside(member)) } else { None }
+}
+
+impl<'a> Root<'a> {
+    fn of(body: &'a [u8], skip: Option<Span>) -> Self {
+        let mut members = Vec::new();
+        members_of_root(body, skip, |name, kind, span| {
+            members.push(Member { name: name.to_owned(), plain: signs::plain(name), kind, span });
+        });
+        let is_of_errors = members.iter().all(|member| signs::is_of_errors(&member.plain));
+        let has_id = members.iter().any(|member| member.plain == "id");
+        Self { body, members, is_of_errors, has_id }
     }
-    let ((Kind::String, message), (_, code)) = (message?, code?) else { return None };
-    let speaks =
-        !is_empty(text(message)) && !is_success(text(message)) && !is_empty(text(code)) && !is_success(text(code));
-    (speaks && is_plain()).then_some(ErrorObject { key: "message", span: message })
-}
 
-/// Null, false, zero, or a text, list or object without content.
-fn is_empty(json: &[u8]) -> bool {
-    let inner = |open: u8, close: u8| {
-        json.strip_prefix(&[open])
-            .and_then(|rest| rest.strip_suffix(&[close]))
-            .is_some_and(|rest| rest.trim_ascii().is_empty())
-    };
-    matches!(json, b"null" | b"false" | b"0") || inner(b'"', b'"') || inner(b'[', b']') || inner(b'{', b'}')
-}
+    fn text(&self, member: &Member) -> &'a [u8] {
+        member.span.of(self.body)
+    }
 
-/// A code or message with which APIs say that all is well, on each page.
-fn is_success(json: &[u8]) -> bool {
-    let text = dpone_json::unescape(json);
-    let text = text.trim().trim_end_matches(['.', '!']).to_ascii_lowercase();
-    let is_2xx = text.len() == 3 && text.starts_with('2') && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_2xx
-        || (!text.is_empty() && text.bytes().all(|byte| byte == b'0'))
-        || matches!(text.as_str(), "ok" | "success" | "successful" | "succeeded" | "none" | "no error")
+    fn sign(&self, member: &Member) -> Option<Sign> {
+        let speaks_with_code = || {
+            let code = self.members.iter().find(|other| other.plain == "code");
+            code.is_some_and(|code| !signs::is_well(self.text(code)))
+        };
+        signs::of(&member.plain, self.text(member)).or_else(|| {
+            let is_message = ["message", "msg"].contains(&member.plain.as_str()) && member.kind == Kind::String;
+            (is_message && signs::speaks(self.text(member)) && speaks_with_code()).then_some(Sign::Message)
+        })
+    }
+
+    fn report(&self, member: &Member) -> ErrorObject {
+        let says_more = |plain: &&str| {
+            let other = self.members.iter().find(|other| other.plain == **plain && other.kind == Kind::String)?;
+            (other.span != member.span && signs::speaks(self.text(other))).then_some(other.span)
+        };
+        let is_short = !matches!(member.kind, Kind::Object | Kind::Array);
+        let message = signs::MESSAGES.iter().find_map(|plain| says_more(&plain)).filter(|_| is_short);
+        ErrorObject { key: member.name.clone(), span: member.span, message }
+    }
+
+    /// The same in an object that says how the request went, such as `meta`.
+    fn inside(&self, member: &Member) -> Option<ErrorObject> {
+        if member.kind != Kind::Object || !signs::ENVELOPES.contains(&member.plain.as_str()) {
+            return None;
+        }
+        let inner = Root::of(self.text(member), None);
+        let signed = inner.members.iter().filter_map(|field| Some((inner.sign(field)?, field)));
+        let (_, field) = signed.min_by_key(|(sign, _)| *sign)?;
+        let found = inner.report(field);
+        let start = member.span.start as usize;
+        let moved = |span: Span| Span::new(start + span.start as usize, start + span.end as usize);
+        Some(ErrorObject {
+            key: format!("{}.{}", member.name, found.key),
+            span: moved(found.span),
+            message: found.message.map(moved),
+        })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bodies_that_report_an_error() {
-        use Holds::{Nothing, Records, RootRecord};
-        for (body, holds, key) in [
-            (r#"{"items":[],"errors":[{"message":"rate limited"}]}"#, Nothing, Some("errors")),
-            (r#"{"data":{"items":[{"id":1}]},"errors":[{"message":"partial"}]}"#, Records, Some("errors")),
-            (r#"{"errors":["x"],"name":"a"}"#, RootRecord, Some("errors")),
-            (r#"{"items":[],"errors":[]}"#, Nothing, None),
-            (r#"{"items":[],"errors":[ ]}"#, Nothing, None),
-            (r#"{"items":[],"errors":null}"#, Nothing, None),
-            (r#"{"items":[],"errors":0}"#, Nothing, None),
-            (r#"{"items":[],"error":"boom"}"#, Nothing, Some("error")),
-            (r#"{"error":{"code":401}}"#, Nothing, Some("error")),
-            (r#"{"items":null,"error":true}"#, Nothing, Some("error")),
-            (r#"{"items":[{"id":1}],"error":"boom"}"#, Records, None),
-            (r#"{"items":[],"error":null}"#, Nothing, None),
-            (r#"{"items":[],"error":false}"#, Nothing, None),
-            (r#"{"items":[],"error":""}"#, Nothing, None),
-            (r#"{"items":[],"error":{}}"#, Nothing, None),
-            (r#"{"items":[],"error":[]}"#, Nothing, None),
-            (r#"{"items":[],"error":0}"#, Nothing, None),
-            (r#"{"message":"quota exceeded","code":42}"#, Nothing, Some("message")),
-            (r#"{"code":"E42","message":"quota exceeded","items":[]}"#, Nothing, Some("message")),
-            (r#"{"message":"quota exceeded","code":42,"items":[{}]}"#, Records, None),
-            (r#"{"message":"quota exceeded"}"#, Nothing, None),
-            (r#"{"message":"ok","code":1}"#, Nothing, None),
-            (r#"{"message":"Success","code":"0"}"#, Nothing, None),
-            (r#"{"message":"no more rows","code":0}"#, Nothing, None),
-            (r#"{"message":"no more rows","code":200}"#, Nothing, None),
-            (r#"{"message":"no more rows","code":"OK"}"#, Nothing, None),
-            (r#"{"message":"no more rows","code":null}"#, Nothing, None),
-            (r#"{"message":"","code":42}"#, Nothing, None),
-            (r#"{"error":"boom"}"#, RootRecord, Some("error")),
-            (r#"{"message":"m","code":7,"Request_Id":"x"}"#, RootRecord, Some("message")),
-            (r#"{"error":"timeout","job":"nightly"}"#, RootRecord, None),
-            (r#"[{"errors":[1]}]"#, Records, None),
-            (r#"[]"#, Nothing, None),
-        ] {
-            let found = find(body.as_bytes(), None, holds);
-            assert_eq!(found.map(|found| found.key), key, "{body}");
-        }
-    }
-}
+mod tests;

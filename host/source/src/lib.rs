@@ -23,6 +23,7 @@ mod digests;
 mod error;
 mod error_object;
 mod first;
+mod likely_times;
 mod looked_at;
 mod page;
 mod position;
@@ -54,7 +55,7 @@ pub use signing::Signing;
 pub use single::SinglePage;
 pub use slices::{ListConfig, list_slices};
 pub use template::{MovedOrigin, Template, moved_origin, resolved_url};
-pub use unplaced::Ahead;
+pub use unplaced::{Ahead, LooksLike};
 pub use view::{ResponseView, rescan};
 pub use walk::{ResumeFrom, SliceRequest, Walk, WalkConfig};
 

@@ -53,6 +53,17 @@ impl LookedAt {
         there.filter(|label| insert(seen, label)).cloned().collect()
     }
 
+    /// Whether something that was asked for was there; `None` where it was not asked for.
+    pub(crate) fn was_there(&self, label: &str) -> Option<bool> {
+        self.labels.get(label).map(|look| look.was_there)
+    }
+
+    /// The one thing that was asked for and may lead on.
+    pub(crate) fn only(&self) -> Option<&str> {
+        let mut asked = self.labels.iter().filter(|(_, look)| look.may_lead_on).map(|(label, _)| label.as_str());
+        asked.next().filter(|_| asked.next().is_none())
+    }
+
     /// For an extractor that does not say what it looked at: what it asked for, where nothing of that
     /// was ever there.
     pub(crate) fn never_there<'a>(&'a self, seen: &BTreeSet<String>) -> Option<&'a str> {
@@ -110,6 +121,54 @@ pub(crate) fn here(label: &str, body: &[u8], headers: &[(String, String)]) -> St
     format!("keys of {place}: {}", listed(keys))
 }
 
+pub(crate) fn is_link(label: &str) -> bool {
+    label.starts_with(LINK)
+}
+
+/// What the page has in the place of something that is not there, under a name that differs in case,
+/// underscores and hyphens alone, and with a value that may well lead on.
+pub(crate) fn renamed(label: &str, body: &[u8], headers: &[(String, String)]) -> Option<String> {
+    if is_link(label) {
+        return None;
+    }
+    if let Some(header) = label.strip_prefix(HEADER) {
+        let is_filled = |value: &str| !["", "0", "false", "null"].contains(&value.trim());
+        let like = headers.iter().find(|(name, value)| plain(name) == plain(header) && is_filled(value));
+        return like.map(|(name, _)| format!("{HEADER}{}", name.to_ascii_lowercase()));
+    }
+    let names = filled_like(body, Path::parse(label).segments())?;
+    let names: Vec<String> = names.iter().map(|name| Path::of_field(name).to_string()).collect();
+    Some(names.join("."))
+}
+
+/// The names that lead to a filled value, each like the segment in its place.
+fn filled_like(value: &[u8], segments: &[String]) -> Option<Vec<String>> {
+    let Some((segment, rest)) = segments.split_first() else { return is_filled(value).then(Vec::new) };
+    let mut found = dpone_json::get(value, &Path::of_field(segment), None)
+        .and_then(|(_, span)| Some((segment.clone(), filled_like(span.of(value), rest)?)));
+    dpone_json::members_of_root(value, None, |name, _, span| {
+        if found.is_none() && plain(name) == plain(segment) {
+            found = filled_like(span.of(value), rest).map(|names| (name.to_owned(), names));
+        }
+    });
+    found.map(|(name, names)| std::iter::once(name).chain(names).collect())
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|character| !['_', '-'].contains(character)).flat_map(char::to_lowercase).collect()
+}
+
+/// A text, a number, an object or `true` that a cursor, a URL or a flag may be.
+fn is_filled(json: &[u8]) -> bool {
+    match json.first() {
+        Some(b'"') => !dpone_json::unescape(json).trim().is_empty(),
+        Some(b'{') => json.get(1..json.len() - 1).is_some_and(|inner| !inner.trim_ascii().is_empty()),
+        Some(b't') => true,
+        Some(b'-' | b'0'..=b'9') => json.iter().any(|byte| (b'1'..=b'9').contains(byte)),
+        _ => false,
+    }
+}
+
 /// The relation types that a Link header names. It need not be well-formed: the extractor judges that.
 fn relations(header: &str) -> Vec<String> {
     let lower = header.to_ascii_lowercase();
@@ -165,6 +224,35 @@ mod tests {
         assert_eq!(last.never_there(&seen), Some("next"));
         last.path(&Path::parse("meta.next"), false, true);
         assert_eq!(last.never_there(&seen), None, "another one of those that it asks for was there");
+    }
+
+    #[test]
+    fn a_renamed_key_is_like_the_missing_one_and_filled() {
+        let headers = [("X-Next-Page".to_owned(), "2".to_owned()), ("X-Total".to_owned(), "0".to_owned())];
+        for (label, body, expected) in [
+            ("next_cursor", r#"{"nextCursor":"b"}"#, Some("nextCursor")),
+            ("next_cursor", r#"{"next-cursor":7}"#, Some("next-cursor")),
+            ("next_cursor", r#"{"NextCursor":true}"#, Some("NextCursor")),
+            ("nextCursor", r#"{"next_cursor":{"after":"b"}}"#, Some("next_cursor")),
+            ("meta.next_cursor", r#"{"meta":{"nextCursor":"b"}}"#, Some("meta.nextCursor")),
+            ("meta.next_cursor", r#"{"Meta":{"next_cursor":"b"}}"#, Some("Meta.next_cursor")),
+            ("meta.next", r#"{"meta":{},"_meta":{"next":"b"}}"#, Some("_meta.next")),
+            (r"@odata\.nextLink", r#"{"@odata.nextlink":"b"}"#, Some(r"@odata\.nextlink")),
+            ("items.0.next_id", r#"{"items":[{"nextId":5}]}"#, Some("items.0.nextId")),
+            ("next_cursor", r#"{"nextCursor":null}"#, None),
+            ("next_cursor", r#"{"nextCursor":""}"#, None),
+            ("next_cursor", r#"{"nextCursor":0}"#, None),
+            ("next_cursor", r#"{"nextCursor":false}"#, None),
+            ("next_cursor", r#"{"nextCursor":{}}"#, None),
+            ("next_cursor", r#"{"nextCursor":[]}"#, None),
+            ("next_cursor", r#"{"next":"b","cursor":"c"}"#, None),
+            ("meta.next_cursor", r#"{"nextCursor":"b"}"#, None),
+            ("header x_next_page", "{}", Some("header x-next-page")),
+            ("header x_total", "{}", None),
+            ("link Next", "{}", None),
+        ] {
+            assert_eq!(renamed(label, body.as_bytes(), &headers).as_deref(), expected, "{label} {body}");
+        }
     }
 
     #[test]

@@ -92,11 +92,12 @@ impl Position {
         matches!(self, Self::Instant(_))
     }
 
-    /// An instant as records write it.
-    pub(crate) fn instant_value(&self, unit: Option<EpochUnit>) -> Option<CursorValue> {
+    /// An instant as records write it, or a number in its shortest form.
+    pub(crate) fn value(&self, unit: Option<EpochUnit>) -> Option<CursorValue> {
         match self {
             Self::Instant(instant) => Some(CursorValue::at(*instant, unit)),
-            _ => None,
+            Self::Integer(number) => CursorValue::number(&number.to_string()),
+            Self::Number(number) => CursorValue::number(&number.to_string()),
         }
     }
 }

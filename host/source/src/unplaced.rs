@@ -31,6 +31,17 @@ pub struct Ahead {
     pub first: Place,
     /// Every row that has a cursor value lies ahead.
     pub is_all: bool,
+    /// The records count no unit that the manifest names, and their values look like times in this one.
+    pub looks_like: Option<LooksLike>,
+}
+
+/// A cursor field whose numbers look like times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LooksLike {
+    pub field: String,
+    pub unit: EpochUnit,
+    /// Rows ahead that no earlier run has published; no page could count them.
+    pub new: u64,
 }
 
 impl Ahead {
@@ -43,9 +54,17 @@ impl Ahead {
     pub fn warning(&self) -> String {
         let (rows, greatest, first) = (self.rows, &self.greatest, &self.first);
         let lie = if rows == 1 { "1 row lies" } else { &format!("{rows} rows lie") };
+        if let Some(LooksLike { field, unit, .. }) = &self.looks_like {
+            let unit = unit.name();
+            return format!(
+                "`{field}` looks like a time that counts {unit}, and {lie} ahead of the run's start by more than \
+                 `incremental.max_future`, up to {greatest} (first: {first}): published by this run or an earlier one, without moving the watermark; \
+                 set `incremental.record_format: {unit}`, or `max_future: off` where the numbers are no times"
+            );
+        }
         format!(
             "{lie} ahead of the run's start by more than `incremental.max_future`, up to {greatest} (first: {first}): \
-             published, without moving the watermark"
+             published by this run or an earlier one, without moving the watermark"
         )
     }
 }
@@ -89,7 +108,7 @@ impl Aside {
     pub(crate) fn unplaced(&self, unit: Option<EpochUnit>) -> Unplaced {
         Unplaced {
             digests: Digests::new(self.met.iter().copied()),
-            from: self.met_from.as_ref().and_then(|from| from.instant_value(unit)),
+            from: self.met_from.as_ref().and_then(|from| from.value(unit)),
             left_out: self.left_out,
         }
     }

@@ -4,7 +4,7 @@
 //! needed, at the predicted path; while the prediction holds there is no other.
 
 use crate::error::Error;
-use crate::error_object::{self, Holds};
+use crate::error_object::{self, ErrorObject, Holds};
 use crate::looked_at::LookedAt;
 use crate::{SharedScanner, lock, repeats};
 use bytes::Bytes;
@@ -82,19 +82,37 @@ impl ResponseView {
     /// An error object in a body that was scanned. `skip` is the span of its records.
     pub(crate) fn refuse_error(&self, skip: Option<Span>, holds: Holds) -> Result<(), Error> {
         let found = error_object::find(&self.body, skip, holds);
-        found.map_or(Ok(()), |found| Err(self.error_object(&self.body, found.key.to_owned(), found.span)))
+        found.map_or(Ok(()), |found| Err(self.error_object(&self.body, &found, found.key.clone())))
+    }
+
+    /// A list that is the whole answer and has nothing but errors in it.
+    pub(crate) fn refuse_error_rows(&self, records: &Records) -> Result<(), Error> {
+        // A long list is one of records: some API lists its own codes of errors.
+        const MOST: usize = 10;
+        if records.records.len() > MOST {
+            return Ok(());
+        }
+        let find = |span: Span| Some((span, error_object::find(span.of(&self.body), None, Holds::RootRow)?));
+        let found: Option<Vec<_>> = records.records.iter().map(|record| find(record.span)).collect();
+        match found.unwrap_or_default().first() {
+            Some((span, found)) => Err(self.error_object(span.of(&self.body), found, format!("0.{}", found.key))),
+            None => Ok(()),
+        }
     }
 
     /// The same for the object at a path.
     pub(crate) fn refuse_error_at(&self, path: &Path) -> Result<(), Error> {
         let Some((Kind::Object, span)) = self.at(path) else { return Ok(()) };
         let body = span.of(&self.body);
-        let found = error_object::find(body, None, Holds::Nothing);
-        found.map_or(Ok(()), |found| Err(self.error_object(body, format!("{path}.{}", found.key), found.span)))
+        let found = error_object::find(body, None, Holds::NothingBelow);
+        found.map_or(Ok(()), |found| Err(self.error_object(body, &found, format!("{path}.{}", found.key))))
     }
 
-    fn error_object(&self, body: &[u8], key: String, span: Span) -> Error {
-        Error::ErrorObject { page: self.place.clone(), key, excerpt: lock(&self.scanner).quote(span.of(body)) }
+    fn error_object(&self, body: &[u8], found: &ErrorObject, key: String) -> Error {
+        let scanner = lock(&self.scanner);
+        let value = scanner.quote(found.span.of(body));
+        let message = found.message.map_or_else(String::new, |span| format!(": {}", scanner.quote(span.of(body))));
+        Error::ErrorObject { page: self.place.clone(), key, excerpt: value + &message }
     }
 
     /// An answer without a body, where the status does not say that there is nothing.
@@ -182,7 +200,9 @@ impl PageView for ResponseView {
         let path = Path::parse(path);
         let count = self.with_scan(|scanned| {
             let known = scanned.array().map(|span| (span, scanned.records.len() as u32));
-            dpone_json::count(&self.body, &path, known)
+            let count = dpone_json::count(&self.body, &path, known)?;
+            let value = if count == 1 { dpone_json::get(&self.body, &path, None) } else { None };
+            Some(value.filter(|(_, span)| is_empty_list(&self.body, &path, *span)).map_or(count, |_| 0))
         })?;
         self.note(&path, count.is_some(), false);
         Ok(count)
@@ -192,7 +212,8 @@ impl PageView for ResponseView {
         let path = Path::parse(path);
         let span = self.with_scan(|scanned| {
             let last = scanned.records.records.last().map(|record| record.span);
-            dpone_json::last(&self.body, &path, scanned.array().zip(last))
+            let last = dpone_json::last(&self.body, &path, scanned.array().zip(last))?;
+            (!is_empty_list(&self.body, &path, last)).then_some(last)
         })?;
         self.note(&path, span.is_some(), true);
         Ok(span.map(|span| text(&self.body, span)))
@@ -238,8 +259,21 @@ fn scan(scanner: &SharedScanner, place: &PagePlace, body: &[u8], path: &str) -> 
         return Ok(Scanned { path: path.to_owned(), found: Found::Null, records });
     }
     let scanned = lock(scanner).scan(body, &Path::parse(path), &mut records);
-    let found = scanned.map_err(|error| scan_error(scanner, place, body, error))?;
+    let mut found = scanned.map_err(|error| scan_error(scanner, place, body, error))?;
+    if let Found::Object(span) = found
+        && is_empty_list(body, &Path::parse(path), span)
+    {
+        records.clear();
+        found = Found::Null;
+    }
     Ok(Scanned { path: path.to_owned(), found, records })
+}
+
+/// An object without members below the root: languages whose lists and maps are one type, such as PHP,
+/// write an empty list so. An empty object that is the whole answer may be a record.
+fn is_empty_list(body: &[u8], path: &Path, span: Span) -> bool {
+    let inner = span.of(body).strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+    !path.is_root() && inner.is_some_and(|inner| inner.trim_ascii().is_empty())
 }
 
 /// JSON text; the body was validated, so it is UTF-8.

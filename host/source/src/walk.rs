@@ -21,7 +21,7 @@ use dpone_connections::HttpConnection;
 use dpone_manifest::{Grants, Source};
 use dpone_model::http::{Credential, HttpEgress, HttpRequest, HttpResponse, RequestSigner};
 use dpone_model::plugin::{Ending, Extractor, RequestEdit, Step, Usage};
-use dpone_model::{PagePlace, Report, WalkEnded, codes};
+use dpone_model::{PagePlace, Report, WalkEnded, WalkEnds, codes};
 use dpone_plan::Boundary;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub struct WalkConfig<'a> {
     pub slice: Option<SliceRequest<'a>>,
     /// Paths that earlier runs of the pipeline saw, as [`Walk::seen_paths`] gave them.
     pub seen_paths: BTreeSet<String>,
+    /// How walks of earlier runs ended.
+    pub walk_ends: WalkEnds,
 }
 
 /// A slice's own request, and the slicer that asks for it.
@@ -122,6 +124,7 @@ pub struct Walk {
     before: Option<judge::Before>,
     repeats: Repeats,
     seen_paths: BTreeSet<String>,
+    walk_ends: WalkEnds,
     warnings: Vec<String>,
 }
 
@@ -206,6 +209,7 @@ impl Walk {
             before: None,
             repeats: Repeats::default(),
             seen_paths: config.seen_paths,
+            walk_ends: config.walk_ends,
             warnings: Vec::new(),
         })
     }
@@ -314,7 +318,13 @@ impl Walk {
         let response = receive(&mut pending).await?;
         let place = PagePlace::new(pending.place.page, response.url.clone());
         if pending.edit.may_be_past_end && rules::PAST_END.contains(&response.status) {
-            let message = format!("page {} was answered {}, right behind a short page", place.page, response.status);
+            let message = judge::past_end(place.page, &response);
+            if response.status == 400 {
+                self.warnings.push(format!(
+                    "{message}: if this does not say that there are no more pages, all later ones are missing; \
+                     `short_page: stop` spares the request where a short page is always the last"
+                ));
+            }
             let ended = WalkEnded::new(WalkEnded::PAST_END, place.page, message);
             self.cursor = self.cursor_before.take();
             self.after = After::End { truncated: false, ended };

@@ -7,7 +7,7 @@ mod support;
 use async_trait::async_trait;
 use dpone_json::Scanner;
 use dpone_model::plugin::{Ending, Extractor, PageView, Plugin, RecordsAt, RequestEdit, RequestValue, Step};
-use dpone_model::{Report, WalkEnded};
+use dpone_model::{Report, WalkEnded, WalkEnds};
 use dpone_source::{ResumeFrom, Shape, SinglePage, Walk, WalkConfig, Walked};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ async fn walks(mut walk: Walk) -> Walks {
         }
         warnings.extend(walk.take_warnings());
     };
+    warnings.extend(walk.take_warnings());
     Walks { rows, pages, result, warnings, seen: walk.seen_paths().clone() }
 }
 
@@ -82,6 +83,16 @@ const ROWS: &[Row] = &[
     (&[(200, r#"{"code":429,"message":"quota"}"#)], 0, Err("DP0422")),
     (&[FIRST, (200, r#"{"items":[],"errors":[],"error":null,"next":null}"#)], 1, Ok("no-next-request")),
     (&[FIRST, (200, r#"{"items":[{"id":2}],"error":"of a row","next":null}"#)], 2, Ok("no-next-request")),
+    (&[FIRST, (200, r#"{"items":[],"success":false,"message":"quota"}"#)], 1, Err("DP0422")),
+    (&[FIRST, (200, r#"{"items":[],"errors":{"page":"too far"},"next":null}"#)], 1, Err("DP0422")),
+    (&[FIRST, (200, r#"{"items":[{"id":2}],"errors":"partial","next":null}"#)], 1, Err("DP0422")),
+    (&[FIRST, (200, r#"{"items":[],"status":"failed","next":null}"#)], 1, Err("DP0422")),
+    (&[FIRST, (200, r#"{"items":{},"status":"error","next":null}"#)], 1, Err("DP0422")),
+    (&[FIRST, (200, r#"{"items":[],"status":"ok","code":200,"message":"no results"}"#)], 1, Ok("no-next-request")),
+    // The empty list of PHP; an object with content is one record.
+    (&[(200, r#"{"items":{},"next":null}"#)], 0, Ok("no-next-request")),
+    (&[FIRST, (200, r#"{"items":{ },"next":"b"}"#), LAST], 2, Ok("no-next-request")),
+    (&[FIRST, (200, r#"{"items":{"id":2},"next":null}"#)], 2, Ok("no-next-request")),
     // The same records again, under requests that differ.
     (&[FIRST, (200, r#"{"items":[{"id":1}],"next":"b","total":10}"#)], 1, Err("DP0421")),
     (&[FIRST, (200, r#"{"items":[],"next":"b"}"#), (200, r#"{"items":[{"id":1}],"next":"c"}"#)], 1, Err("DP0421")),
@@ -112,6 +123,9 @@ async fn options_change_what_an_answer_is_taken_for() {
     setup.source.ignores_error_objects = true;
     let partial = (200, r#"{"items":[{"id":2}],"errors":[{"message":"partial"}]}"#);
     assert_eq!(script(&setup, &[partial]).await.rows, 1);
+    for always in [r#"{"items":[],"success":false}"#, r#"{"items":[],"errors":"x"}"#, r#"{"items":[],"status":500}"#] {
+        assert!(script(&setup, &[(200, always)]).await.result.is_ok(), "{always}");
+    }
 
     let mut setup = Setup::new();
     setup.source.empty_where_records_are_missing = true;
@@ -122,6 +136,24 @@ async fn options_change_what_an_answer_is_taken_for() {
     assert_eq!(later.result.unwrap_err().code().id, "DP0405", "an earlier page had the list");
     let other = script(&setup, &[(200, r#""maintenance""#)]).await;
     assert_eq!(other.result.unwrap_err().code().id, "DP0405", "text is no page in any case");
+}
+
+#[tokio::test]
+async fn a_root_that_is_an_error_is_no_row() {
+    for (body, expected) in [
+        (r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"too many requests"}]"#, Err("DP0422")),
+        (r#"[{"errorCode":"A","message":"a"},{"id":1}]"#, Ok(2)),
+        (r#"[{"id":1,"errorCode":"A","message":"a"}]"#, Ok(1)),
+        (r#"{"ok":false,"error":"ratelimited"}"#, Err("DP0422")),
+        (r#"{"title":"Out of credit","status":403}"#, Err("DP0422")),
+        ("{}", Ok(1)),
+        ("[]", Ok(0)),
+    ] {
+        let setup = Setup::new();
+        let api = Api::script(&[(200, body)]);
+        let walked = walks(Walk::new(setup.config(&api, Box::new(SinglePage::new("")))).unwrap()).await;
+        assert_eq!(walked.result.map(|_| walked.rows).map_err(|report| report.code().id), expected, "{body}");
+    }
 }
 
 #[tokio::test]
@@ -363,6 +395,9 @@ async fn a_request_past_the_end_may_be_refused() {
         assert_eq!((walked.rows, result), (1, expected), "{may_be_past_end} {status}");
         if let Ok(ended) = &walked.result {
             assert_eq!(ended.page, 2, "the page that was not there");
+            assert!(ended.message.contains("Invalid page."), "{ended:?}");
+            let warns = walked.warnings.iter().any(|warning| warning.contains("Invalid page."));
+            assert_eq!(warns, status == 400, "{:?}", walked.warnings);
         }
     }
 }
@@ -410,6 +445,82 @@ async fn a_path_that_no_answer_ever_had_is_told_once_it_ends_the_walk() {
                 }
                 (None, _, Ok(ended)) => assert_eq!(ended.warning(), None, "{looked_at:?} {body}"),
                 other => panic!("{looked_at:?} {body}: {other:?}"),
+            }
+        }
+    }
+}
+
+/// Earlier ends (whether the path was there, and at which page), a walk's answers, the warning's names or the
+/// code where it fails.
+#[tokio::test]
+async fn a_path_that_every_earlier_last_page_had_is_missed() {
+    type Case = (&'static [(bool, u64)], &'static [(u16, &'static str)], Option<&'static str>);
+    const ROWS: (u16, &str) = (200, r#"{"items":[{"id":2}],"nxt":"b"}"#);
+    const NULL: (u16, &str) = (200, r#"{"items":[{"id":2}],"next":null}"#);
+    const NAMES: Option<&str> = Some("keys of the root: `items`, `nxt`");
+    const CASES: &[Case] = &[
+        (&[(true, 2)], &[ROWS], NAMES),
+        (&[(true, 1)], &[ROWS], NAMES),
+        (&[(true, 1)], &[FIRST, ROWS], NAMES),
+        (&[(true, 1)], &[NULL], None),
+        // The API leaves it out at the end of a walk, and some page of such a walk had it.
+        (&[(false, 2)], &[ROWS], None),
+        (&[(true, 1), (false, 2)], &[ROWS], None),
+        // A single page without it says nothing.
+        (&[(true, 1), (false, 1)], &[ROWS], NAMES),
+        (&[(false, 1)], &[ROWS], None),
+        (&[], &[ROWS], None),
+    ];
+    for (earlier, answers, names) in CASES {
+        for (looked_at, fails) in [(Some("next"), false), (Some("next"), true), (None, false), (None, true)] {
+            let mut walk_ends = WalkEnds::default();
+            for (was_there, page) in *earlier {
+                let path = Some("next".to_owned());
+                let ended = WalkEnded { path, path_was_there: Some(*was_there), ..WalkEnded::new("x", *page, "") };
+                walk_ends.note(&ended, false);
+            }
+            let mut setup = Setup::new();
+            setup.source.pagination.fail_on_missing_cursor = fails;
+            let says = Says { inner: Follow::items(), looked_at, may_be_past_end: false };
+            let says: Box<dyn Extractor> = if looked_at.is_some() { Box::new(says) } else { Follow::items() };
+            let seen_paths = BTreeSet::from(["next".to_owned()]);
+            let api = Api::script(answers);
+            let config = WalkConfig { seen_paths, walk_ends, ..setup.config(&api, says) };
+            let walked = walks(Walk::new(config).unwrap()).await;
+            match (names, fails, &walked.result) {
+                (Some(names), false, Ok(ended)) => {
+                    assert_eq!(ended.had_before.as_deref(), Some(*names), "{earlier:?} {answers:?}");
+                    assert!(ended.warning().unwrap().contains(names), "{ended:?}");
+                }
+                (Some(names), true, Err(report)) => {
+                    assert_eq!(report.code().id, "DP0420");
+                    assert!(report.hint_text().unwrap().contains(names), "{report}");
+                }
+                (None, _, Ok(ended)) => assert_eq!(ended.warning(), None, "{earlier:?} {answers:?}"),
+                other => panic!("{earlier:?} {answers:?} {looked_at:?}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_renamed_key_with_a_value_is_an_error_whatever_was_seen() {
+    for (last, expected) in [
+        (r#"{"items":[{"id":2}],"Next":"b"}"#, Err("DP0420")),
+        (r#"{"items":[],"_next":{"after":"b"}}"#, Err("DP0420")),
+        (r#"{"items":[{"id":2}],"Next":null}"#, Ok(())),
+        (r#"{"items":[{"id":2}],"next":null,"Next":"b"}"#, Ok(())),
+        (r#"{"items":[{"id":2}],"previous":"b"}"#, Ok(())),
+    ] {
+        for seen in [false, true] {
+            for answers in [&[FIRST, (200, last)][..], &[(200, last)]] {
+                let setup = Setup::new();
+                let api = Api::script(answers);
+                let says = Box::new(Says { inner: Follow::items(), looked_at: Some("next"), may_be_past_end: false });
+                let seen_paths = seen.then(|| "next".to_owned()).into_iter().collect();
+                let config = WalkConfig { seen_paths, ..setup.config(&api, says) };
+                let result = walks(Walk::new(config).unwrap()).await.result;
+                assert_eq!(result.map(drop).map_err(|report| report.code().id), expected, "{last}");
             }
         }
     }

@@ -130,6 +130,23 @@ fn cases() -> Vec<Case> {
             vec![(noon, vec![vec![(FAR, 9), (JAN1, 1)]], vec![9, 1], "2099-12-31T00:00:00+01:00")],
         ),
         case(
+            "numbers that look like times",
+            field(),
+            None,
+            vec![
+                (noon, vec![vec![("4070908800", 9), ("1767225600", 1)]], vec![9, 1], "1767225600"),
+                (third, vec![vec![("4070908800", 9), ("1767225600", 1), ("1767398400", 2)]], vec![2], "1767398400"),
+                (third, vec![vec![("4070908800", 9), ("4070908800", 10)]], vec![10], "1767398400"),
+                (third, vec![vec![("9999999999", 11), ("4070908800", 10)]], vec![11], "1767398400"),
+            ],
+        ),
+        case(
+            "numbers where max_future is off",
+            rules(|rules| rules.max_future = MaxFuture::Off),
+            None,
+            vec![(noon, vec![vec![("4070908800", 9), ("1767225600", 1)]], vec![9, 1], "4070908800")],
+        ),
+        case(
             "all rows ahead leave no watermark, and are known",
             field(),
             None,

@@ -269,14 +269,14 @@ fn rows_far_ahead_do_not_move_the_watermark() {
                 api: "9@+30000d 1@-3d | 2@-2d 8@+40d 3@-1d",
                 published: "3",
                 watermark: "-1d",
-                counts: "outside_boundary 1, already_loaded 3, ahead 2",
+                counts: "outside_boundary 1, already_loaded 3",
                 ..RUN
             },
             Run {
                 api: "9/changed@+30000d 8@+40d 3@-1d",
                 published: "9/changed",
                 watermark: "-1d",
-                counts: "already_loaded 2, ahead 2",
+                counts: "already_loaded 2, ahead 1",
                 says: &["2 rows lie ahead"],
                 ..RUN
             },
@@ -362,7 +362,7 @@ fn due_dates_need_max_future_off() {
                 says: &["1 row lies ahead"],
                 ..RUN
             },
-            Run { api: "9@+900d 1@-1d", watermark: "-1d", counts: "already_loaded 2, ahead 1", ..RUN },
+            Run { api: "9@+900d 1@-1d", watermark: "-1d", counts: "already_loaded 2", ..RUN },
         ],
         ..Case::default()
     });
@@ -404,7 +404,7 @@ fn epochs_have_a_unit() {
                     api: "1@-3d 7@-3d 2@-2d 3@-1d 9@+900d",
                     published: "7 3",
                     watermark: "-1d",
-                    counts: "already_loaded 3, ahead 1",
+                    counts: "already_loaded 3",
                     ..RUN
                 },
             ],
@@ -426,6 +426,29 @@ fn epochs_have_a_unit() {
         ..Case::default()
     });
     for form in [Form::Epoch, Form::Millis] {
+        check(&Case {
+            what: "numbers that look like times",
+            form,
+            runs: vec![
+                Run {
+                    api: "9@+30000d 1@-3d",
+                    published: "9 1",
+                    watermark: "-3d",
+                    counts: "ahead 1",
+                    says: &["warning", "`at` looks like a time", "set `incremental.record_format: epoch"],
+                    ..RUN
+                },
+                Run {
+                    api: "9@+30000d 1@-3d 2@-1d",
+                    published: "2",
+                    watermark: "-1d",
+                    counts: "already_loaded 2",
+                    ..RUN
+                },
+                Run { api: "8@+30000d", published: "8", watermark: "-1d", counts: "ahead 1", ..RUN },
+            ],
+            ..Case::default()
+        });
         check(&Case {
             what: "a unit that nobody names",
             form,
@@ -497,7 +520,7 @@ fn rows_without_a_cursor_value_fail_are_kept_or_are_dropped() {
                 api: "5@null 1@-2d 6@none 7@null 2@-1d",
                 published: "7 2",
                 watermark: "-1d",
-                counts: "already_loaded 3, kept_without_cursor 3",
+                counts: "already_loaded 3, kept_without_cursor 1",
                 ..RUN
             },
             Run {
@@ -725,9 +748,9 @@ fn rows_ahead_that_a_cut_walk_did_not_reach_stay_known() {
             form,
             runs: vec![
                 run(&[], API, "1 9 8", "ahead 2"),
-                run(cut, API, "", "already_loaded 2, ahead 1"),
+                run(cut, API, "", "already_loaded 2"),
                 // A row that is no longer ahead is looked up by the least value among those that were.
-                Run { incremental: wider, watermark: "+30d", ..run(&[], API, "", "already_loaded 3, ahead 1") },
+                Run { incremental: wider, watermark: "+30d", ..run(&[], API, "", "already_loaded 3") },
             ],
             ..Case::default()
         });

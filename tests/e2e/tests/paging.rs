@@ -168,6 +168,13 @@ fn reasons() -> Vec<Case> {
             source("DP0420"),
         ),
         case(
+            "a cursor that the API writes otherwise",
+            "{ type: cursor, cursor_path: paging.next_cursor }",
+            |_, n| page([n as u64], r#""paging":{"nextCursor":"b"}"#),
+            source("DP0420"),
+        )
+        .says(&["`paging.nextCursor`", "page 1"]),
+        case(
             "a relation that is not there",
             "{ type: link_header, rel: nxt }",
             |_, _| page([1], "").header("Link", "</x>; rel=next"),
@@ -306,7 +313,8 @@ fn sizes() -> Vec<Case> {
             },
             rows(0..15),
         )
-        .ends("past-end", 3),
+        .ends("past-end", 3)
+        .says(&["warning: page 3 was answered 400, right behind a short page: {\"detail\":\"Invalid page.\"}"]),
         case(
             "a capped page size",
             PAGE,
@@ -429,6 +437,26 @@ fn answers() -> Vec<Case> {
         .ends("single-request", 1),
         case("errors that are empty", "{ type: none }", |_, _| page([1], r#""errors":[],"error":null"#), rows([1]))
             .ends("single-request", 1),
+        case(
+            "a page that says that it failed",
+            CURSOR,
+            |_, n| match n {
+                0 => cursor_with_last(0, ""),
+                _ => page([], r#""success":false,"message":"quota of today is used up""#),
+            },
+            source("DP0422"),
+        )
+        .says(&["page 2", "`success`", "quota of today is used up"]),
+        case(
+            "an empty list of PHP",
+            OFFSET,
+            |asked, _| match number(asked, "offset") {
+                0 => page(0..10, ""),
+                _ => Answer::ok(r#"{"items":{},"status":"ok"}"#),
+            },
+            rows(0..10),
+        )
+        .ends("empty-page", 2),
         case("errors that are ignored", "{ type: none }", |_, _| page([1], r#""errors":["deprecated"]"#), rows([1]))
             .options("on_error_object: ignore")
             .ends("single-request", 1),
@@ -619,6 +647,38 @@ fn a_path_that_an_earlier_run_saw_is_no_warning() {
     assert_eq!(report(&workspace)["walk"]["ended"]["reason"], "cursor-missing");
     workspace.write("paging.yaml", manifest("paging.seen", &pagination.replace("paging.next", "paging.nxt"), ""));
     run(&workspace).expect_exit(20).expect_error(&["DP0420"]);
+}
+
+#[test]
+fn a_key_that_is_gone_from_the_last_page_is_missed_until_the_api_is_known_to_leave_it_out() {
+    let stand = Stand::small();
+    // The last answers of each run, and whether it warns.
+    for (topic, runs) in [
+        (
+            "paging.gone",
+            &[(&[r#","next":"b""#, r#","next":null"#][..], false), (&[r#","after":"b""#], true), (&[""], true)],
+        ),
+        ("paging.left", &[(&[r#","next":"b""#, ""], false), (&[""], false), (&[r#","next":null"#], false)]),
+    ] {
+        let answers: Vec<String> =
+            runs.iter().flat_map(|(answers, _)| *answers).map(|text| (*text).to_owned()).collect();
+        let count = AtomicUsize::new(0);
+        let server = ScriptedServer::start(move |_| {
+            let n = count.fetch_add(1, Ordering::SeqCst);
+            Answer::ok(format!("{{\"items\":[{{\"id\":{n}}}]{}}}", answers[n.min(answers.len() - 1)]))
+        });
+        let workspace = stand.workspace_with_api(&format!("http://{}", server.host()));
+        let pagination = "{ type: cursor, cursor_path: next }";
+        workspace.write("paging.yaml", manifest(topic, pagination, ""));
+        for (number, (_, warns)) in runs.iter().enumerate() {
+            let ran = workspace.dpone(&["run", "paging.yaml", "--profile", "test", "--format", "json"]);
+            let ended = ran.expect_exit(0).json()["walk"]["ended"].clone();
+            assert_eq!(ended["had_before"].is_string(), *warns, "{topic} {number}: {ended}");
+            assert_eq!(ran.stderr.contains("every earlier walk had"), *warns, "{topic} {number}: {}", ran.stderr);
+        }
+        workspace.write("paging.yaml", manifest(topic, &pagination.replace(" }", ", on_missing_cursor: fail }"), ""));
+        run(&workspace).expect_exit(if topic == "paging.gone" { 20 } else { 0 });
+    }
 }
 
 #[test]

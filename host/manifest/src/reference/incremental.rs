@@ -52,7 +52,10 @@ pub(super) static INCREMENTAL: &[Key] = &[
         WordOrDuration("off"),
         "A time further ahead of the run's start is published and does not move the watermark, so that one wrong date \
          cannot hide every row after it; the row is counted and warned of. Where all rows of a first run lie ahead, as \
-         due dates do, the run fails until this is `off`.",
+         due dates do, the run fails until this is `off`. Numbers without `record_format` may be ids or times: they are \
+         treated so, with a warning that names `record_format`, where the name of the field is that of a time, such as \
+         `updated_at`, and other rows are times of the past in the same unit; or where all other rows lie in the last \
+         year and these lie more than a year ahead. A name such as `id`, `seq` or `version` is that of a number.",
     )
     .default("1d")
     .example("2d"),

@@ -33,7 +33,10 @@ pub(super) static PAGINATION: &[Key] = &[
             word("fail", "The run fails before anything is published."),
         ]),
         "What it means that the walk ends because a path, a header or a link is missing that no answer of this \
-         pipeline ever had. It may be misspelt; then all later pages are missing.",
+         pipeline ever had, or a path or a header that the last page of every earlier walk had, with null or not. It may \
+         be misspelt, or renamed by the API; then all later pages are missing. An API that leaves the key out at the end \
+         of a walk of several pages is known to do so from then on. A key in the same place whose name differs in case, \
+         underscores or hyphens alone, and which has a value, is an error in any case.",
     )
     .default("warn")
     .example("fail"),

@@ -106,7 +106,8 @@ static REQUEST: &[Key] = &[
         "records_path",
         Takes::Path,
         "Where the records stand in an answer: names joined by dots, `\\.` for a dot in a name. `.` or an empty text \
-         is the root; a single object there is one record. A path that the first page does not have is an error.",
+         is the root; a single object there is one record. An empty object below the root is an empty list, as PHP \
+         writes one. A path that the first page does not have is an error.",
     )
     .default(".")
     .example("data.items"),
@@ -127,8 +128,11 @@ static REQUEST: &[Key] = &[
             word("fail", "The run fails with what the API says."),
             word("ignore", "The answer is a page like any other: the API always sends one."),
         ]),
-        "What an answer means whose status says success while its body has a filled `errors` list, or no records and \
-         an `error`, or a `message` with a `code`.",
+        "What an answer means whose status says success while its body says otherwise: a filled `errors`, with \
+         records or without; or no records and a filled `error`, `fault`, `exception` or `errorMessage`, an \
+         `errorCode` other than zero, a `message` with a `code`, `success: false`, `ok: false`, `isError: true`, or a \
+         `status` that is `error`, `failed` or a number from 400 on. Other spellings of these names count, too, and so \
+         do the same fields in `meta`, `status` or `response`. Texts such as `ok`, `none` or `no results` are no error.",
     )
     .default("fail")
     .example("ignore"),

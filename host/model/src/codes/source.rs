@@ -39,12 +39,12 @@ crate::codes! { Source:
         "Every element of the records array must be an object. The message names the record.";
     ADDRESS_REFUSED = "DP0419", AfterFix, "an address is not allowed",
         "Other origins than the connection's own may not resolve to private, loopback or link-local addresses.";
-    NEVER_SEEN = "DP0420", AfterFix, "the walk ended at a path that no answer ever had",
-        "The walk over the pages ended because a cursor, a URL or a link was missing, and no answer of this pipeline ever had one there. A misspelt path looks the same as a last page, so all later pages would be missing. The message lists the keys that are there. Correct the path; `pagination.on_missing_cursor: warn` (the default) loads the pages that came and warns.";
+    NEVER_SEEN = "DP0420", AfterFix, "the walk ended at a path that may be misspelt",
+        "The walk over the pages ended because a cursor, a URL or a link was missing, and no answer of this pipeline ever had one there, or the last page of every earlier walk had, or the page has one whose name differs in case, underscores or hyphens alone. A misspelt or renamed path looks the same as a last page, so all later pages would be missing. The message lists the keys that are there. Correct the path; `pagination.on_missing_cursor: warn` (the default) loads the pages that came and warns; of a name that differs so little it is an error in any case.";
     REPEATED_PAGE = "DP0421", AfterFix, "the API gives the same page again",
         "The records of a page are those of the page before it, or several pages in a row are those of the pages before them. Following on would load the same rows for ever. Some APIs repeat their last page when they are asked for more: `short_page: stop` or `max_pages` ends the walk before that. If every page is the same, the API does not know the parameter that asks for the next one. Rows without ids may rightly be the same on two pages: `pagination.on_repeated_page: continue`.";
     ERROR_OBJECT = "DP0422", Later, "the API answered with an error object",
-        "The status says success, but the body has a filled `errors` list, or no records and an `error`, or a `message` with a `code`. Its rows would be incomplete. `source.options.on_error_object: ignore` takes such answers for pages, for APIs that always send one.";
+        "The status says success, but the body has a filled `errors`, or it has no records and says that the request failed: an `error`, a `fault`, an `errorCode`, a `message` with a `code`, `success: false`, `ok: false`, or a `status` such as `error` or 500. Its rows would be incomplete. `source.options.on_error_object: ignore` takes such answers for pages, for APIs that always send one.";
     ANSWER = "DP0423", AfterFix, "an extractor cannot go on from what the API answered",
         "The extractor understood its options and the page, and the page is not what it has to be: a cursor that is an object, a page size that the API caps. The message is the extractor's own and says what to set.";
     EMPTY_BODY = "DP0424", Later, "an answer has no body",

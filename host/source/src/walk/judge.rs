@@ -12,6 +12,7 @@ use crate::view::{ResponseView, scan_lines};
 use bytes::Bytes;
 use dpone_json::{Found, Path};
 use dpone_manifest::Pagination;
+use dpone_model::http::HttpResponse;
 use dpone_model::plugin::{PageView, RecordsAt, RequestEdit, RequestValue};
 use dpone_model::{Kind, PagePlace, Records, Report, Span, WalkEnded, codes};
 
@@ -69,6 +70,9 @@ impl Walk {
             Found::Null | Found::Missing { .. } | Found::Other(_) => (Holds::Nothing, None),
         };
         self.refuse_error(view, skip, holds)?;
+        if holds == Holds::Records && path.is_empty() && !self.core.ignores_error_objects {
+            view.refuse_error_rows(&records)?;
+        }
         if holds == Holds::Nothing {
             self.refuse_inner_error(view, &path, &found)?;
         }
@@ -174,16 +178,46 @@ impl Walk {
             return Ok(After::End { truncated: false, ended });
         }
         if ended.reason == WalkEnded::NO_NEXT_REQUEST {
-            ended.path = ended.path.or_else(|| looked_at.never_there(&self.seen_paths).map(str::to_owned));
+            let asked = || looked_at.never_there(&self.seen_paths).or_else(|| looked_at.only()).map(str::to_owned);
+            ended.path = ended.path.or_else(asked);
         }
-        if let Some(path) = ended.path.as_ref().filter(|path| !self.seen_paths.contains(*path)) {
-            let here = looked_at::here(path, view.body(), headers);
-            if self.core.fail_on_missing_cursor {
-                return Err(Error::NeverSeen { page: view.place().clone(), path: path.clone(), here });
+        if let Some(path) = ended.path.clone() {
+            let there = |path: &str| view.at(&Path::parse(path)).is_some();
+            let was_there = looked_at.was_there(&path).unwrap_or_else(|| there(&path));
+            // Every last page lacks the relation that would lead on.
+            ended.path_was_there = (!looked_at::is_link(&path)).then_some(was_there);
+            if !was_there {
+                self.judge_missing(view, headers, path, &mut ended)?;
             }
-            ended.never_seen = Some(here);
         }
         Ok(After::End { truncated: false, ended })
+    }
+
+    /// The last page lacks what leads on. It may be misspelt, or the API has another name for it now.
+    fn judge_missing(
+        &self,
+        view: &ResponseView,
+        headers: &[(String, String)],
+        path: String,
+        ended: &mut WalkEnded,
+    ) -> Result<(), Error> {
+        let page = view.place().clone();
+        if let Some(found) = looked_at::renamed(&path, view.body(), headers) {
+            return Err(Error::Renamed { page, path, found });
+        }
+        let here = looked_at::here(&path, view.body(), headers);
+        if !self.seen_paths.contains(&path) {
+            if self.core.fail_on_missing_cursor {
+                return Err(Error::NeverSeen { page, path, here });
+            }
+            ended.never_seen = Some(here);
+        } else if self.walk_ends.is_new_without(&path) {
+            if self.core.fail_on_missing_cursor {
+                return Err(Error::NotAtEnd { page, path, here });
+            }
+            ended.had_before = Some(here);
+        }
+        Ok(())
     }
 }
 
@@ -202,6 +236,13 @@ fn step(from: &RequestEdit, to: &RequestEdit) -> Option<u64> {
 pub(super) fn expects_short_pages(pagination: &Pagination) -> bool {
     let with = pagination.extractor.as_ref().map(|plugin| &plugin.with);
     with.and_then(|with| with.get("short_page")).is_some_and(|value| value == "continue")
+}
+
+/// How an answer ends a walk that says that there is no such page. Its text is shown, since 400 may mean
+/// anything.
+pub(super) fn past_end(page: u64, response: &HttpResponse) -> String {
+    let excerpt = response.excerpt.as_ref().map_or_else(String::new, |excerpt| format!(": {excerpt}"));
+    format!("page {page} was answered {}, right behind a short page{excerpt}", response.status)
 }
 
 pub(super) fn repeated(place: &PagePlace, repeat: Repeat) -> Error {

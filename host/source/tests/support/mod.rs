@@ -65,7 +65,8 @@ impl HttpEgress for Api {
             return Err(failed());
         }
         let headers = vec![("X-Page".into(), "1".into()), ("Set-Cookie".into(), "session=1".into())];
-        Ok(HttpResponse { status, headers, body: body.into(), url: request.url, attempts: 1 })
+        let excerpt = (!(200..300).contains(&status)).then(|| body.clone());
+        Ok(HttpResponse { status, headers, body: body.into(), url: request.url, attempts: 1, excerpt })
     }
 }
 
@@ -204,6 +205,7 @@ impl Setup {
             signer: None,
             slice: None,
             seen_paths: Default::default(),
+            walk_ends: Default::default(),
         }
     }
 }

@@ -43,6 +43,7 @@ pub(super) async fn play(sandbox: &Sandbox, plugin: &Loaded, case: &Case, played
         signer: None,
         slice: None,
         seen_paths: BTreeSet::new(),
+        walk_ends: Default::default(),
     })?;
     let result = pages(&mut walk, case, played).await;
     played.usage = walk.usage();
@@ -110,6 +111,7 @@ impl HttpEgress for Recording {
             body: page.body,
             url: page.url.unwrap_or(request.url),
             attempts: 1,
+            excerpt: None,
         })
     }
 }
