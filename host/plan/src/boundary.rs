@@ -116,6 +116,19 @@ impl Boundary {
         Ok(self)
     }
 
+    /// Adds the rows at the load's watermark, where that lies inside: an earlier run published them as
+    /// rows of another slice.
+    pub fn know_rows_of(&mut self, load: Option<&Watermark>) {
+        let Some(load) = load.filter(|load| self.field.as_ref() == Some(&load.field) && !self.window_override) else {
+            return;
+        };
+        let Ok(value) = self.rules.bound(load.value.clone(), true) else { return };
+        let order = |bound: &Option<CursorValue>| bound.as_ref().and_then(|bound| value.compare(bound));
+        if order(&self.lower) != Some(Ordering::Less) && matches!(order(&self.upper), None | Some(Ordering::Less)) {
+            self.known.add(&load.digests, self.rules.max_rows);
+        }
+    }
+
     /// Whether no value can lie in it.
     pub fn is_empty(&self) -> bool {
         match (&self.lower, &self.upper) {

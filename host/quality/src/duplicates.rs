@@ -41,6 +41,8 @@ pub struct Duplicates {
     /// What a key is made of, in words.
     key: String,
     cursor: Option<Cursor>,
+    /// A value beyond it is doubtful: `last` takes any other record of the key.
+    horizon: Option<CursorValue>,
     seen: Seen,
     limits: Limits,
     pages: Box<dyn Pages>,
@@ -62,7 +64,16 @@ impl Duplicates {
         limits: Limits,
     ) -> Self {
         let seen = Seen::new(scratch, secret_seed(seed), limits);
-        Self { policy, key: String::new(), cursor: None, seen, limits, pages: Box::new(pages), through: 0 }
+        Self {
+            policy,
+            key: String::new(),
+            cursor: None,
+            horizon: None,
+            seen,
+            limits,
+            pages: Box::new(pages),
+            through: 0,
+        }
     }
 
     /// `last` keeps the record with the greatest value of this field, as it is published, instead of
@@ -70,6 +81,14 @@ impl Duplicates {
     #[must_use]
     pub fn newest_by(mut self, cursor_field: Option<String>, unit: Option<EpochUnit>) -> Self {
         self.cursor = cursor_field.map(|field| Cursor { field, unit });
+        self
+    }
+
+    /// Where a value lies beyond this one, `last` keeps another record of the key if there is one: a wrong
+    /// date must not win over the real row.
+    #[must_use]
+    pub fn not_beyond(mut self, horizon: Option<CursorValue>) -> Self {
+        self.horizon = horizon;
         self
     }
 
@@ -98,7 +117,7 @@ impl Duplicates {
     /// Judges what was observed, all of which is in the journal by now. Gives the records to leave
     /// out; DP0705 where `fail` was asked for and a key occurs twice.
     pub fn finish(self) -> Result<Skip, Report> {
-        let Self { policy, key, cursor, seen, limits, pages, through } = self;
+        let Self { policy, key, cursor, horizon, seen, limits, pages, through } = self;
         let seed = seen.seed();
         let suspects = seen.finish()?;
         if suspects.hashes.is_empty() {
@@ -111,6 +130,7 @@ impl Duplicates {
             policy,
             key,
             cursor,
+            horizon,
             limit: limits.suspects,
             truncated: suspects.truncated,
             suspects: suspects.hashes,
@@ -176,6 +196,7 @@ struct Sifter {
     policy: DuplicatePolicy,
     key: String,
     cursor: Option<Cursor>,
+    horizon: Option<CursorValue>,
     limit: usize,
     truncated: bool,
     suspects: HashSet<u64>,
@@ -231,7 +252,18 @@ impl Sifter {
         if self.repeats > self.limit {
             return Err(too_many(self.policy, self.limit).into());
         }
-        let newer = self.policy == DuplicatePolicy::Last && !is_older(cursor.as_ref(), group.cursor.as_ref());
+        let horizon = self.horizon.as_ref();
+        let is_beyond = |value: &Option<CursorValue>| is_older(horizon, value.as_ref());
+        let (beyond, kept_beyond) = (is_beyond(&cursor), is_beyond(&group.cursor));
+        let newer = self.policy == DuplicatePolicy::Last
+            && match (beyond, kept_beyond) {
+                (true, false) => false,
+                (false, true) => true,
+                _ => !is_older(cursor.as_ref(), group.cursor.as_ref()),
+            };
+        if self.policy == DuplicatePolicy::Last && beyond != kept_beyond {
+            self.skip.beyond += 1;
+        }
         let left_out = if newer { std::mem::replace(&mut group.kept, at) } else { at };
         if newer {
             group.cursor = cursor;
@@ -464,6 +496,45 @@ mod tests {
         ];
         let (outcome, _) = run(DuplicatePolicy::Last, SMALL, Some("epoch"), &pages);
         assert_eq!(skipped(&outcome.unwrap(), &pages), [(1, 1), (2, 0)]);
+    }
+
+    #[test]
+    fn a_value_beyond_the_horizon_wins_over_no_other() {
+        let (old, new, far, farther) = (
+            r#"{"at":"2026-01-01T00:00:00Z"}"#,
+            r#"{"at":"2026-01-02T00:00:00Z"}"#,
+            r#"{"at":"2099-01-01T00:00:00Z"}"#,
+            r#"{"at":"2100-01-01T00:00:00Z"}"#,
+        );
+        for (rows, kept, beyond) in [
+            (vec![far, old], 1, 1),
+            (vec![old, far], 0, 1),
+            (vec![old, far, new], 2, 1),
+            (vec![far, old, farther, new], 3, 2),
+            (vec![farther, far], 0, 0),
+            (vec![r#"{"at":null}"#, far], 0, 1),
+            (vec![new, old], 0, 0),
+        ] {
+            let rows: Vec<_> = rows.iter().map(|row| ("k", *row)).collect();
+            let (skip, memory) = (run_beyond("2026-01-03T00:00:00Z", &[page(1, &rows)]), page(1, &rows));
+            let expected: Vec<_> = (0..rows.len() as u32).filter(|row| *row != kept).map(|row| (1, row)).collect();
+            assert_eq!((skipped(&skip, &[memory]), skip.beyond), (expected, beyond), "{rows:?}");
+        }
+    }
+
+    /// `last` by the field `at`, with a horizon.
+    fn run_beyond(horizon: &str, pages: &[PageEntry]) -> Skip {
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = Dir::open_ambient_dir(dir.path(), cap_std::ambient_authority()).unwrap();
+        let memory = Memory::default();
+        let duplicates = Duplicates::with_limits(DuplicatePolicy::Last, scratch, 7, memory.clone(), SMALL);
+        let mut duplicates =
+            duplicates.newest_by(Some("at".to_owned()), None).not_beyond(CursorValue::instant(horizon));
+        for page in pages {
+            duplicates.observe(page.page, &page.index).unwrap();
+            memory.pages.lock().unwrap().push(page.clone());
+        }
+        duplicates.finish().unwrap()
     }
 
     /// Keys in no order, with repeats, over several pages.

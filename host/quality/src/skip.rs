@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub struct Skip {
     pages: BTreeMap<u64, Vec<u32>>,
     len: usize,
+    /// Records whose cursor value lies beyond the horizon and that were left out for an older one.
+    pub beyond: u64,
 }
 
 impl Skip {

@@ -4,6 +4,7 @@
 use crate::describe::SchemaObserver;
 use crate::events::{Event, Waits};
 use crate::extract::{Extract, PageWork, past_boundary};
+use crate::fields_read::FieldsRead;
 use crate::open::Opened;
 use crate::planning::SlicePlan;
 use crate::resolve::{Host, Request};
@@ -21,7 +22,7 @@ use dpone_model::{Report, RunId, WalkEnded, codes};
 use dpone_quality::{Duplicates, Judge, Sets};
 use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
 use dpone_source::{
-    BoundaryFilter, ResumeFrom, Shape, SharedScanner, SinglePage, SliceRequest, Walk, WalkConfig, Walked, client_config,
+    BoundaryFilter, ResumeFrom, SharedScanner, SinglePage, SliceRequest, Walk, WalkConfig, Walked, client_config,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -58,10 +59,19 @@ pub async fn extract(
     // A run without a journalled page starts where its state says, also when it is resumed.
     let reader = writer.reader();
     let mut resume = if reader.pages() == 0 { earlier_cursor(part, plan)? } else { Some(ResumeFrom::default()) };
+    let mut walk = walk(host, opened, part, plan, &scanner).await?;
     for page in 1..=reader.pages() as u64 {
         let entry = reader.read(page)?;
         let filtered = work.replay(&entry).await?;
         session.count_page(&entry, &filtered);
+        walk.walked(Walked {
+            request: &entry.request,
+            url: &entry.url,
+            body: &entry.body,
+            records_path: entry.records_path.as_deref(),
+            records_digest: entry.records_digest.as_ref().and_then(|digest| u128::from_str_radix(digest, 16).ok()),
+            newly_seen: &entry.newly_seen,
+        })?;
         if let Some(from) = &mut resume {
             go_on_after(from, entry);
         }
@@ -69,7 +79,9 @@ pub async fn extract(
     if reader.pages() > 0 {
         session.events.emit(Event::Resumed(session.counts));
     }
-    let mut walk = walk(host, opened, part, plan, &scanner, resume).await?;
+    if let Some(from) = resume {
+        walk.go_on(from);
+    }
     let ended = earlier_end(&writer, work.filter.is_past_end());
     let complete = ended.is_some();
     if let Some(ended) = ended {
@@ -139,6 +151,7 @@ async fn page_work(
         sizes: SizeCheck::new(sink, &plan.topic),
         schema: SchemaObserver::default(),
         duplicates,
+        fields_read: FieldsRead::default(),
         judge: Judge::new(&manifest.quality, &manifest.origin, checks)?,
     })
 }
@@ -149,7 +162,6 @@ async fn walk(
     part: &Part,
     plan: &SlicePlan,
     scanner: &SharedScanner,
-    resume: Option<ResumeFrom>,
 ) -> Result<Walk, Report> {
     let manifest = &opened.resolved.local.manifest;
     let connection = &opened.resolved.http;
@@ -177,10 +189,7 @@ async fn walk(
         seen_paths: part.seen_paths.clone(),
         walk_ends: opened.row.checkpoint.walk_ends.clone(),
     };
-    Ok(match resume {
-        Some(from) => Walk::resume(config, from)?,
-        None => Walk::new(config)?,
-    })
+    Ok(Walk::new(config)?)
 }
 
 /// The source's HTTP client.
@@ -198,13 +207,6 @@ pub fn client(opened: &Opened) -> Result<Arc<Client>, Report> {
 /// The walk goes on after this page of the journal.
 fn go_on_after(from: &mut ResumeFrom, entry: PageEntry) {
     from.empty_pages = if entry.index.extracted == 0 { from.empty_pages + 1 } else { 0 };
-    from.earlier.push(Walked {
-        shape: entry.records_path.as_deref().map(|path| Shape::of(&entry.body, path)),
-        request: entry.request,
-        url: entry.url,
-        records_digest: entry.records_digest.and_then(|digest| u128::from_str_radix(&digest, 16).ok()),
-        newly_seen: entry.newly_seen,
-    });
     from.next = entry.next;
     from.ended = entry.ended;
     from.walk_ended = entry.walk_ended;

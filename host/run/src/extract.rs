@@ -6,6 +6,7 @@
 
 use crate::describe::SchemaObserver;
 use crate::failpoint;
+use crate::fields_read::FieldsRead;
 use crate::session::Session;
 use bytes::Bytes;
 use dpone_journal::{Change, PageEntry, PageIndex, Writer};
@@ -42,6 +43,7 @@ pub struct PageWork {
     pub schema: SchemaObserver,
     pub duplicates: Option<Duplicates>,
     pub judge: Judge,
+    pub fields_read: FieldsRead,
 }
 
 /// A page's records after boundary and transforms, and the buffer that they lie in.
@@ -173,6 +175,7 @@ impl PageWork {
     /// Shows a page of the journal to everything that has to know it, without working on it again.
     pub async fn replay(&mut self, entry: &PageEntry) -> Result<Filtered, Report> {
         let place = PagePlace::new(entry.page, entry.url.clone());
+        self.fields_read.is_partial = true;
         let mut records = self.scan_source(&place, entry)?;
         let filtered = self.filter.apply(&place, entry.source(), &mut records)?;
         let mut worked = Worked { buffer: entry.source().clone(), records, is_output: false };
@@ -211,9 +214,11 @@ impl PageWork {
             body: worked.buffer,
             records: worked.records,
             scanner: self.scanner.clone(),
+            asked: Default::default(),
         });
         let outcome = transform.apply(batch.clone() as Arc<dyn BatchView>).await;
         let outcome = outcome.map_err(|report| report.on_page(place.page))?;
+        self.fields_read.note(position, batch.asked.take());
         let plugin = transform.identity().place();
         let edited = batch.outcome(plugin.clone(), outcome)?;
         let (buffer, records) = match Arc::try_unwrap(batch) {
@@ -250,6 +255,7 @@ impl PageWork {
             body: worked.buffer,
             records: worked.records,
             scanner: self.scanner.clone(),
+            asked: Default::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod describe;
 pub mod events;
 mod extract;
 mod failpoint;
+mod fields_read;
 pub mod finder;
 pub mod folders;
 mod lease;

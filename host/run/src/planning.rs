@@ -119,7 +119,10 @@ pub fn part(
     let window = window(request)?;
     let boundary = dpone_plan::boundary(manifest, Some(&row.checkpoint), &window)?;
     refuse_watermark_ahead(manifest, &boundary, &window, opened.started_at)?;
-    let boundary = boundary.within(lower, upper)?;
+    let mut boundary = boundary.within(lower, upper)?;
+    if slice.lower.is_some() || slice.upper.is_some() {
+        boundary.know_rows_of(opened.row.checkpoint.watermark.as_ref());
+    }
     Ok(SlicePlan {
         keeps_cursor: manifest.sink.strategy.mode == Mode::CursorIncremental && boundary.field.is_none(),
         boundary,

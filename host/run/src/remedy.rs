@@ -25,6 +25,21 @@ impl Remedy {
     }
 }
 
+impl Remedy {
+    /// The remedy for a load of which other slices were loaded, so the manifest suits the API: an answer that
+    /// was refused is not in the journal, and the API is asked for it again, while the loaded slices are not.
+    pub fn of_rest(failure: &Report) -> Self {
+        let is_asked_again = |report: &Report| {
+            let is_of_answer = report.exit() == Exit::Source || OF_RECORDS.contains(&report.code());
+            is_of_answer && report.code() != &codes::source::RESUME_AGE
+        };
+        match Self::of(failure) {
+            Self::NewRun if std::iter::once(failure).chain(failure.more()).any(is_asked_again) => Self::Resume,
+            remedy => remedy,
+        }
+    }
+}
+
 fn of_one(report: &Report) -> Remedy {
     let code = report.code();
     if MENDED.contains(&code) {
@@ -65,6 +80,10 @@ const MENDED: Codes = &[
 /// The API may answer otherwise once it, or what stands in front of it, was mended.
 const ASKED_AGAIN: Codes =
     &[&codes::source::NOT_JSON, &codes::source::REDIRECTS, &codes::source::ENCODING, &codes::source::ADDRESS_REFUSED];
+
+/// A record that is refused keeps its page out of the journal.
+const OF_RECORDS: Codes =
+    &[&codes::quality::MISSING_KEY_FIELD, &codes::quality::KEY_KIND, &codes::quality::DUPLICATE_FIELD];
 
 /// The journal is of no use any more, or belongs to another topic, or its messages are what is refused.
 const FINAL: Codes =
@@ -121,5 +140,21 @@ mod tests {
         let all = |reports| Remedy::of(&Report::all(reports).unwrap());
         assert_eq!(all(vec![report(&codes::schema::BREAKING), quality()]), Remedy::ResumeMended);
         assert_eq!(all(vec![quality(), report(&codes::source::STATUS)]), Remedy::Resume);
+    }
+
+    #[test]
+    fn where_other_slices_were_loaded_the_rest_is_asked_for_again() {
+        for (code, remedy) in [
+            (&codes::source::RECORDS_PATH, Remedy::Resume),
+            (&codes::source::CURSOR_FIELD, Remedy::Resume),
+            (&codes::source::NEVER_SEEN, Remedy::Resume),
+            (&codes::quality::MISSING_KEY_FIELD, Remedy::Resume),
+            (&codes::source::MAX_PAGES, Remedy::ResumeMended),
+            (&codes::quality::CHECK_FAILED, Remedy::ResumeMended),
+            (&codes::source::RESUME_AGE, Remedy::NewRun),
+            (&codes::schema::BREAKING, Remedy::NewRun),
+        ] {
+            assert_eq!(Remedy::of_rest(&Report::new(code, "x")), remedy, "{code}");
+        }
     }
 }

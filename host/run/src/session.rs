@@ -3,13 +3,15 @@
 use crate::artifact::{Artifact, Bill, Checkpoints, PluginReport, RunReport, SliceReport, TransformReport};
 use crate::cancel::Cancel;
 use crate::events::{Event, Events, Step};
+use crate::fields_read::FieldsRead;
 use crate::pipeline::Finished;
 use crate::remedy::Remedy;
 use crate::resolve::{Host, Request, Resolved};
 use crate::spans;
 use dpone_journal::{Change, PageEntry};
+use dpone_model::human::names;
 use dpone_model::{Counts, Exit, Meter, Report, RunId, WalkEnded, WalkEnds};
-use dpone_source::{Ahead, Filtered, add_seen};
+use dpone_source::{Ahead, Filtered, Overview, add_seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,6 +35,9 @@ pub struct Session {
     pub meter: Arc<Meter>,
     /// There is a journal that `dpone resume` could go on with.
     pub resumable: bool,
+    /// Of slices: what became of their rows. Another slice may yet show that all is well.
+    overview: Overview,
+    fields_read: FieldsRead,
     /// Warnings about fields that are given once a run, however many batches and slices show them.
     said: BTreeSet<(&'static str, String)>,
     /// Of slices: what the last page lacked. Another slice may yet show that it is spelt rightly.
@@ -99,6 +104,8 @@ impl Session {
             cancel: host.cancel.clone(),
             meter: Arc::new(Meter::within(host.tenancy.as_ref().map(|tenancy| tenancy.meter.clone()))),
             resumable: false,
+            overview: Overview::default(),
+            fields_read: FieldsRead::default(),
             said: BTreeSet::new(),
             missing: Vec::new(),
             seen_paths: BTreeSet::new(),
@@ -175,6 +182,36 @@ impl Session {
                 slice.walk.ended = ended;
             }
         }
+    }
+
+    /// Judges a load, or the slice at hand, of whose rows nothing may be left for a reason that nobody meant.
+    pub fn judge_rows(&mut self, overview: Overview, fields: FieldsRead) -> Result<(), Report> {
+        self.overview.add(overview);
+        self.fields_read.add(fields);
+        if self.report.slices.is_empty() { self.judge_all_rows() } else { Ok(()) }
+    }
+
+    /// The same for the slices of a load together.
+    pub fn judge_all_rows(&mut self) -> Result<(), Report> {
+        if let Some(warning) = self.overview.warning()? {
+            self.warn(warning);
+        }
+        let mut transforms = self.before.transforms.clone();
+        TransformReport::add(&mut transforms, &self.transforms);
+        let read = std::mem::take(&mut self.fields_read);
+        for (position, transform) in transforms.iter().enumerate() {
+            let absent = read.absent(position);
+            let is_told = transform.dropped > 0 || transform.uses == "builtin:filter";
+            if !absent.is_empty() && is_told {
+                let (number, uses, dropped) = (position + 1, &transform.uses, transform.dropped);
+                let fields = names(absent.iter().copied());
+                self.warn(format!(
+                    "no record has {fields}, which transform {number} ({uses}) reads; it left out {dropped} rows: if the \
+                     name is misspelt, they are not the ones that were meant"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// All slices are through. What was missing in one slice and in all others, too, is told once.
@@ -303,7 +340,8 @@ impl Session {
         let artifact = self.artifact.as_ref().and_then(|artifact| artifact.folder().map(ToOwned::to_owned));
         self.events.emit(Event::Ended);
         let failed = result.as_ref().err().filter(|_| self.resumable);
-        let remedy = failed.map(Remedy::of).unwrap_or_default();
+        let has_loaded = self.report.slices.iter().any(|slice| slice.outcome == "succeeded");
+        let remedy = failed.map(if has_loaded { Remedy::of_rest } else { Remedy::of }).unwrap_or_default();
         Finished { report: self.report, result: result.and(saved), artifact, remedy }
     }
 }

@@ -61,8 +61,8 @@ struct Cut {
     schema: Schema,
     /// The watermark that the load started from.
     watermark: Option<Watermark>,
-    /// The watermarks of the slices so far.
-    reached: Vec<Watermark>,
+    /// The watermarks of the slices so far, without the rows at them.
+    reached: Vec<Reached>,
     /// Slices whose walk ended at a page limit, each with its lower bound.
     cut_short: Vec<(String, Option<CursorValue>)>,
     /// What the answers of the load had, as the slices so far have left it.
@@ -74,23 +74,37 @@ struct Cut {
     is_resumed: bool,
 }
 
+/// Up to where a slice is loaded.
+struct Reached {
+    key: StateKey,
+    /// The slice has bounds of its own, so tomorrow the same row may lie in another one.
+    is_bounded: bool,
+    watermark: Watermark,
+}
+
 impl Cut {
     /// The greatest watermark that leaves no slice behind which was cut short: the next run has to begin at
     /// or before the start of each. A slice without a lower bound may begin anywhere.
     fn load_watermark(&self) -> Option<Watermark> {
-        let leaves_none = |new: &&Watermark| {
+        let leaves_none = |new: &Watermark| {
             let is_behind = |(_, lower): &(String, Option<CursorValue>)| {
                 let order = lower.as_ref().and_then(|lower| new.value.compare(lower));
                 order.is_some_and(|order| order != Ordering::Greater)
             };
             self.cut_short.iter().all(is_behind)
         };
-        let reached = self.reached.iter().filter(leaves_none);
+        let reached = self.reached.iter().map(|reached| &reached.watermark).filter(|new| leaves_none(new));
         let greatest = reached.fold(self.watermark.as_ref(), |known, new| match known {
             Some(known) if new.value.compare(&known.value) != Some(Ordering::Greater) => Some(known),
             _ => Some(new),
         });
         greatest.cloned()
+    }
+
+    /// The slices with bounds that reached this very value: the rows at it are in their rows of state.
+    fn at(&self, watermark: &Watermark) -> impl Iterator<Item = &StateKey> {
+        let is_at = |new: &Watermark| new.value.compare(&watermark.value) == Some(Ordering::Equal);
+        self.reached.iter().filter(move |reached| reached.is_bounded && is_at(&reached.watermark)).map(|at| &at.key)
     }
 
     /// Keeps a slice that was not walked to its end.
@@ -165,6 +179,15 @@ pub async fn each(
     if !failed.is_empty() {
         session.note(format!("{} of {} slices failed; the others are loaded", failed.len(), cut.slices.len()));
         return Err(Report::all(failed).unwrap_or_else(|| bug(&"no slice failed")));
+    }
+    // Slices of an earlier attempt may have had what these lack: then they have a watermark.
+    if (!cut.is_resumed || cut.reached.is_empty())
+        && let Err(report) = session.judge_all_rows()
+    {
+        // Every slice is done: an attempt that goes on with the run would have nothing to judge.
+        session.resumable = false;
+        cut.writer.finish(Bodies::Drop)?;
+        return Err(report);
     }
     let verified = verdicts.all()?;
     session.step(Step::Advance, async |session| finish(session, opened, &whole, cut, verified).await).await
@@ -331,8 +354,9 @@ async fn learn(
     }
     add_seen(&mut cut.seen_paths, &row.checkpoint.seen_paths);
     if let Some(new) = row.checkpoint.watermark {
-        // Rows at the watermark are remembered by their slice.
-        cut.reached.push(Watermark { digests: Digests::default(), digests_incomplete: false, left_out: 0, ..new });
+        // Rows at the watermark are remembered by their slice; the load needs those of the last one.
+        let watermark = Watermark { digests: Digests::default(), digests_incomplete: false, left_out: 0, ..new };
+        cut.reached.push(Reached { key: key.clone(), is_bounded, watermark });
     }
     Ok(())
 }
@@ -347,7 +371,10 @@ async fn finish(
 ) -> Result<(), Report> {
     if whole.advances_state {
         let is_refresh = opened.resolved.local.manifest.sink.strategy.mode == Mode::FullRefresh;
-        let watermark = cut.load_watermark();
+        let mut watermark = cut.load_watermark();
+        if let Some(watermark) = &mut watermark {
+            take_rows(opened, whole, &cut, watermark).await?;
+        }
         if let Some((id, _)) = cut.cut_short.first() {
             session.warn(format!(
                 "{} of {} slices did not come to their end, `{id}` first: a page limit ended them, so the watermark of \
@@ -383,6 +410,20 @@ async fn finish(
     let cleaned = cut.writer.finish(Bodies::Drop).and_then(|()| (1..=done).try_for_each(forget));
     if let Err(error) = cleaned {
         session.warn(format!("the run's journal could not be cleaned up: {error}"));
+    }
+    Ok(())
+}
+
+/// The next run begins at the load's watermark, and the rows at it may then lie in another slice, which has
+/// not seen them: the load's own row hands them over.
+async fn take_rows(opened: &Opened, whole: &SlicePlan, cut: &Cut, watermark: &mut Watermark) -> Result<(), Report> {
+    let slices: Vec<StateKey> = cut.at(watermark).cloned().collect();
+    for key in slices {
+        let row = opened.state.load(&key).await?;
+        let Some(of_slice) = row.and_then(|row| row.checkpoint.watermark) else { continue };
+        let without_room = watermark.digests.add(&of_slice.digests, whole.boundary.rules.max_rows);
+        watermark.left_out = watermark.left_out.max(of_slice.left_out).max(without_room);
+        watermark.digests_incomplete |= of_slice.digests_incomplete || without_room > 0;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::open::Opened;
 use crate::session::Session;
 use bytes::Bytes;
 use dpone_json::Path;
+use dpone_model::human::count;
 use dpone_model::plugin::CheckCounts;
 use dpone_model::schema::{FieldType, Schema, described};
 use dpone_model::{Report, codes};
@@ -153,11 +154,20 @@ pub async fn stage(
     let mut skip = Skip::default();
     if described.is_last {
         judge_ahead(session, extract, needs_watermark)?;
+        session.judge_rows(extract.work.filter.overview(), extract.work.fields_read.clone())?;
         if let Some(duplicates) = extract.work.duplicates.take() {
+            let duplicates = duplicates.not_beyond(extract.work.filter.horizon());
             let finish = tokio::task::spawn_blocking(move || duplicates.finish());
             skip = finish.await.map_err(|cause| bug(&cause))??;
         }
         session.counts.left_out.duplicates += skip.len() as u64;
+        if skip.beyond > 0 {
+            session.warn(format!(
+                "{} ahead of the run's start by more than `incremental.max_future` gave way to another row of the same key: \
+                 `duplicate_policy: last` publishes that row, since a date so far ahead may be wrong",
+                count(skip.beyond, "row")
+            ));
+        }
         judge(session, extract).await?;
         extract.writer.mark(|progress| progress.judged = true)?;
     }

@@ -5,7 +5,9 @@ use crate::{SharedScanner, lock};
 use bytes::Bytes;
 use dpone_json::Edited;
 use dpone_model::plugin::{BatchView, Column, Outcome};
-use dpone_model::{Place, Records, Report, codes};
+use dpone_model::{Kind, Place, Records, Report, codes};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// One page's records and the bytes that they lie in.
 pub struct Batch {
@@ -15,6 +17,25 @@ pub struct Batch {
     pub body: Bytes,
     pub records: Records,
     pub scanner: SharedScanner,
+    pub asked: Asked,
+}
+
+/// Fields that were asked for, each with whether any record has it.
+#[derive(Debug, Default)]
+pub struct Asked(Mutex<BTreeMap<String, bool>>);
+
+impl Asked {
+    pub fn take(&self) -> BTreeMap<String, bool> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, field: &str, column: &Column) {
+        if column.is_empty() {
+            return;
+        }
+        let is_there = column.kinds.iter().any(|kind| *kind != Kind::Missing as u8);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(field.to_owned()).or_default() |= is_there;
+    }
 }
 
 impl Batch {
@@ -47,7 +68,7 @@ impl BatchView for Batch {
 
     fn column(&self, field: &str) -> Result<Column, Report> {
         let name = lock(&self.scanner).names().get(field);
-        dpone_json::column(&self.body, &self.records, name).map_err(|twice| {
+        let column = dpone_json::column(&self.body, &self.records, name).map_err(|twice| {
             Report::new(&codes::quality::DUPLICATE_FIELD, format!("the field `{field}` occurs twice in a record")).at(
                 Place::Page {
                     page: self.page,
@@ -56,7 +77,9 @@ impl BatchView for Batch {
                     offset: None,
                 },
             )
-        })
+        })?;
+        self.asked.note(field, &column);
+        Ok(column)
     }
 
     fn bytes(&self) -> Vec<u8> {

@@ -12,6 +12,7 @@
 use crate::digests::{Known, Recent, digest};
 use crate::error::Error;
 use crate::likely_times::{LikelyAhead, LikelyTimes};
+use crate::overview::Overview;
 use crate::position::Position;
 use crate::unit::{self, Unit};
 use crate::unplaced::{Ahead, Aside, LooksLike};
@@ -78,6 +79,8 @@ struct Field {
     likely_new: u64,
     greatest: Option<Greatest>,
     ahead: Option<FoundAhead>,
+    overview: Overview,
+    scanner: SharedScanner,
     /// Some row lies below the bounds, or inside and not ahead.
     has_past: bool,
     /// The positions of one page, `None` for a record without a cursor value; kept for its memory.
@@ -116,6 +119,7 @@ impl BoundaryFilter {
             MaxFuture::Off => None,
             MaxFuture::Within(duration) => Some(now.checked_add(duration).unwrap_or(Timestamp::MAX)),
         };
+        let overview = Overview::new(name, bounds_text(boundary), rules.on_missing, rules.unit());
         // Where records count whole units, the watermark does, too: it is sent as a request parameter.
         let whole = |instant| rules.unit().map_or(instant, |unit| unit.floor(instant));
         let lower = position(&boundary.lower);
@@ -143,6 +147,8 @@ impl BoundaryFilter {
                 rules,
                 greatest: None,
                 ahead: None,
+                overview,
+                scanner: scanner.clone(),
                 has_past: false,
                 positions: Vec::new(),
             }),
@@ -186,6 +192,21 @@ impl BoundaryFilter {
     /// The rows so far that the watermark passes by.
     pub fn unplaced(&self) -> Unplaced {
         self.field.as_ref().map(Field::unplaced).unwrap_or_default()
+    }
+
+    /// The greatest value that moves the watermark: a row beyond it is published and doubtful. `None` where
+    /// every value does.
+    pub fn horizon(&self) -> Option<CursorValue> {
+        let field = self.field.as_ref()?;
+        match field.likely.as_ref().and_then(LikelyTimes::horizon) {
+            Some(horizon) => horizon.value(None),
+            None => field.horizon.as_ref()?.value(field.rules.unit()),
+        }
+    }
+
+    /// What became of the rows so far; nothing where every row belongs to the run.
+    pub fn overview(&self) -> Overview {
+        self.field.as_ref().map(|field| field.overview.clone()).unwrap_or_default()
     }
 
     /// The rows so far that lie beyond `max_future`.
@@ -314,13 +335,16 @@ impl Field {
             let position = self.read(page, body, records, record, index)?;
             let Some(read) = &position else {
                 sides.without += 1;
+                self.note_without(page, records, record, index);
                 self.positions.push(None);
                 continue;
             };
             if self.is_below(read) {
                 sides.below += 1;
+                self.overview.note_outside(read);
             } else if self.is_above(read) {
                 sides.above += 1;
+                self.overview.note_outside(read);
             } else if self.is_ahead(read) {
                 self.note_ahead(page, body, records, record, index, read);
             } else {
@@ -334,6 +358,7 @@ impl Field {
             }
             self.positions.push(position);
         }
+        self.overview.inside += records.len() as u64 - u64::from(sides.without + sides.below + sides.above);
         self.has_past |= sides.below > 0 || sides.inside > 0;
         if let Some((index, position)) = greatest
             && self.greatest.as_ref().is_none_or(|greatest| greatest.position.is_below(&position))
@@ -342,6 +367,17 @@ impl Field {
             self.greatest = value.map(|value| Greatest { position, value });
         }
         Ok(sides)
+    }
+
+    /// Notes a record without a cursor value; of the first one that lacks the field the names that it has.
+    fn note_without(&mut self, page: &PagePlace, records: &Records, record: &RecordSpan, index: usize) {
+        self.overview.without += 1;
+        let has_field = records.field(record, self.id).is_ok_and(|field| field.is_some());
+        self.overview.has_field |= has_field;
+        if !has_field && self.overview.first_without.is_none() {
+            let fields = records.names_of(record, lock(&self.scanner).names());
+            self.overview.first_without = Some((page.record(index as u64), fields));
+        }
     }
 
     /// `None` for a record without a cursor value, where that is no error.
@@ -480,6 +516,13 @@ impl Field {
 
 const ON_MISSING: &str = "`incremental.on_missing: keep` publishes such records without moving the watermark, `drop` \
                           leaves them out and counts them";
+
+fn bounds_text(boundary: &Boundary) -> String {
+    let text = |word: &str, bound: &Option<CursorValue>| bound.as_ref().map(|bound| format!("{word} {bound}"));
+    let bounds: Vec<String> =
+        [text("from", &boundary.lower), text("before", &boundary.upper)].into_iter().flatten().collect();
+    bounds.join(", ")
+}
 
 /// How many rows of a page lie where.
 #[derive(Debug, Default)]

@@ -70,6 +70,10 @@ pub enum Error {
         "all {rows} rows lie ahead of the run's start by more than `max_future`, up to `{greatest}`, so none can move the watermark"
     )]
     AllAhead { rows: u64, greatest: String, first: Place },
+    #[error(
+        "none of the run's {rows} records has the cursor field `{field}`, so `on_missing: drop` leaves out all of them"
+    )]
+    NoCursorField { rows: u64, field: String, first: Place, fields: Vec<String> },
     #[error("cursor field `{field}` occurs twice in the record")]
     CursorTwice { page: PagePlace, record: u64, field: String },
     #[error("cursor field `{field}` cannot be tracked: {cause}")]
@@ -146,7 +150,7 @@ impl Failure for Error {
             Self::RequestRefused { .. } => &plugin::REQUEST_REFUSED,
             Self::SecretRefused { .. } => &plugin::NOT_GRANTED,
             Self::ExtractorOutput { .. } | Self::SliceList { .. } => &plugin::BAD_OUTPUT,
-            Self::CursorField { .. } => &source::CURSOR_FIELD,
+            Self::CursorField { .. } | Self::NoCursorField { .. } => &source::CURSOR_FIELD,
             Self::CursorUnit { .. } => &source::CURSOR_UNIT,
             Self::AllAhead { .. } => &source::ALL_AHEAD,
             Self::CursorTwice { .. } => &quality::DUPLICATE_FIELD,
@@ -175,7 +179,7 @@ impl Failure for Error {
             Self::CursorField { page, record, .. }
             | Self::CursorUnit { page, record, .. }
             | Self::CursorTwice { page, record, .. } => Some(page.record(*record)),
-            Self::AllAhead { first, .. } => Some(first.clone()),
+            Self::AllAhead { first, .. } | Self::NoCursorField { first, .. } => Some(first.clone()),
             Self::RecordsPath { page, .. }
             | Self::RecordsKind { page, .. }
             | Self::Repeated { page, .. }
@@ -237,6 +241,10 @@ impl Failure for Error {
             Self::OtherOrigin { origin, own, .. } => dpone_egress::other_origin_hint(origin, own),
             Self::RequestRefused { hint, .. } => (*hint).into(),
             Self::CursorField { hint, .. } => return hint.clone(),
+            Self::NoCursorField { fields, .. } => {
+                let has = names(fields.iter().map(String::as_str));
+                format!("the first record has {has}; correct `incremental.cursor_field`")
+            }
             Self::CursorUnit { hint, .. } => hint.clone(),
             Self::AllAhead { .. } => "where the cursor holds times to come, such as due dates, set \
                                       `incremental.max_future: off`; else mend `cursor_field` or the source's clock"

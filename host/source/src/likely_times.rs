@@ -154,6 +154,11 @@ impl LikelyTimes {
         Some(unit.past.as_ref().map(|past| past.greatest.clone()))
     }
 
+    /// Where not every value may move the watermark: the greatest one that may.
+    pub(crate) fn horizon(&self) -> Option<&Position> {
+        self.units.get(self.decided()?).map(|unit| &unit.horizon)
+    }
+
     /// The least value that may turn out to be the greatest one.
     pub(crate) fn least_greatest(&self) -> Option<&Position> {
         self.units.iter().find_map(|unit| unit.past.as_ref()).map(|past| &past.greatest)

@@ -49,24 +49,25 @@ impl Page {
 }
 
 /// A page that an earlier attempt journalled.
-#[derive(Debug, Clone, Default)]
-pub struct Walked {
-    pub request: RequestEdit,
+#[derive(Debug, Clone)]
+pub struct Walked<'a> {
+    pub request: &'a RequestEdit,
     /// The URL that answered.
-    pub url: String,
-    pub records_digest: Option<u128>,
-    pub newly_seen: Vec<String>,
+    pub url: &'a str,
+    pub body: &'a [u8],
     /// Where it had a list of records.
-    pub shape: Option<Shape>,
+    pub records_path: Option<&'a str>,
+    pub records_digest: Option<u128>,
+    pub newly_seen: &'a [String],
 }
 
 /// The names in a page that has a list of records, at each level above that list. They tell a later
 /// page that leaves an empty list out from an answer that is no page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shape(Vec<(String, Vec<String>)>);
+pub(crate) struct Shape(Vec<(String, Vec<String>)>);
 
 impl Shape {
-    pub fn of(body: &[u8], records_path: &str) -> Self {
+    pub(crate) fn of(body: &[u8], records_path: &str) -> Self {
         let path = dpone_json::Path::parse(records_path);
         // `reached` of a path that is there gives the level above its last name.
         Self((1..=path.segments().len()).map(|count| dpone_json::reached(body, &path.prefix(count))).collect())

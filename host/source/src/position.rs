@@ -118,14 +118,22 @@ fn epoch(bytes: &[u8], unit: EpochUnit) -> Result<Position, &'static str> {
 /// The same in quotes.
 fn epoch_text(json: &[u8], unit: EpochUnit) -> Result<Position, &'static str> {
     let inner = json.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    let is_number = inner.and_then(|inner| std::str::from_utf8(inner).ok()).and_then(ExactNumber::parse).is_some();
+    let is_long = inner.is_some_and(|inner| inner.len() > MAX_NUMBER_BYTES);
+    let number = inner.filter(|_| !is_long).and_then(|inner| std::str::from_utf8(inner).ok());
+    let is_number = number.and_then(ExactNumber::parse).is_some();
     match inner.filter(|_| is_number) {
         Some(inner) => epoch(inner, unit),
         None => Err("is text that is no number, where `record_format` names an epoch"),
     }
 }
 
+/// Longest text of a number. Its digits are all kept, and may be in state: no API counts further.
+const MAX_NUMBER_BYTES: usize = 1000;
+
 fn exact(bytes: &[u8]) -> Result<Position, &'static str> {
+    if bytes.len() > MAX_NUMBER_BYTES {
+        return Err("is a number of more than 1000 characters");
+    }
     let number = std::str::from_utf8(bytes).ok().and_then(ExactNumber::parse);
     number.map(Position::Number).ok_or("is a number with an exponent beyond comparison")
 }

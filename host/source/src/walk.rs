@@ -76,8 +76,6 @@ impl WalkConfig<'_> {
 /// Where a journal ends: the walk goes on after its last page.
 #[derive(Debug, Clone, Default)]
 pub struct ResumeFrom {
-    /// Each page, from page 1.
-    pub earlier: Vec<Walked>,
     /// The request that the last page led to.
     pub next: Option<RequestEdit>,
     /// Why there is no next request, where the extractor said so.
@@ -110,6 +108,8 @@ pub struct Walk {
     core: Core,
     extractor: Box<dyn Extractor>,
     state: Vec<u8>,
+    /// The last page that was journalled before this walk; 0 where there is none.
+    last: PagePlace,
     after: After,
     /// Records path of the last page, as the prediction for the next one.
     records_path: String,
@@ -197,6 +197,7 @@ impl Walk {
             ignores_error_objects: config.source.ignores_error_objects,
         };
         Ok(Self {
+            last: PagePlace::new(0, core.template.url.as_str()),
             core,
             extractor: config.extractor,
             state: Vec::new(),
@@ -214,33 +215,37 @@ impl Walk {
         })
     }
 
-    /// A walk that goes on after journalled pages, none of which is fetched again. The next request
-    /// is sent at once.
-    pub fn resume(config: WalkConfig<'_>, from: ResumeFrom) -> Result<Self, Error> {
-        let mut walk = Self::new(config)?;
-        if from.earlier.is_empty() && from.next.is_none() {
-            return Ok(walk);
+    /// Takes note of a journalled page, which is not fetched again. Pages come in order, before
+    /// [`Walk::go_on`].
+    pub fn walked(&mut self, page: Walked<'_>) -> Result<(), Error> {
+        let request = self.core.request(self.name(), page.request, &self.last)?;
+        self.core.seen.insert(&request);
+        self.last = PagePlace::new(self.last.page + 1, page.url);
+        if let Some(digest) = page.records_digest {
+            self.repeats.note(&self.last, digest);
         }
-        let mut last = PagePlace::new(0, walk.core.template.url.as_str());
-        for page in from.earlier {
-            let request = walk.core.request(walk.name(), &page.request, &last)?;
-            walk.core.seen.insert(&request);
-            last = PagePlace::new(last.page + 1, page.url);
-            if let Some(digest) = page.records_digest {
-                walk.repeats.note(&last, digest);
-            }
-            looked_at::add_seen(&mut walk.seen_paths, &page.newly_seen);
-            walk.shape = walk.shape.or(page.shape);
+        looked_at::add_seen(&mut self.seen_paths, page.newly_seen);
+        // One page with a list is enough, and looking for its names parses it.
+        if self.shape.is_none() {
+            self.shape = page.records_path.map(|path| Shape::of(page.body, path));
         }
-        walk.state = from.state;
-        walk.empty_pages = from.empty_pages;
-        walk.note_cursor(&last, from.next.as_ref());
-        walk.cursor_before.clone_from(&walk.cursor);
-        walk.after = match from.walk_ended.filter(|_| from.next.is_none()) {
+        Ok(())
+    }
+
+    /// Goes on after the pages that were [`walked`](Walk::walked). The next request is sent at once.
+    pub fn go_on(&mut self, from: ResumeFrom) {
+        if self.last.page == 0 && from.next.is_none() {
+            return;
+        }
+        let last = self.last.clone();
+        self.state = from.state;
+        self.empty_pages = from.empty_pages;
+        self.note_cursor(&last, from.next.as_ref());
+        self.cursor_before.clone_from(&self.cursor);
+        self.after = match from.walk_ended.filter(|_| from.next.is_none()) {
             Some(ended) => After::End { truncated: false, ended },
-            None => walk.plan_next(&last, from.next, from.ended),
+            None => self.plan_next(&last, from.next, from.ended),
         };
-        Ok(walk)
     }
 
     /// The next page; `None` after the last one. When a page is returned, the request for the one

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use dpone_json::Scanner;
 use dpone_model::plugin::{Ending, Extractor, PageView, Plugin, RecordsAt, RequestEdit, RequestValue, Step};
 use dpone_model::{Report, WalkEnded, WalkEnds};
-use dpone_source::{ResumeFrom, Shape, SinglePage, Walk, WalkConfig, Walked};
+use dpone_source::{ResumeFrom, SinglePage, Walk, WalkConfig};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use support::{Api, Follow, Setup};
+use support::{Api, Earlier, Follow, Setup, resume};
 
 /// The outcome of a walk.
 #[derive(Debug)]
@@ -194,12 +194,15 @@ async fn a_list_that_lies_deeper_is_missed_at_its_own_level() {
             let answers = [DEEP, (200, last)];
             let api = Api::script(&answers[usize::from(resumed)..]);
             let config = setup.config(&api, Follow::at(inner));
-            let earlier = Walked { shape: Some(Shape::of(DEEP.1.as_bytes(), "data.items")), ..Walked::default() };
+            let (body, records_path) = (DEEP.1.as_bytes().to_vec(), Some("data.items"));
+            // The first page with a list says enough.
+            let later = Earlier { body: b"{}".to_vec(), records_path, ..Earlier::default() };
+            let earlier = [Earlier { body, records_path, ..Earlier::default() }, later];
             let query = vec![("cursor".into(), RequestValue::Text("a".into()))];
             let next = Some(RequestEdit { query, ..RequestEdit::default() });
-            let from = ResumeFrom { earlier: vec![earlier], next, state: b"0".to_vec(), ..ResumeFrom::default() };
-            let walk = if resumed { Walk::resume(config, from) } else { Walk::new(config) };
-            let walked = walks(walk.unwrap()).await;
+            let from = ResumeFrom { next, state: b"0".to_vec(), ..ResumeFrom::default() };
+            let walk = if resumed { resume(config, &earlier, from) } else { Walk::new(config).unwrap() };
+            let walked = walks(walk).await;
             let result = walked.result.as_ref().map(|ended| ended.reason.as_str()).map_err(|report| report.code().id);
             assert_eq!(result, expected, "{last} {resumed}: {walked:?}");
         }
@@ -253,9 +256,9 @@ async fn a_resumed_walk_ends_as_it_was_judged_to() {
     let page = walk.next().await.unwrap().unwrap();
     assert!(walk.ended().unwrap().never_seen.is_some());
     assert_eq!(page.walk_ended.as_ref(), walk.ended());
-    let walked = Walked { request: page.request.clone(), url: page.url.clone(), ..Walked::default() };
-    let from = ResumeFrom { earlier: vec![walked], walk_ended: page.walk_ended.clone(), ..ResumeFrom::default() };
-    let resumed = Walk::resume(setup.config(&Api::script(&[]), Follow::items()), from).unwrap();
+    let walked = Earlier { request: page.request.clone(), url: page.url.clone(), ..Earlier::default() };
+    let from = ResumeFrom { walk_ended: page.walk_ended.clone(), ..ResumeFrom::default() };
+    let resumed = resume(setup.config(&Api::script(&[]), Follow::items()), &[walked], from);
     assert_eq!(resumed.ended(), walk.ended());
 
     let config = WalkConfig { max_pages: Some(1), ..setup.config(&Api::script(&[FIRST]), Follow::items()) };
@@ -282,7 +285,7 @@ async fn a_stored_cursor_is_never_past_the_end() {
         let Some(from) = from else { continue };
         let api = Api::script(&[(404, "")]);
         let says = Box::new(Says { inner: Follow::items(), looked_at: None, may_be_past_end: true });
-        let report = walks(Walk::resume(setup.config(&api, says), from).unwrap()).await.result.unwrap_err();
+        let report = walks(resume(setup.config(&api, says), &[], from)).await.result.unwrap_err();
         assert_eq!(report.code().id, "DP0403", "a run without rows is not green");
     }
 }
@@ -303,22 +306,19 @@ async fn a_resumed_walk_knows_the_pages_before_it() {
     let mut walk = Walk::new(setup.config(&Api::script(&[FIRST, SECOND]), Follow::items())).unwrap();
     let page = walk.next().await.unwrap().unwrap();
     let again = |keys: bool, digest: bool| {
-        let walked = Walked {
+        let walked = Earlier {
             request: page.request.clone(),
             url: page.url.clone(),
             records_digest: page.records_digest.filter(|_| digest),
             newly_seen: page.newly_seen.clone(),
-            shape: keys.then(|| Shape::of(&page.body, "items")),
+            body: page.body.to_vec(),
+            records_path: keys.then_some("items"),
         };
-        ResumeFrom {
-            earlier: vec![walked],
-            next: page.next.clone(),
-            state: page.state.clone(),
-            ..ResumeFrom::default()
-        }
+        let from = ResumeFrom { next: page.next.clone(), state: page.state.clone(), ..ResumeFrom::default() };
+        ([walked], from)
     };
-    let resumed = async |answer, from| {
-        walks(Walk::resume(setup.config(&Api::script(&[answer]), Follow::items()), from).unwrap()).await
+    let resumed = async |answer, (earlier, from): ([Earlier; 1], ResumeFrom)| {
+        walks(resume(setup.config(&Api::script(&[answer]), Follow::items()), &earlier, from)).await
     };
     let repeated = (200, r#"{"items":[{"id":1}],"next":null}"#);
     assert_eq!(resumed(repeated, again(true, true)).await.result.unwrap_err().code().id, "DP0421");

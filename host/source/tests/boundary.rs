@@ -5,8 +5,8 @@
 #[path = "support/rows.rs"]
 mod rows;
 
-use dpone_manifest::{Lookback, Order};
-use dpone_model::{PagePlace, Watermark};
+use dpone_manifest::{Lookback, OnMissing, Order, RecordFormat};
+use dpone_model::{EpochUnit, PagePlace, Report, Watermark};
 use dpone_plan::Boundary;
 use dpone_source::{Filtered, rescan};
 use jiff::SignedDuration;
@@ -48,6 +48,62 @@ fn rows_by_bounds() {
             assert_eq!(run.watermark().map(|w| w.value), greatest.map(value), "{lower:?} {upper:?}");
         }
     }
+}
+
+#[test]
+fn a_run_of_which_nothing_is_left_says_what_it_saw() {
+    const OLD: &str = r#"{"n":1,"at":"2026-01-01T00:00:00Z"}"#;
+    const NEW: &str = r#"{"n":2,"at":"2026-01-09T00:00:00Z"}"#;
+    let (lacks, null) = (r#"{"n":3,"att":"2026-01-09T00:00:00Z"}"#, r#"{"n":4,"at":null}"#);
+    let (from, before) = (bounds(Some("2026-01-05"), None), bounds(None, Some("2026-01-01")));
+    let missing = |on_missing| {
+        let mut boundary = from.clone();
+        boundary.rules.on_missing = on_missing;
+        boundary
+    };
+    let (keep, drop) = (missing(OnMissing::Keep), missing(OnMissing::Drop));
+    let seconds = {
+        let mut boundary = from.clone();
+        boundary.lower = boundary.lower.and_then(|lower| lower.in_unit(EpochUnit::Millis));
+        boundary.rules.record_format = Some(RecordFormat::Epoch(EpochUnit::Millis));
+        boundary
+    };
+    // Pages, and the texts of a warning, or of an error that begins with its code.
+    let cases: &[(&Boundary, &[&[&str]], &[&str])] = &[
+        (&from, &[&[OLD, OLD]], &["all 2 rows", "from 2026-01-05", "`at` goes from 2026-01-01T00:00:00Z to"]),
+        (&from, &[&[OLD], &[NEW]], &[]),
+        (&from, &[&[]], &[]),
+        (&before, &[&[OLD, NEW]], &["all 2 rows", "before 2026-01-01", "to 2026-01-09T00:00:00Z"]),
+        (&seconds, &[&[r#"{"n":1,"at":1767225600}"#]], &["the only row", "goes from 1767225600 to 1767225600"]),
+        (&drop, &[&[lacks], &[lacks]], &["DP0411", "2 records", "`n`, `att`", "page 1, http://own.test/, record 0"]),
+        (&keep, &[&[lacks], &[lacks]], &["no record has the cursor field `at`", "2 rows", "`n`, `att`"]),
+        (&drop, &[&[null, lacks]], &["all 2 records have null"]),
+        (&keep, &[&[null]], &[]),
+        (&drop, &[&[lacks], &[NEW]], &[]),
+        (&drop, &[&[lacks], &[OLD]], &["the only row"]),
+        (&Boundary::default(), &[&[lacks]], &[]),
+    ];
+    for (boundary, pages, texts) in cases {
+        let mut run = Run::new(boundary, None);
+        for page in *pages {
+            run.page(format!("[{}]", page.join(",")).as_bytes());
+        }
+        let said = match run.filter.overview().warning() {
+            Ok(warning) => warning.unwrap_or_default(),
+            Err(error) => Report::from(error).to_string(),
+        };
+        assert_eq!(said.is_empty(), texts.is_empty(), "{pages:?}: {said}");
+        assert!(texts.iter().all(|text| said.contains(text)), "{pages:?}: {said}");
+    }
+    // Slices are judged together.
+    let (mut old, mut new) = (Run::new(&from, None), Run::new(&from, None));
+    old.page(format!("[{OLD}]").as_bytes());
+    let mut both = old.filter.overview();
+    both.add(old.filter.overview());
+    assert!(both.warning().unwrap().unwrap().contains("all 2 rows"));
+    new.page(format!("[{NEW}]").as_bytes());
+    both.add(new.filter.overview());
+    assert_eq!(both.warning().unwrap(), None);
 }
 
 #[test]

@@ -297,7 +297,11 @@ fn a_value_that_is_not_what_the_manifest_says_is_an_error_with_its_remedy() {
     let hours = SignedDuration::from_hours(1);
     let number = dpone_model::number::ExactNumber::parse("1000").unwrap();
     let named = rules(|rules| rules.max_future = MaxFuture::Within(hours));
+    let (long, long_text) = ("9".repeat(1001), format!("\"{}\"", "9".repeat(1001)));
     for (boundary, json, code, problem, hint) in [
+        (field(), long.as_str(), "DP0411", "more than 1000 characters", ""),
+        (unit(EpochUnit::Seconds), &long, "DP0411", "more than 1000 characters", ""),
+        (unit(EpochUnit::Seconds), &long_text, "DP0411", "text that is no number", ""),
         (iso.clone(), "1767225600", "DP0430", "the bound `2026-01-01` is a time", "record_format: epoch`"),
         (iso.clone(), "1767225600000", "DP0430", "without a unit", "record_format: epoch_ms`"),
         (iso.clone(), "17", "DP0430", "without a unit", "write the bound as a number"),

@@ -9,8 +9,8 @@ use dpone_manifest::{Body, CursorFormat, Grants, Incremental, MaxFuture, OnMissi
 use dpone_model::http::Credential;
 use dpone_model::plugin::{RecordsAt, RequestEdit, RequestValue};
 use dpone_model::{CursorValue, PagePlace, Place, Report, Secret};
-use dpone_source::{Page, ResumeFrom, SinglePage, Template, Walk, WalkConfig, Walked, client_config, probe, rescan};
-use support::{Api, Follow, Setup, plugin};
+use dpone_source::{Page, ResumeFrom, SinglePage, Template, Walk, WalkConfig, client_config, probe, rescan};
+use support::{Api, Earlier, Follow, Setup, plugin, resume};
 use url::Url;
 
 async fn pages(mut walk: Walk) -> (Vec<Page>, Option<Report>) {
@@ -206,15 +206,15 @@ async fn a_resumed_walk_fetches_nothing_again_and_still_sees_a_circle() {
     ]);
     let setup = Setup::new();
     let mut walk = Walk::new(setup.config(&api, Follow::items())).unwrap();
-    let mut from = ResumeFrom::default();
+    let (mut earlier, mut from) = (Vec::new(), ResumeFrom::default());
     for _ in 0..2 {
         let page = walk.next().await.unwrap().unwrap();
-        from.earlier.push(Walked { request: page.request, url: page.url, ..Walked::default() });
+        earlier.push(Earlier { request: page.request, url: page.url, ..Earlier::default() });
         (from.next, from.state) = (page.next, page.state);
     }
     drop(walk);
     api.asked.lock().unwrap().clear();
-    let (found, error) = pages(Walk::resume(setup.config(&api, Follow::items()), from).unwrap()).await;
+    let (found, error) = pages(resume(setup.config(&api, Follow::items()), &earlier, from)).await;
     assert_eq!((found[0].number, &found[0].state[..], rows(&found)), (3, &b"3"[..], vec![r#"{"id":3}"#.to_owned()]));
     assert_eq!(error.unwrap().code().id, "DP0406");
     assert_eq!(api.urls(), ["http://own.test/orders?cursor=b"]);
@@ -234,7 +234,7 @@ async fn a_response_cursor_is_where_the_next_run_begins() {
     assert_eq!(walk.response_cursor(), Ok(None));
     while walk.next().await.unwrap().is_some() {}
     let from = ResumeFrom::response_cursor(&walk.response_cursor().unwrap().unwrap()).unwrap();
-    let (found, error) = pages(Walk::resume(setup.config(&api, Follow::items()), from).unwrap()).await;
+    let (found, error) = pages(resume(setup.config(&api, Follow::items()), &[], from)).await;
     assert_eq!((found[0].number, rows(&found), error), (1, vec![r#"{"id":2}"#.to_owned()], None));
     // A state that is no cursor is no reason to begin at the first page.
     for text in ["", "nonsense", "e30=", "W10=", "bnVsbA=="] {
@@ -336,7 +336,7 @@ async fn a_granted_path_stays_below_base_url() {
         setup.source.pagination.extractor = Some(plugin(Grants { paths, ..Grants::default() }));
         let api = Api::new(|_| Some(r#"{"items":[]}"#.into()));
         let from = ResumeFrom { next: Some(edit.clone()), state: b"0".to_vec(), ..ResumeFrom::default() };
-        let (_, error) = pages(Walk::resume(setup.config(&api, Follow::items()), from).unwrap()).await;
+        let (_, error) = pages(resume(setup.config(&api, Follow::items()), &[], from)).await;
         assert_eq!(error.map(|report| report.code().id), expected, "{edit:?}");
     }
 }
@@ -371,7 +371,7 @@ async fn the_request_rules() {
         setup.connection.auth = Auth::ApiKey { name: "api_key".into(), in_: ApiKeyIn::Query, value: Secret::new("s") };
         let api = Api::new(|_| Some(r#"{"items":[]}"#.into()));
         let from = ResumeFrom { next: Some(edit.clone()), state: b"0".to_vec(), ..ResumeFrom::default() };
-        let (_, error) = pages(Walk::resume(setup.config(&api, Follow::items()), from).unwrap()).await;
+        let (_, error) = pages(resume(setup.config(&api, Follow::items()), &[], from)).await;
         let found = match error {
             Some(report) => Err(report.code().id),
             None => Ok(api.asked.lock().unwrap().iter().map(|r| format!("{} {}", r.method, r.url)).collect::<String>()),
@@ -401,7 +401,7 @@ async fn many_fields_take_little_time() {
         ] {
             let api = Api::new(|_| Some(r#"{"items":[]}"#.into()));
             let from = ResumeFrom { next: Some(edit), state: b"0".to_vec(), ..ResumeFrom::default() };
-            pages(Walk::resume(setup.config(&api, Follow::items()), from).unwrap()).await;
+            pages(resume(setup.config(&api, Follow::items()), &[], from)).await;
             for request in api.asked.lock().unwrap().iter().filter(|request| request.headers.len() == 1) {
                 let body = request.body.as_deref().unwrap();
                 assert!(body.starts_with(sent.as_bytes()) || body == br#"{"size":10}"#);
@@ -440,7 +440,7 @@ async fn body_fields_are_set_as_the_text_that_they_are() {
         let api = Api::new(|_| Some(r#"{"items":[]}"#.into()));
         let edit = RequestEdit { body: fields.clone(), ..RequestEdit::default() };
         let from = ResumeFrom { next: Some(edit), state: b"0".to_vec(), ..ResumeFrom::default() };
-        let (_, error) = pages(Walk::resume(setup.config(&api, Follow::items()), from).unwrap()).await;
+        let (_, error) = pages(resume(setup.config(&api, Follow::items()), &[], from)).await;
         let sent = api.asked.lock().unwrap().first().cloned();
         let found = error.map_or_else(|| Ok(sent.clone().unwrap().body.unwrap()), |report| Err(report.code().id));
         assert_eq!(

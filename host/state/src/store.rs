@@ -171,7 +171,7 @@ impl<D: Database> StateStore for Store<D> {
         let mut update = key_args(key);
         update.extend([
             expected.into(),
-            Arg::Text(checkpoint.clone()),
+            Arg::Text(checkpoint),
             write.fingerprint.as_str().into(),
             Arg::Text(to_json(&write.fingerprint_parts)),
             write.run_id.as_str().into(),
@@ -181,7 +181,7 @@ impl<D: Database> StateStore for Store<D> {
             (expected + 1).into(),
             write.run_id.as_str().into(),
             write.reason.as_str().into(),
-            Arg::Text(checkpoint),
+            Arg::Text(to_json(&write.checkpoint.without_digests())),
         ]);
         let update = Statement::new(doing, self.sql.commit(must_hold_lease), update);
         let record = Statement::new(doing, self.sql.record(), record);

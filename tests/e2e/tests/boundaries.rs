@@ -537,6 +537,67 @@ fn rows_without_a_cursor_value_fail_are_kept_or_are_dropped() {
 }
 
 #[test]
+fn a_run_of_which_nothing_is_left_warns() {
+    for (what, form, incremental, transforms, exit, counts, says) in [
+        (
+            "another unit than the records count",
+            Form::Epoch,
+            "{ cursor_field: at, record_format: epoch_ms, start: T-5d }",
+            "[]",
+            0,
+            "outside_boundary 2",
+            &["warning", "all 2 rows lie outside of the bounds", "record_format"][..],
+        ),
+        (
+            "another order than the manifest promises",
+            Form::Iso,
+            "{ cursor_field: at, end: T-9d, order: ascending }",
+            "[]",
+            0,
+            "outside_boundary 1",
+            &["warning", "the only row lies outside of the bounds", "`order`"],
+        ),
+        (
+            "a misspelt field whose records are dropped",
+            Form::Iso,
+            "{ cursor_field: att, on_missing: drop }",
+            "[]",
+            20,
+            "without_cursor 2",
+            &["DP0411", "none of the run's 2 records", "`id`, `row`, `at`"],
+        ),
+        (
+            "a misspelt filter",
+            Form::Iso,
+            "{ cursor_field: at }",
+            "[{ uses: \"builtin:filter\", with: { field: roww, op: eq, value: x } }]",
+            0,
+            "dropped 2",
+            &["warning", "no record has `roww`", "transform 1 (builtin:filter)", "left out 2 rows"],
+        ),
+    ] {
+        let watermark = if transforms == "[]" { "" } else { "-1d" };
+        let api = if what.contains("order") { "1@-2d | 2@-10d" } else { "1@-2d 2@-1d" };
+        let run = Run { incremental, api, exit, counts, watermark, says, ..RUN };
+        check(&Case { what, form, transforms, runs: vec![run], ..Case::default() });
+    }
+    // Windows are judged together, and a run that is refused is not gone on with.
+    let mut bench = Bench::new();
+    let options = "    slices: { type: windows, step: 1d }\n";
+    let incremental = "{ cursor_field: att, start: T-3d, on_missing: drop }";
+    bench.write(&Case { options, ..Case::default() }, &Run { incremental, api: "1@-2d 2@-1d", ..RUN });
+    let failed = bench.run(&[]);
+    failed.expect_exit(20).expect_error(&["DP0411", "has the cursor field `att`"]);
+    assert_eq!(bench.published(), "");
+    let run_id = failed.json()["run_id"].as_str().unwrap().to_owned();
+    bench.workspace.dpone(&["resume", &run_id]).expect_exit(40);
+    let keep = "{ cursor_field: att, on_missing: keep }";
+    let says = &["warning", "no record has the cursor field `att`"];
+    let run = Run { incremental: keep, api: "1@-2d", published: "1", counts: "kept_without_cursor 1", says, ..RUN };
+    check(&Case { what: "a misspelt field whose records are kept", runs: vec![run], ..Case::default() });
+}
+
+#[test]
 fn more_rows_at_the_watermark_than_are_remembered_are_told_with_their_number() {
     let incremental = "{ cursor_field: at, max_boundary_rows: 3 }";
     let api = "1@-1d 2@-1d 3@-1d | 4@-1d 5@-1d";
@@ -715,6 +776,43 @@ fn windows_remember_rows_far_ahead_although_the_last_window_moves_on() {
         assert_eq!(bench.published(), published, "{report:#}");
         assert_eq!(bench.state()["checkpoint"]["watermark"]["value"].as_str().map(str::to_owned), watermark, "{api}");
     }
+}
+
+#[test]
+fn rows_at_the_watermark_are_known_also_where_the_next_window_is_another_slice() {
+    let incremental = "{ cursor_field: at, start: T-3d }";
+    let mut bench = Bench::new();
+    let case = Case { options: "    slices: { type: windows, step: 1d }\n", ..Case::default() };
+    // Tomorrow's midnight lies in today's window, which is open; the next run begins with tomorrow's.
+    for (api, published) in [
+        ("1@-3d 2@-1d 3@+1d", "1 2 3"),
+        ("1@-3d 2@-1d 3@+1d", ""),
+        ("1@-3d 2@-1d 3@+1d 4@+1d", "4"),
+        ("1@-3d 2@-1d 3@+1d 4@+1d", ""),
+    ] {
+        bench.write(&case, &Run { incremental, api, ..RUN });
+        let report = bench.run(&[]).expect_exit(0).json();
+        assert_eq!(bench.published(), published, "{report:#}");
+        assert_eq!(bench.watermark(), time("+1d", Form::Iso));
+    }
+}
+
+#[test]
+fn the_last_of_a_key_is_not_one_far_ahead() {
+    let strategy = "{ mode: incremental_merge, unique_key: id, duplicate_policy: last }";
+    check(&Case {
+        what: "a wrong date and the real row",
+        strategy,
+        runs: vec![Run {
+            api: "9/wrong@+900d 9/real@-1d 8/only@+900d",
+            published: "9/real 8/only",
+            watermark: "-1d",
+            counts: "duplicates 1, ahead 2",
+            says: &["warning", "1 row ahead", "`duplicate_policy: last` publishes that row"],
+            ..RUN
+        }],
+        ..Case::default()
+    });
 }
 
 #[test]

@@ -118,6 +118,22 @@ fn a_failed_slice_does_not_stop_the_others_and_resume_goes_on_with_what_is_left(
 }
 
 #[test]
+fn a_load_of_which_slices_are_left_says_how_to_go_on() {
+    for kind in [FaultKind::WrongShape, FaultKind::Status { status: 404, retry_after: None }] {
+        let (stand, workspace) = windows(300);
+        stand.misbehave(vec![Fault::at_page(2, kind).times(1)]);
+        let failed = workspace.dpone(&["run", "guide.yaml", "--profile", "test"]);
+        failed.expect_exit(20);
+        let said = format!("{}{}", failed.stdout, failed.stderr);
+        let line = said.lines().find(|line| line.starts_with("resume with: dpone resume "));
+        let run_id = line.and_then(|line| line.split_whitespace().nth(4)).unwrap_or_else(|| panic!("{said}"));
+        workspace.dpone(&["resume", run_id]).expect_exit(0);
+        let all = keys(&workspace);
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    }
+}
+
+#[test]
 fn a_kill_around_a_slices_write_of_state_loses_and_repeats_nothing() {
     for point in ["K:before", "K:after"] {
         let (_stand, workspace) = windows(300);

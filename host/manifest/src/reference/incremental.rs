@@ -63,8 +63,8 @@ pub(super) static INCREMENTAL: &[Key] = &[
         "on_missing",
         Choice(&[
             word("fail", "The run fails with the record's place."),
-            word("keep", "They are published and do not move the watermark."),
-            word("drop", "They are left out and counted."),
+            word("keep", "They are published and do not move the watermark. A run without a record that has the field warns."),
+            word("drop", "They are left out and counted. A run without a record that has the field fails, because its name may be misspelt."),
         ]),
         "What becomes of records whose cursor field is missing or null. A value that is there and cannot be read is an \
          error in any case.",

@@ -24,7 +24,11 @@ pub(super) static STRATEGY: &[Key] = &[
         Choice(&[
             word("allow", "All are published."),
             word("fail", "The run fails before its first message, with the keys and their pages."),
-            word("last", "The newest by the cursor field is published; without a cursor field, the last one read."),
+            word(
+                "last",
+                "The newest by the cursor field is published; without a cursor field, the last one read. One ahead of \
+                 `incremental.max_future` is published only where its key has no other, and the run warns of it.",
+            ),
             word("first", "The first one read is published."),
         ]),
         "What several records with one key mean within a load. All but `allow` need a message key; `last` and `first` \

@@ -11,7 +11,7 @@ use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse};
 use dpone_model::plugin::{Extractor, Identity, PageView, Plugin, RecordsAt, RequestEdit, RequestValue, Step, Usage};
 use dpone_model::{Report, codes};
 use dpone_plan::Boundary;
-use dpone_source::{SharedScanner, WalkConfig};
+use dpone_source::{ResumeFrom, SharedScanner, Walk, WalkConfig, Walked};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::Url;
@@ -118,6 +118,35 @@ impl Extractor for Follow {
     async fn ahead(&mut self, _state: &[u8], _n: u32) -> Result<Vec<RequestEdit>, Report> {
         Ok(Vec::new())
     }
+}
+
+/// A page that an earlier attempt journalled.
+#[derive(Default)]
+pub struct Earlier {
+    pub request: RequestEdit,
+    pub url: String,
+    pub body: Vec<u8>,
+    pub records_path: Option<&'static str>,
+    pub records_digest: Option<u128>,
+    pub newly_seen: Vec<String>,
+}
+
+/// A walk that goes on after journalled pages.
+pub fn resume(config: WalkConfig<'_>, earlier: &[Earlier], from: ResumeFrom) -> Walk {
+    let mut walk = Walk::new(config).unwrap();
+    for page in earlier {
+        let walked = Walked {
+            request: &page.request,
+            url: &page.url,
+            body: &page.body,
+            records_path: page.records_path,
+            records_digest: page.records_digest,
+            newly_seen: &page.newly_seen,
+        };
+        walk.walked(walked).unwrap();
+    }
+    walk.go_on(from);
+    walk
 }
 
 pub fn connection(auth: Auth) -> HttpConnection {

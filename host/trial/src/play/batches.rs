@@ -99,7 +99,14 @@ fn batches(case: &Case, played: &mut Played) -> Result<Vec<Arc<Batch>>, Report> 
         let (place, body) = (case.place(number), case.body(number));
         let records = rescan(&scanner, &place, &body, case.settings.records_path.as_deref())?;
         played.records += records.len() as u64;
-        batches.push(Arc::new(Batch { page: place.page, url: place.url, body, records, scanner: scanner.clone() }));
+        batches.push(Arc::new(Batch {
+            page: place.page,
+            url: place.url,
+            body,
+            records,
+            scanner: scanner.clone(),
+            asked: Default::default(),
+        }));
     }
     Ok(batches)
 }
