@@ -5,7 +5,7 @@
 
 use crate::error::{ScanError, ScanErrorKind};
 use crate::word;
-use dpone_model::Kind;
+use dpone_model::{Kind, Span};
 
 /// How many arrays and objects may be open at once.
 pub const MAX_DEPTH: usize = 1024;
@@ -227,12 +227,26 @@ pub(crate) fn colon(body: &[u8], at: usize) -> Lexed<usize> {
 /// An array or object with all that is in it, from its bracket.
 #[inline(never)]
 pub(crate) fn container(body: &[u8], start: usize, depth: usize) -> Lexed<usize> {
+    walk(body, start, depth, |_| None)
+}
+
+/// The same where one value in it, which is not the container itself, is known and need not be looked at.
+#[inline(never)]
+pub(crate) fn container_around(body: &[u8], start: usize, known: Span) -> Lexed<usize> {
+    let (from, to) = (known.start as usize, known.end as usize);
+    walk(body, start, 0, |at| if at == from && from != start { Some(to) } else { None })
+}
+
+/// `known` gives the end of a value that is known to start at a place.
+#[inline(always)]
+fn walk(body: &[u8], start: usize, depth: usize, known: impl Fn(usize) -> Option<usize>) -> Lexed<usize> {
     let mut open = Open { bits: [0; MAX_DEPTH / 64], len: 0, around: depth };
     let mut at = start;
     loop {
         // Here `at` is where a value has to start.
-        match body.get(at) {
-            Some(b'{') => {
+        match (known(at), body.get(at)) {
+            (Some(end), _) => at = end,
+            (None, Some(b'{')) => {
                 open.push(at, true)?;
                 at = space(body, at + 1);
                 if body.get(at) != Some(&b'}') {
@@ -240,14 +254,14 @@ pub(crate) fn container(body: &[u8], start: usize, depth: usize) -> Lexed<usize>
                     continue;
                 }
             }
-            Some(b'[') => {
+            (None, Some(b'[')) => {
                 open.push(at, false)?;
                 at = space(body, at + 1);
                 if body.get(at) != Some(&b']') {
                     continue;
                 }
             }
-            _ => at = scalar(body, at)?,
+            (None, _) => at = scalar(body, at)?,
         }
         // Here a value has ended, or an empty container is about to.
         loop {

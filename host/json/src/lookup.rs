@@ -9,8 +9,8 @@ use dpone_model::{Kind, Span};
 use std::borrow::Cow;
 
 /// The value at `path`; the first one where a name occurs twice. `skip` is a span of the body that
-/// is known to be one value, such as the records, and is jumped over where the path does not lead
-/// into it.
+/// is known to be one value, such as the records, and is jumped over wherever it lies, where the path does
+/// not lead into it.
 pub fn get(body: &[u8], path: &Path, skip: Option<Span>) -> Option<(Kind, Span)> {
     let at = find(body, lex::start(body), path.segments(), skip)?;
     let end = value_end(body, at, skip).ok()?;
@@ -177,9 +177,13 @@ fn elements(body: &[u8], array: Span, mut each: impl FnMut(Span)) -> Option<()> 
     (!failed).then_some(())
 }
 
+/// A known value is jumped over as well where it lies deeper in: `{"data":{"items":[…]}}` would be read
+/// whole otherwise, once for each question about what stands beside `data`.
 fn value_end(body: &[u8], at: usize, skip: Option<Span>) -> Lexed<usize> {
-    match skip {
-        Some(span) if span.start as usize == at && !span.is_empty() => Ok(span.end as usize),
+    let skip = skip.filter(|span| !span.is_empty());
+    match (skip, body.get(at)) {
+        (Some(span), _) if span.start as usize == at => Ok(span.end as usize),
+        (Some(span), Some(b'{' | b'[')) if span.start as usize > at => lex::container_around(body, at, span),
         _ => Ok(lex::value(body, at, 0)?.end),
     }
 }

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use dpone_json::{Found, Path, ScanError, ScanErrorKind, Scanner, column, count, get, last, ndjson};
+use dpone_json::{Found, Path, ScanError, ScanErrorKind, Scanner, column, count, get, last, members_of_root, ndjson};
 use dpone_model::{Kind, Names, Records, Span};
+use std::collections::BTreeMap;
 
 fn scan(body: &str, path: &str) -> (Scanner, Records, Found) {
     let mut scanner = Scanner::new();
@@ -224,6 +225,37 @@ fn known_spans_are_jumped_over_and_reused() {
 }
 
 #[test]
+fn known_spans_are_jumped_over_wherever_they_lie() {
+    // The known value is no JSON, so whoever looks at it finds nothing behind it.
+    for body in [
+        r#"{"data":[}{],"errors":[1]}"#,
+        r#"{"data":{"items":[}{]},"errors":[1]}"#,
+        r#"{"data":{"items":[}{],"x":"}]"},"errors":[1]}"#,
+        r#"{"data":{"a":{},"b":[{"items" : [}{] } , 2],"c":[]},"errors":[1]}"#,
+        r#"{"data":[[}{]],"errors":[1]}"#,
+        r#"{"data":[[],[0,[}{],"x"]],"errors":[1]}"#,
+        r#"{"first":{"a":[{}]},"data":{"items":[}{]},"errors":[1]}"#,
+        r#"{"errors":[1],"data":{"items":[}{]}}"#,
+    ] {
+        let start = body.find("[}{]").unwrap();
+        let known = Some(Span::new(start, start + 4));
+        let body = body.as_bytes();
+        let text = |found: Option<(Kind, Span)>| found.map(|(_, span)| std::str::from_utf8(span.of(body)).unwrap());
+        let shown = String::from_utf8_lossy(body);
+        let mut members = BTreeMap::new();
+        members_of_root(body, known, |name, _, span| {
+            members.insert(name.to_owned(), std::str::from_utf8(span.of(body)).unwrap());
+        });
+        assert_eq!(members.get("errors"), Some(&"[1]"), "{shown}");
+        let data = members["data"];
+        assert!(data.contains("[}{]") && !data.contains("errors"), "{shown}: {data}");
+        assert_eq!(text(get(body, &Path::parse("errors.0"), known)), Some("1"), "{shown}");
+        assert_eq!(text(get(body, &Path::parse("data"), known)), Some(data), "{shown}");
+        assert_eq!(count(body, &Path::parse("errors"), known.map(|known| (known, 7))), Some(1), "{shown}");
+    }
+}
+
+#[test]
 fn lookups_in_damaged_bodies_do_not_panic() {
     let body = br#"{"data":[{"id":1},{"id":[2,"]"]}],"meta":{"next":"\u0061"}}"#;
     for end in 0..body.len() {
@@ -231,6 +263,7 @@ fn lookups_in_damaged_bodies_do_not_panic() {
             let path = Path::parse(path);
             let odd = Span { start: end as u32 / 2, end: 1000 };
             let _ = (get(&body[..end], &path, None), get(&body[..end], &path, Some(odd)));
+            members_of_root(&body[..end], Some(odd), |_, _, _| {});
             let _ = (
                 count(&body[..end], &path, None),
                 last(&body[..end], &path, None),
