@@ -19,6 +19,9 @@ pub struct Scanner {
     /// Bytes of all names that scans added, so that a server cannot fill the memory with long ones.
     name_bytes: usize,
     shape: Shape,
+    /// Records and fields of the last page. Pages of one walk are mostly alike, so the next one gets
+    /// that much room at once instead of growing into it.
+    last: (usize, usize),
     masks_excerpts: bool,
 }
 
@@ -75,9 +78,10 @@ impl Scanner {
     /// by the records at `path`. After an error `out` is empty. A byte order mark before the text is
     /// skipped; spans count from the body's first byte all the same.
     pub fn scan(&mut self, body: &[u8], path: &Path, out: &mut Records) -> Result<Found, ScanError> {
-        out.clear();
+        self.make_room(body, out);
         let scanned = self.pass(body, out).and_then(|mut pass| pass.document(path));
         let found = scanned.map_err(|error| refuse(*error, out))?;
+        self.last = (out.records.len(), out.fields.len());
         Ok(found.unwrap_or_else(|| {
             let (reached, keys) = lookup::reached(body, path);
             Found::Missing { reached, keys }
@@ -86,9 +90,21 @@ impl Scanner {
 
     /// The same for NDJSON: objects with white space between them, commonly one a line.
     pub fn scan_ndjson(&mut self, body: &[u8], out: &mut Records) -> Result<(), ScanError> {
-        out.clear();
+        self.make_room(body, out);
         let scanned = self.pass(body, out).and_then(|mut pass| pass.lines());
-        scanned.map_err(|error| refuse(*error, out))
+        scanned.map_err(|error| refuse(*error, out))?;
+        self.last = (out.records.len(), out.fields.len());
+        Ok(())
+    }
+
+    /// Empties `out` and gives it room, for a small page behind a large one no more than it can need.
+    fn make_room(&self, body: &[u8], out: &mut Records) {
+        /// Of the shortest record, and of the shortest field: `{},` and `"":0,`.
+        const LEAST_BYTES: (usize, usize) = (3, 5);
+        let (records, fields) = self.last;
+        out.clear();
+        out.records.reserve(records.min(body.len() / LEAST_BYTES.0));
+        out.fields.reserve(fields.min(body.len() / LEAST_BYTES.1));
     }
 
     fn pass<'a>(&'a mut self, body: &'a [u8], out: &'a mut Records) -> Lexed<Pass<'a>> {
