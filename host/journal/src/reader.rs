@@ -5,8 +5,9 @@ use crate::entry::{EntryHead, Label};
 use crate::{Error, PageEntry, PageIndex};
 use bytes::Bytes;
 use cap_std::fs::Dir;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Where a page lies.
@@ -90,14 +91,20 @@ impl Reader {
     fn bytes(&self, page: u64, location: &Location, length: u64) -> Result<Vec<u8>, Error> {
         let name = segment_name(location.segment);
         let file: File = self.shared.dir.open(&name).map_err(Error::io(&name))?.into_std();
-        let mut bytes = vec![0; usize::try_from(length).map_err(|_| Error::PageTooLarge { page })?];
-        match file.read_exact_at(&mut bytes, location.offset) {
-            Ok(()) => Ok(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Err(damaged(page, location, "the file ends inside the page"))
+        let length = usize::try_from(length).map_err(|_| Error::PageTooLarge { page })?;
+        // Room that is not zeroed first: every byte of it is read.
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = location.offset + bytes.len() as u64;
+            match rustix::io::pread(&file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(damaged(page, location, "the file ends inside the page")),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(Error::io(name)(error.into())),
             }
-            Err(error) => Err(Error::io(name)(error)),
         }
+        // The allocator may have given more room than was asked for.
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// The head, after it has proved that it is this page's and unchanged since it was written.
