@@ -3,6 +3,7 @@
 
 use crate::Outcome;
 use crate::measure::{Cost, measure};
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -57,6 +58,8 @@ pub struct Site {
     // Fields are dropped in this order, so that the broker is gone before its folder is.
     _services: Vec<Service>,
     folder: tempfile::TempDir,
+    /// The working folder of the job before.
+    last: RefCell<Option<PathBuf>>,
 }
 
 impl Site {
@@ -74,7 +77,7 @@ impl Site {
                 address
             }
         };
-        Ok(Self { api: address, broker, _services: services, folder })
+        Ok(Self { api: address, broker, _services: services, folder, last: RefCell::default() })
     }
 
     pub fn folder(&self) -> &Path {
@@ -98,7 +101,22 @@ impl Site {
         let cache = self.folder().join("cache");
         std::fs::create_dir_all(&cache)?;
         std::os::unix::fs::symlink(&cache, job.join(".dpone/cache"))?;
+        self.hand_on_segments(&job)?;
         Ok(job)
+    }
+
+    /// The journal's segments go from job to job as they do from run to run in one folder: pages of a file
+    /// that is new cost several times as much, all the more in a virtual machine that has to be given the
+    /// memory for them first.
+    fn hand_on_segments(&self, job: &Path) -> Outcome {
+        const JOURNAL: &str = ".dpone/journal";
+        let Some(last) = self.last.replace(Some(job.to_owned())) else { return Ok(()) };
+        let pool = last.join(JOURNAL).join(".pool");
+        if pool.exists() {
+            std::fs::create_dir_all(job.join(JOURNAL))?;
+            std::fs::rename(pool, job.join(JOURNAL).join(".pool"))?;
+        }
+        Ok(())
     }
 
     /// The cost of `dpone run` in such a folder.
