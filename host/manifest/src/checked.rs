@@ -285,7 +285,7 @@ pub struct Sink {
     /// Kafka's own headers.
     pub headers: Vec<(String, String)>,
     pub topic_config: TopicConfig,
-    /// 32 MiB.
+    /// 16 MiB.
     pub queue_max_bytes: u64,
     /// 10 s.
     pub connect_timeout: Duration,

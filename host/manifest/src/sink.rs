@@ -50,7 +50,7 @@ pub(crate) fn sink(mut block: Block<'_>, has_boundary: bool, has_cursor: bool) -
             .to_owned(),
         headers: options.pairs("headers", true),
         topic_config: topic_config(options.block("topic_config")),
-        queue_max_bytes: options.size("queue_max_bytes", (64 << 10)..=(2 << 30)).unwrap_or(32 << 20),
+        queue_max_bytes: options.size("queue_max_bytes", (64 << 10)..=(2 << 30)).unwrap_or(16 << 20),
         connect_timeout: options.milliseconds("connect_timeout_ms", 10_000),
         librdkafka: options.get("librdkafka").map(|value| librdkafka(&value)).unwrap_or_default(),
         delivery: delivery(delivery_block),

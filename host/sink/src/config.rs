@@ -157,7 +157,7 @@ mod tests {
             ("partitioner", "murmur2_random"),
             ("compression.type", "zstd"),
             ("linger.ms", "20"),
-            ("queue.buffering.max.kbytes", "16384"),
+            ("queue.buffering.max.kbytes", "8192"),
             ("message.max.bytes", "200000"),
             ("batch.size", "199488"),
             ("allow.auto.create.topics", "false"),

@@ -32,7 +32,7 @@ pub fn sink(topic: &str) -> Sink {
         partitioner: "murmur2_random".into(),
         headers: Vec::new(),
         topic_config: TopicConfig::default(),
-        queue_max_bytes: 32 << 20,
+        queue_max_bytes: 16 << 20,
         connect_timeout: Duration::from_secs(2),
         librdkafka: BTreeMap::new(),
         delivery: Delivery {

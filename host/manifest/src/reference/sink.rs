@@ -83,7 +83,7 @@ static OPTIONS: &[Key] = &[
         Size(64 << 10, 2 << 30),
         "Memory for messages that wait in the producer, its bookkeeping included. The load waits while it is full.",
     )
-    .default("32MiB")
+    .default("16MiB")
     .example("64MiB"),
     key("connect_timeout_ms", Integer(1, 86_400_000), "Longest time until the cluster answers.")
         .default("10000")
