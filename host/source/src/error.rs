@@ -73,7 +73,7 @@ pub enum Error {
     #[error(
         "none of the run's {rows} records has the cursor field `{field}`, so `on_missing: drop` leaves out all of them"
     )]
-    NoCursorField { rows: u64, field: String, first: Place, fields: Vec<String> },
+    NoCursorField { rows: u64, field: String, first: Box<Place>, fields: Vec<String> },
     #[error("cursor field `{field}` occurs twice in the record")]
     CursorTwice { page: PagePlace, record: u64, field: String },
     #[error("cursor field `{field}` cannot be tracked: {cause}")]
@@ -179,7 +179,8 @@ impl Failure for Error {
             Self::CursorField { page, record, .. }
             | Self::CursorUnit { page, record, .. }
             | Self::CursorTwice { page, record, .. } => Some(page.record(*record)),
-            Self::AllAhead { first, .. } | Self::NoCursorField { first, .. } => Some(first.clone()),
+            Self::AllAhead { first, .. } => Some(first.clone()),
+            Self::NoCursorField { first, .. } => Some(Place::clone(first)),
             Self::RecordsPath { page, .. }
             | Self::RecordsKind { page, .. }
             | Self::Repeated { page, .. }

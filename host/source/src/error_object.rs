@@ -125,7 +125,7 @@ impl<'a> Root<'a> {
             (other.span != member.span && signs::speaks(self.text(other))).then_some(other.span)
         };
         let is_short = !matches!(member.kind, Kind::Object | Kind::Array);
-        let message = signs::MESSAGES.iter().find_map(|plain| says_more(&plain)).filter(|_| is_short);
+        let message = signs::MESSAGES.iter().find_map(says_more).filter(|_| is_short);
         ErrorObject { key: member.name.clone(), span: member.span, message }
     }
 

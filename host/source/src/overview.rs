@@ -95,7 +95,7 @@ impl Overview {
         let (rows, field) = (self.without, self.field.clone());
         match (&self.first_without, self.has_field, self.on_missing) {
             (Some((first, fields)), false, OnMissing::Drop) => {
-                Err(Error::NoCursorField { rows, field, first: first.clone(), fields: fields.clone() })
+                Err(Error::NoCursorField { rows, field, first: Box::new(first.clone()), fields: fields.clone() })
             }
             (Some((_, fields)), false, _) => Ok(Some(format!(
                 "no record has the cursor field `{field}`, so the watermark does not move and {rows} rows were kept by \
