@@ -52,7 +52,8 @@ impl Feed {
     pub fn batch(&mut self) -> Outcome<Arc<dyn BatchView>> {
         let (place, body) = self.next()?;
         let records = dpone_source::rescan(&self.scanner, &place, &body, Some(RECORDS_PATH)).map_err(crate::failed)?;
-        Ok(Arc::new(Batch { page: place.page, url: place.url, body, records, scanner: self.scanner.clone() }))
+        let (page, url, scanner) = (place.page, place.url, self.scanner.clone());
+        Ok(Arc::new(Batch { page, url, body, records, scanner, asked: Default::default() }))
     }
 
     /// Bytes a record, on average.
