@@ -25,6 +25,8 @@ pub enum Error {
     OtherOrigin { from: String, origin: String, own: String, redirected: bool },
     #[error("{from} {verb} a URL of {bytes} bytes, more than {MAX_URL_BYTES}", verb = if *.redirected { "redirects to" } else { "became" })]
     LongUrl { from: String, bytes: usize, redirected: bool },
+    #[error("the request's {what} {bytes} bytes, more than {limit}")]
+    LongHeaders { url: String, what: String, bytes: usize, limit: usize },
     #[error("{refused}")]
     Address { url: String, refused: Refused },
     #[error("more than {limit} redirects, the last one to {url}")]
@@ -83,6 +85,7 @@ impl Error {
             Self::Client { .. } | Self::Certificates { .. } | Self::Credential { .. } | Self::Quota(_) => None,
             Self::OtherOrigin { from: url, .. }
             | Self::LongUrl { from: url, .. }
+            | Self::LongHeaders { url, .. }
             | Self::Request { url, .. }
             | Self::Address { url, .. }
             | Self::Redirects { url, .. }
@@ -105,6 +108,7 @@ impl Failure for Error {
             Self::Credential { .. } => &connection::INCOMPLETE,
             Self::OtherOrigin { .. } => &source::OTHER_ORIGIN,
             Self::LongUrl { .. } => &source::LONG_URL,
+            Self::LongHeaders { .. } => &source::LONG_HEADERS,
             Self::Address { .. } => &source::ADDRESS_REFUSED,
             Self::Redirects { .. } => &source::REDIRECTS,
             Self::Unreachable { .. } => &source::UNREACHABLE,

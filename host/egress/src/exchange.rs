@@ -17,6 +17,11 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use url::Url;
 
+/// Name and value of a header together; servers commonly take 8 KiB.
+const MAX_HEADER_BYTES: usize = 16 << 10;
+/// All headers of a request; servers commonly take 16 to 32 KiB.
+const MAX_HEADERS_BYTES: usize = 64 << 10;
+
 /// A request whose parts have been checked, ready to be sent as often as it takes.
 pub(crate) struct Prepared {
     method: Method,
@@ -154,7 +159,23 @@ impl Prepared {
                 self.sign(hop, &mut request, signer.as_ref()).await?;
             }
         }
+        self.bound_headers(hop, request.headers())?;
         Ok(request)
+    }
+
+    /// Headers are bounded whoever set them: manifest, connection, plugin or signer.
+    fn bound_headers(&self, hop: &Hop, headers: &HeaderMap) -> Result<(), Error> {
+        let long =
+            |what: String, bytes, limit| Error::LongHeaders { url: self.printable(&hop.url), what, bytes, limit };
+        let mut total = 0;
+        for (name, value) in headers {
+            let bytes = name.as_str().len() + value.len();
+            if bytes > MAX_HEADER_BYTES {
+                return Err(long(format!("header `{name}` has"), bytes, MAX_HEADER_BYTES));
+            }
+            total += bytes;
+        }
+        if total <= MAX_HEADERS_BYTES { Ok(()) } else { Err(long("headers have".into(), total, MAX_HEADERS_BYTES)) }
     }
 
     /// Adds what a signer makes of the hop. What it signs is the request without credentials.

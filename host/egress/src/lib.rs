@@ -11,6 +11,18 @@
 //!   └─ exchange, bounded by `total`   exchange.rs redirects by our own rules (redirect.rs)
 //!        └─ body, bounded             body.rs     gzip and zstd decoded with a limit
 //! ```
+//! # Bounds
+//! | of a request | at most |
+//! |---|---|
+//! | URL, with parameters of credentials and signers | 60 KiB (DP0425) |
+//! | one header, name and value | 16 KiB (DP0426) |
+//! | all headers | 64 KiB (DP0426) |
+//! | redirects | 10 |
+//!
+//! They hold for every request and every hop, whoever set what is too long. What plugins may set is bounded
+//! more narrowly before it comes here (`host/sandbox`). The body of an answer is bounded by `max_page_bytes`,
+//! encoded and decoded.
+//!
 //! The HTTP library's own redirects, decompression, proxies and retries are all switched off: each
 //! of them would act behind the back of a rule above.
 

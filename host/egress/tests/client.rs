@@ -363,6 +363,17 @@ async fn a_request_that_cannot_be_sent_names_its_cause() {
     let server = Server::start(|_, _| answer(200, &[], "[]")).await;
     let report = fails(config(&server.url), request(&format!("{}/?a={long}", server.url))).await;
     assert_eq!(report.code().id, "DP0425", "{report}");
+    for (count, bytes, says) in [
+        (1, 10 << 20, "header `x-0` has 10485763 bytes, more than 16384"),
+        (1, (16 << 10) - 2, "header `x-0` has 16385 bytes"),
+        (9, 8 << 10, "headers have "),
+    ] {
+        let mut request = request(&server.url);
+        request.headers = (0..count).map(|number| (format!("x-{number}"), "v".repeat(bytes))).collect();
+        let report = fails(config(&server.url), request).await;
+        assert_eq!((report.code().id, report.exit() as u8), ("DP0426", 20), "{report}");
+        assert!(report.to_string().len() < 1000 && report.message().contains(says), "{report}");
+    }
     let pair = |name: &str, value: &str| vec![(name.to_owned(), Secret::new(value))];
     for (headers, query, says) in [
         (Vec::new(), pair("signature", &long), "with the signer's parameters the URL has"),

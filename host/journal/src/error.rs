@@ -10,7 +10,7 @@ pub enum Error {
     NoRoom { free: u64, needed: u64 },
     #[error("the disk is full while writing {file}")]
     Full { file: String },
-    #[error("page {page} would take the journal beyond max_bytes ({max} bytes)")]
+    #[error("page {page} would take the journal, scratch files included, beyond max_bytes ({max} bytes)")]
     Limit { page: u64, max: u64 },
     #[error("page {page} in {file}: {what}")]
     Damaged { page: u64, file: String, what: &'static str },

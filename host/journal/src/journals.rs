@@ -10,7 +10,7 @@ use crate::recover;
 use crate::syncer::Syncer;
 use crate::writer::{Current, HEAD, Limits, PROGRESS, Writer, drop_segments, save_progress};
 use cap_std::fs::Dir;
-use dpone_model::{PipelineName, RunId};
+use dpone_model::{PipelineName, Room, RunId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use std::fs::{File, TryLockError};
@@ -242,14 +242,18 @@ impl Journals {
             Ok(Current { number: last.segment, file: Arc::new(file), offset: last.end(), capacity })
         });
         let run = run_mark(head.pipeline.as_str(), head.run_id.as_str());
+        let bytes = pages.iter().map(crate::reader::Location::bytes).sum();
+        let room = Arc::new(Room::new(limits.max_bytes));
+        room.wrote(bytes);
         Ok(Writer {
             limits,
+            room,
             pool,
             run: head.run_id.to_string(),
             syncer: Syncer::start().map_err(Error::io("the sync thread"))?,
             current: current.transpose()?,
             next_segment: pages.last().map_or(0, |last| last.segment + 1),
-            bytes: pages.iter().map(crate::reader::Location::bytes).sum(),
+            bytes,
             previous: pages.last().map_or(0, |last| last.checksum),
             slice: progress.slice,
             progress,

@@ -8,6 +8,7 @@ use crate::reader::{Location, Reader, Shared};
 use crate::recover;
 use crate::syncer::Syncer;
 use crate::{Error, PageEntry};
+use dpone_model::{NoRoom, Room};
 use jiff::Timestamp;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -19,7 +20,7 @@ pub(crate) const PROGRESS: &str = "progress.json";
 /// Bounds of a run's journal, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// `journal.max_bytes`, 20 GiB: all pages of the run together.
+    /// `journal.max_bytes`, 20 GiB: all pages of the run and its scratch files together.
     pub max_bytes: u64,
     /// 16 MiB: one segment file. A page that is larger gets a segment of its own.
     pub segment_bytes: u64,
@@ -40,6 +41,7 @@ impl Default for Limits {
 pub struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) limits: Limits,
+    pub(crate) room: Arc<Room>,
     pub(crate) pool: Pool,
     pub(crate) run: String,
     pub(crate) progress: Progress,
@@ -76,6 +78,7 @@ impl Writer {
         self.write(entry, &segment, &location)?;
         self.previous = location.checksum;
         self.bytes += location.bytes();
+        self.room.wrote(location.bytes());
         self.unsynced += location.bytes();
         if let Some(current) = &mut self.current {
             current.offset = location.end();
@@ -136,6 +139,12 @@ impl Writer {
     /// `journal.max_bytes` of the manifest that the run goes on with.
     pub fn set_max_bytes(&mut self, bytes: u64) {
         self.limits.max_bytes = bytes;
+        self.room.set_max(bytes);
+    }
+
+    /// The room of the journal, for what else the run keeps on disk meanwhile.
+    pub fn room(&self) -> Arc<Room> {
+        self.room.clone()
     }
 
     /// Later pages belong to this slice, an index into [`crate::Head::slices`].
@@ -178,9 +187,7 @@ impl Writer {
         let checksum = self.encode(entry, number)?;
         let mut location =
             Location { segment: number, offset: 0, head_len: self.head.len() as u32, data_len, checksum };
-        if self.bytes.saturating_add(location.bytes()) > self.limits.max_bytes {
-            return Err(Error::Limit { page: entry.page, max: self.limits.max_bytes });
-        }
+        self.room.has(location.bytes()).map_err(|NoRoom { max, .. }| Error::Limit { page: entry.page, max })?;
         if let Some(current) = &self.current
             && current.offset + location.bytes() <= current.capacity
         {

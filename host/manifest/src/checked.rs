@@ -258,6 +258,8 @@ pub struct Limits {
     pub output: u64,
     /// 64 KiB a run.
     pub log: u64,
+    /// 64 KiB that an extractor or a slicer keeps from call to call.
+    pub state: u64,
 }
 
 impl Default for Limits {
@@ -268,6 +270,7 @@ impl Default for Limits {
             wall_clock: Duration::from_secs(10),
             output: 64 << 20,
             log: 64 << 10,
+            state: 64 << 10,
         }
     }
 }

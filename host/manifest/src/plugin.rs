@@ -219,6 +219,7 @@ pub(crate) fn limits(mut block: Block<'_>) -> Limits {
         wall_clock: positive(&mut block, "wall_clock").unwrap_or(default.wall_clock),
         output: block.size("output", 1..=(1 << 30)).unwrap_or(default.output),
         log: block.size("log", 0..=(64 << 20)).unwrap_or(default.log),
+        state: block.size("state", 0..=(16 << 20)).unwrap_or(default.state),
     };
     if limits.deadline > limits.wall_clock {
         let message = "`deadline` is longer than `wall_clock`".to_owned();

@@ -177,6 +177,7 @@ pub struct PluginCaps {
     pub wall_clock: Option<Duration>,
     pub output: Option<u64>,
     pub log: Option<u64>,
+    pub state: Option<u64>,
 }
 
 /// A worker needs this much for itself before it loads anything.
@@ -336,6 +337,7 @@ fn limits(mut block: Block<'_>) -> TenantLimits {
         wall_clock: positive(&mut caps, "wall_clock"),
         output: caps.size("output", 1..=(1 << 30)),
         log: caps.size("log", 0..=(64 << 20)),
+        state: caps.size("state", 0..=(16 << 20)),
     };
     caps.finish();
     let limits = TenantLimits {
@@ -362,6 +364,7 @@ impl PluginCaps {
             ("wall_clock", lower(&mut limits.wall_clock, default.wall_clock, self.wall_clock)),
             ("output", lower(&mut limits.output, default.output, self.output)),
             ("log", lower(&mut limits.log, default.log, self.log)),
+            ("state", lower(&mut limits.state, default.state, self.state)),
         ];
         over.into_iter().filter(|(_, is_over)| *is_over).map(|(name, _)| name).collect()
     }

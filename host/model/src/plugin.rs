@@ -103,12 +103,29 @@ pub struct RequestEdit {
     pub may_be_past_end: bool,
 }
 
+impl RequestEdit {
+    /// Bytes of all texts in it.
+    pub fn size(&self) -> usize {
+        let fields = [&self.query, &self.body, &self.headers].into_iter().flatten();
+        let texts = [&self.url, &self.method, &self.path].into_iter().flatten();
+        fields.map(|(name, value)| name.len() + value.size()).chain(texts.map(String::len)).sum()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestValue {
     Text(String),
     /// The name of a granted secret.
     Secret(String),
+}
+
+impl RequestValue {
+    fn size(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Secret(text) => text.len(),
+        }
+    }
 }
 
 /// Where a page's records are.
@@ -170,6 +187,14 @@ pub struct Slice {
     pub lower: Option<String>,
     /// Exclusive upper bound of the cursor field.
     pub upper: Option<String>,
+}
+
+impl Slice {
+    /// Bytes of all texts in it.
+    pub fn size(&self) -> usize {
+        let bounds = [&self.lower, &self.upper].into_iter().flatten();
+        self.id.len() + self.request.size() + bounds.map(String::len).sum::<usize>()
+    }
 }
 
 /// A slicer's answer.
@@ -283,6 +308,11 @@ impl Column {
 
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
+    }
+
+    /// Bytes that it takes in memory.
+    pub fn size(&self) -> u64 {
+        (self.kinds.len() + self.offsets.len() * size_of::<u32>() + self.text.len()) as u64
     }
 
     /// JSON text of value `index`; empty where it is missing or out of range.
@@ -415,10 +445,36 @@ pub trait PluginHttp: Send + Sync {
     async fn send(&self, request: PluginRequest) -> Result<crate::http::HttpResponse, PluginRequestError>;
 }
 
+/// What the call of a plugin may still take. A host function that works for the call asks as it goes on, and
+/// ends with the error that it gets.
+pub trait Budget {
+    /// Asked before each [`BUDGET_STRIDE`] items at the latest.
+    fn go_on(&self) -> Result<(), Report>;
+    /// Asked before so many bytes are held at a time.
+    fn hold(&self, bytes: u64) -> Result<(), Report>;
+}
+
+/// Items between two looks at the clock: a look costs some 30 ns, an item as much or more.
+pub const BUDGET_STRIDE: usize = 1024;
+
+/// Bounds nothing: for work that no plugin asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Unbounded;
+
+impl Budget for Unbounded {
+    fn go_on(&self) -> Result<(), Report> {
+        Ok(())
+    }
+
+    fn hold(&self, _bytes: u64) -> Result<(), Report> {
+        Ok(())
+    }
+}
+
 /// Host-side sets for a check (`interface distinct` of the WIT), implemented in `quality`.
 pub trait DistinctSets: Send {
-    fn add(&mut self, set: &str, page: u64, columns: &[Column]) -> Result<(), Report>;
-    fn repeats(&mut self, set: &str) -> Result<Repeats, Report>;
+    fn add(&mut self, set: &str, page: u64, columns: &[Column], budget: &dyn Budget) -> Result<(), Report>;
+    fn repeats(&mut self, set: &str, budget: &dyn Budget) -> Result<Repeats, Report>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -154,8 +154,12 @@ pub fn gets(grants: &Grants) -> Vec<String> {
 
 /// The bounds, in one line.
 pub fn bounds(limits: &Limits) -> String {
+    let state = match limits.state == Limits::default().state {
+        true => String::new(),
+        false => format!(", state {}", bytes(limits.state)),
+    };
     format!(
-        "memory {}, deadline {}, wall clock {}, output {}, log {}",
+        "memory {}, deadline {}, wall clock {}, output {}, log {}{state}",
         bytes(limits.memory),
         duration(limits.deadline),
         duration(limits.wall_clock),

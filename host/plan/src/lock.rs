@@ -70,6 +70,13 @@ pub struct LockedLimits {
     pub wall_clock_ms: u64,
     pub output_bytes: u64,
     pub log_bytes: u64,
+    /// Locks of earlier versions have none: what was the default then holds.
+    #[serde(default = "default_state_bytes")]
+    pub state_bytes: u64,
+}
+
+fn default_state_bytes() -> u64 {
+    Limits::default().state
 }
 
 /// The lock that a run or a plan was held to.
@@ -285,6 +292,7 @@ impl LockedLimits {
             wall_clock_ms: ms(limits.wall_clock),
             output_bytes: limits.output,
             log_bytes: limits.log,
+            state_bytes: limits.state,
         }
     }
 
@@ -296,6 +304,7 @@ impl LockedLimits {
             ("wall_clock", &time, self.wall_clock_ms, now.wall_clock_ms),
             ("output", &bytes, self.output_bytes, now.output_bytes),
             ("log", &bytes, self.log_bytes, now.log_bytes),
+            ("state", &bytes, self.state_bytes, now.state_bytes),
         ] {
             if after > before {
                 lines.push(format!("limits.{key}: {} → {}", shown(before), shown(after)));

@@ -93,6 +93,7 @@ fn growth_is_told_line_by_line_and_shrinking_is_fine() {
         (|p| p.plugin.limits.wall_clock = Duration::from_secs(20), &["limits.wall_clock: 10 s → 20 s"]),
         (|p| p.plugin.limits.output = 65 << 20, &["limits.output: 64 MiB → 65 MiB"]),
         (|p| p.plugin.limits.log = 65 << 10, &["limits.log: 64 KiB → 65 KiB"]),
+        (|p| p.plugin.limits.state = 65 << 10, &["limits.state: 64 KiB → 65 KiB"]),
     ];
     let lock = Lock::of(&[rich()]);
     for (number, (change, expected)) in cases.iter().enumerate() {

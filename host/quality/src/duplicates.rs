@@ -13,9 +13,11 @@ use dpone_journal::{PageEntry, PageIndex, Reader};
 use dpone_json::Path;
 use dpone_manifest::{DuplicatePolicy, KeyMode};
 use dpone_model::human::names;
-use dpone_model::{CursorValue, EpochUnit, Kind, Place, Report};
+use dpone_model::plugin::Unbounded;
+use dpone_model::{CursorValue, EpochUnit, Kind, Place, Report, Room};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Keys and pages that were journalled earlier; pages count from 1.
@@ -51,19 +53,20 @@ pub struct Duplicates {
 }
 
 impl Duplicates {
-    /// `scratch` takes nameless files; `seed` is the run's and is mixed with a secret of the process.
-    pub fn new(policy: DuplicatePolicy, scratch: Dir, seed: u64, pages: impl Pages + 'static) -> Self {
-        Self::with_limits(policy, scratch, seed, pages, Limits::default())
+    /// `scratch` takes nameless files, which count against `room`; `seed` is the run's and is mixed with a secret of the process.
+    pub fn new(policy: DuplicatePolicy, scratch: Dir, room: Arc<Room>, seed: u64, pages: impl Pages + 'static) -> Self {
+        Self::with_limits(policy, scratch, room, seed, pages, Limits::default())
     }
 
     fn with_limits(
         policy: DuplicatePolicy,
         scratch: Dir,
+        room: Arc<Room>,
         seed: u64,
         pages: impl Pages + 'static,
         limits: Limits,
     ) -> Self {
-        let seen = Seen::new(scratch, secret_seed(seed), limits);
+        let seen = Seen::new(scratch, room, secret_seed(seed), limits);
         Self {
             policy,
             key: String::new(),
@@ -111,7 +114,7 @@ impl Duplicates {
             return Ok(());
         }
         let earlier = JournalKeys { pages: &*self.pages, before: page };
-        self.seen.observe(Keys { bytes: &index.keys, ends: &index.key_ends }, &earlier)
+        self.seen.observe(Keys { bytes: &index.keys, ends: &index.key_ends }, &earlier, &Unbounded)
     }
 
     /// Judges what was observed, all of which is in the journal by now. Gives the records to leave
@@ -119,7 +122,7 @@ impl Duplicates {
     pub fn finish(self) -> Result<Skip, Report> {
         let Self { policy, key, cursor, horizon, seen, limits, pages, through } = self;
         let seed = seen.seed();
-        let suspects = seen.finish()?;
+        let suspects = seen.finish(&Unbounded)?;
         if suspects.hashes.is_empty() {
             return Ok(Skip::default());
         }
@@ -411,7 +414,8 @@ mod tests {
         let scratch = Dir::open_ambient_dir(dir.path(), cap_std::ambient_authority()).unwrap();
         let memory = Memory::default();
         let unit = cursor.filter(|field| *field == "epoch").map(|_| EpochUnit::Seconds);
-        let duplicates = Duplicates::with_limits(policy, scratch, 7, memory.clone(), limits);
+        let duplicates =
+            Duplicates::with_limits(policy, scratch, Arc::new(Room::new(u64::MAX)), 7, memory.clone(), limits);
         let mut duplicates = duplicates.newest_by(cursor.map(str::to_owned), unit);
         for page in pages {
             duplicates.observe(page.page, &page.index).unwrap();
@@ -527,7 +531,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let scratch = Dir::open_ambient_dir(dir.path(), cap_std::ambient_authority()).unwrap();
         let memory = Memory::default();
-        let duplicates = Duplicates::with_limits(DuplicatePolicy::Last, scratch, 7, memory.clone(), SMALL);
+        let room = Arc::new(Room::new(u64::MAX));
+        let duplicates = Duplicates::with_limits(DuplicatePolicy::Last, scratch, room, 7, memory.clone(), SMALL);
         let mut duplicates =
             duplicates.newest_by(Some("at".to_owned()), None).not_beyond(CursorValue::instant(horizon));
         for page in pages {

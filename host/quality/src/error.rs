@@ -1,7 +1,7 @@
 //! What quality gates refuse, and what can go wrong while they look.
 
 use dpone_model::codes::{disk, internal, manifest, plugin, quality};
-use dpone_model::{Code, Failure, Place};
+use dpone_model::{Code, Failure, NoRoom, Place};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -27,6 +27,8 @@ pub enum Error {
     CannotJudgeBefore { id: String, place: Place },
     #[error("the scratch file for {what} cannot be {doing}: {cause}")]
     Scratch { what: &'static str, doing: &'static str, cause: String, is_full: bool },
+    #[error(transparent)]
+    Room(NoRoom),
     #[error("a check may have up to {limit} sets")]
     TooManySets { limit: usize },
     #[error("set `{set}` was asked for its repeats already, and takes no more values")]
@@ -44,6 +46,7 @@ impl Failure for Error {
             Self::CannotJudgeBefore { .. } => &manifest::CONFLICT,
             Self::Scratch { is_full: true, .. } => &disk::FULL,
             Self::Scratch { .. } => &disk::IO,
+            Self::Room(no_room) => no_room.code(),
             Self::TooManySets { .. } | Self::SetAnswered { .. } => &plugin::BAD_OUTPUT,
             Self::Inconsistent { .. } => &internal::BUG,
         }
@@ -68,6 +71,7 @@ impl Failure for Error {
             }
             Self::TooManyDuplicates { .. } => "use `duplicate_policy: allow`, or load a smaller window",
             Self::CannotJudgeBefore { .. } => "remove `when`, or set `when: after_delivery`",
+            Self::Room(no_room) => return no_room.hint(),
             Self::Scratch { is_full: true, .. } => "free some space under `.dpone`, then resume the run",
             _ => return None,
         };

@@ -1,9 +1,12 @@
 //! Nameless files in the run's scratch folder: the system frees them when the process ends, however it ends.
+//! What is written counts against the room of the run's journal.
 
 use crate::error::Error;
 use cap_std::fs::Dir;
+use dpone_model::{Report, Room};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// A file of hashes in 256 parts, by their highest byte, each in chunks of 8 KiB.
 ///
@@ -12,6 +15,7 @@ use std::os::unix::fs::FileExt;
 #[derive(Debug)]
 pub(crate) struct Parts {
     file: File,
+    room: Arc<Room>,
     parts: Vec<Part>,
     chunks: u32,
 }
@@ -29,9 +33,9 @@ const CHUNK_BYTES: usize = CHUNK_HASHES * 8;
 const WHAT: &str = "hashes of keys";
 
 impl Parts {
-    pub(crate) fn new(dir: &Dir) -> Result<Self, Error> {
+    pub(crate) fn new(dir: &Dir, room: Arc<Room>) -> Result<Self, Error> {
         let parts = (0..PARTS).map(|_| Part::default()).collect();
-        Ok(Self { file: nameless(dir, WHAT)?, parts, chunks: 0 })
+        Ok(Self { file: nameless(dir, WHAT)?, room, parts, chunks: 0 })
     }
 
     pub(crate) fn push(&mut self, hash: u64) -> Result<(), Error> {
@@ -40,6 +44,7 @@ impl Parts {
         if part.buffer.len() < CHUNK_HASHES {
             return Ok(());
         }
+        self.room.take(CHUNK_BYTES as u64).map_err(Error::Room)?;
         let mut bytes = Vec::with_capacity(CHUNK_BYTES);
         part.buffer.iter().for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
         let offset = u64::from(self.chunks) * CHUNK_BYTES as u64;
@@ -51,7 +56,7 @@ impl Parts {
     }
 
     /// Gives each part as a whole, sorted. A part is a 256th of all.
-    pub(crate) fn each_sorted(self, mut visit: impl FnMut(&[u64])) -> Result<(), Error> {
+    pub(crate) fn each_sorted(self, mut visit: impl FnMut(&[u64]) -> Result<(), Report>) -> Result<(), Report> {
         let mut bytes = vec![0; CHUNK_BYTES];
         for part in self.parts {
             let mut hashes = part.buffer;
@@ -62,7 +67,7 @@ impl Parts {
                 hashes.extend(bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk)));
             }
             hashes.sort_unstable();
-            visit(&hashes);
+            visit(&hashes)?;
         }
         Ok(())
     }

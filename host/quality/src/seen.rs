@@ -15,9 +15,11 @@ use crate::order::compare;
 use crate::scratch::Parts;
 use crate::table::Table;
 use cap_std::fs::Dir;
-use dpone_model::Report;
+use dpone_model::plugin::{BUDGET_STRIDE, Budget};
+use dpone_model::{Report, Room};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How much is kept where.
@@ -91,14 +93,20 @@ enum Mode {
 pub(crate) struct Seen {
     mode: Mode,
     scratch: Dir,
+    room: Arc<Room>,
     seed: u64,
     limits: Limits,
     suspects: Suspects,
 }
 
 impl Seen {
-    pub(crate) fn new(scratch: Dir, seed: u64, limits: Limits) -> Self {
-        Self { mode: Mode::Ascending(None), scratch, seed, limits, suspects: Suspects::default() }
+    pub(crate) fn new(scratch: Dir, room: Arc<Room>, seed: u64, limits: Limits) -> Self {
+        Self { mode: Mode::Ascending(None), scratch, room, seed, limits, suspects: Suspects::default() }
+    }
+
+    /// Other limits from now on; what is kept already stays until the next key.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Nothing repeated as long as this holds, and nothing needs to be read back.
@@ -107,24 +115,29 @@ impl Seen {
         matches!(self.mode, Mode::Ascending(_))
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_spilled(&self) -> bool {
+        matches!(self.mode, Mode::Spilled(_))
+    }
+
     pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
 
     /// Notes the keys of a page. `earlier` is read at most once in the life of this, when the first
     /// key comes that is not greater than all before it.
-    pub(crate) fn observe(&mut self, keys: Keys<'_>, earlier: &dyn Earlier) -> Result<(), Report> {
+    pub(crate) fn observe(&mut self, keys: Keys<'_>, earlier: &dyn Earlier, budget: &dyn Budget) -> Result<(), Report> {
         if let Mode::Ascending(last) = &mut self.mode {
             if ascends(last, keys) {
                 return Ok(());
             }
             self.mode = Mode::Table(Table::new());
-            earlier.each(&mut |keys| Ok(self.add_all(keys)?))?;
+            earlier.each(&mut |keys| self.add_all(keys, budget))?;
         }
-        Ok(self.add_all(keys)?)
+        self.add_all(keys, budget)
     }
 
-    pub(crate) fn finish(self) -> Result<Suspects, Error> {
+    pub(crate) fn finish(self, budget: &dyn Budget) -> Result<Suspects, Report> {
         let Self { mode, mut suspects, limits, .. } = self;
         if let Mode::Spilled(parts) = mode {
             parts.each_sorted(|hashes| {
@@ -133,14 +146,21 @@ impl Seen {
                         suspects.add(*hash, run.len() as u64 - 1, limits.suspects);
                     }
                 }
+                budget.go_on()
             })?;
         }
         Ok(suspects)
     }
 
-    fn add_all(&mut self, keys: Keys<'_>) -> Result<(), Error> {
+    fn add_all(&mut self, keys: Keys<'_>, budget: &dyn Budget) -> Result<(), Report> {
         let seed = self.seed;
-        keys.iter().try_for_each(|key| self.add(hash(key, seed)))
+        for (number, key) in keys.iter().enumerate() {
+            if number % BUDGET_STRIDE == 0 {
+                budget.go_on()?;
+            }
+            self.add(hash(key, seed))?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, hash: u64) -> Result<(), Error> {
@@ -160,7 +180,7 @@ impl Seen {
 
     /// Moves the table into a file; what it had found stays found.
     fn spill(&mut self) -> Result<(), Error> {
-        let mut parts = Parts::new(&self.scratch)?;
+        let mut parts = Parts::new(&self.scratch, self.room.clone())?;
         if let Mode::Table(table) = std::mem::replace(&mut self.mode, Mode::Ascending(None)) {
             table.into_hashes().try_for_each(|hash| parts.push(hash))?;
         }

@@ -62,7 +62,7 @@ pub async fn extract(
     let mut walk = walk(host, opened, part, plan, &scanner).await?;
     for page in 1..=reader.pages() as u64 {
         let entry = reader.read(page)?;
-        let filtered = work.replay(&entry).await?;
+        let filtered = session.cancel.guard(work.replay(&entry)).await?;
         session.count_page(&entry, &filtered);
         walk.walked(Walked {
             request: &entry.request,
@@ -133,11 +133,11 @@ async fn page_work(
         DuplicatePolicy::Allow => None,
         policy => {
             let field = manifest.source.incremental.as_ref().map(|incremental| incremental.cursor_field.clone());
-            let duplicates = Duplicates::new(policy, scratch()?, opened.seed, writer.reader());
+            let duplicates = Duplicates::new(policy, scratch()?, writer.room(), opened.seed, writer.reader());
             Some(duplicates.newest_by(field, plan.boundary.rules.unit()).keyed_by(&sink.key.mode))
         }
     };
-    let checks = opened.checks(|| Ok(Box::new(Sets::new(scratch()?, opened.seed)))).await?;
+    let checks = opened.checks(|| Ok(Box::new(Sets::new(scratch()?, writer.room(), opened.seed)))).await?;
     let checks = manifest.quality.checks.iter().cloned().zip(checks).collect();
     let keys = {
         let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -85,7 +85,7 @@ impl Extract {
     async fn page(&mut self, session: &mut Session, page: Page) -> Result<(), Report> {
         let number = page.number;
         let started = Instant::now();
-        let (entry, filtered) = self.work.fresh(page).await?;
+        let (entry, filtered) = session.cancel.guard(self.work.fresh(page)).await?;
         let (extracted, kept) = (entry.index.extracted, entry.index.len());
         tracing::debug!(page = entry.page, records = extracted, kept, us = micros(started), "page worked on");
         let started = Instant::now();

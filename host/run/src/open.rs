@@ -49,6 +49,8 @@ pub struct Opened {
     pub tenant: Option<TenantPlan>,
     pub meter: Arc<Meter>,
     pub events: Arc<dyn Events>,
+    /// Asked for the run to end.
+    pub cancel: Cancel,
 }
 
 /// Opens state, takes the lease, asks the broker for the topic, and lets the plugins in.
@@ -82,7 +84,8 @@ pub async fn open(
     session.begin(host, &resolved, &run_id)?;
     let folders = Folders::open(&host.workdir)?;
     let sandbox = plugins::sandbox(host)?;
-    let (plugins, admission) = authority::admit(host, &sandbox, &mut resolved.local).await?;
+    let admitted = session.cancel.guard(authority::admit(host, &sandbox, &mut resolved.local)).await;
+    let (plugins, admission) = admitted?;
     session.report.lock.clone_from(&admission.lock);
     for warning in &admission.warnings {
         session.warn(warning.clone());
@@ -122,6 +125,7 @@ pub async fn open(
             tenant,
             meter: session.meter.clone(),
             events: session.events.clone(),
+            cancel: session.cancel.clone(),
         }),
         Err(report) => {
             held.release().await;

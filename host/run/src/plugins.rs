@@ -9,10 +9,12 @@ use crate::plugin_http;
 use crate::resolve::{Host, Local, Request, Resolved};
 use crate::signature::Signed;
 use dpone_manifest::{Manifest, PluginUse};
-use dpone_model::plugin::{Check, DistinctSets, Extractor, Identity, PluginHttp, PluginKind, Slicer, Stage, Transform};
+use dpone_model::plugin::{
+    Budget, Check, Column, DistinctSets, Extractor, Identity, PluginHttp, PluginKind, Repeats, Slicer, Stage, Transform,
+};
 use dpone_model::{Report, codes};
 use dpone_plan::PluginFacts;
-use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, tracing_log};
+use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, Sandbox, Setup, Stop, tracing_log};
 use dpone_source::Signing;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -186,7 +188,9 @@ impl Opened {
     fn setup(&self, plugin: &Plugin) -> Result<Setup, Report> {
         let local = &self.resolved.local;
         let http = plugin_http::granted(&plugin.found.plugin.grants, &self.resolved, &self.meter)?;
-        setup(&local.manifest, &local.manifest_dir, plugin, self.seed, self.started_at, http)
+        let stop = self.cancel.clone();
+        let stop: Stop = Arc::new(move || stop.check());
+        setup(&local.manifest, &local.manifest_dir, plugin, self.seed, self.started_at, http, Some(stop))
     }
 }
 
@@ -200,7 +204,7 @@ pub async fn offline_extractor(
     let Some(plugin) = plugins.iter().find(is_extractor) else { return Ok(None) };
     let local = &resolved.local;
     let http = plugin_http::offline(&plugin.found.plugin.grants);
-    let setup = setup(&local.manifest, &local.manifest_dir, plugin, 0, jiff::Timestamp::now(), http)?;
+    let setup = setup(&local.manifest, &local.manifest_dir, plugin, 0, jiff::Timestamp::now(), http, None)?;
     sandbox.extractor(&plugin.loaded, setup).await.map(Some)
 }
 
@@ -214,7 +218,7 @@ pub async fn signer(
 ) -> Result<Option<Arc<Signing>>, Report> {
     let Some(plugin) = plugins.iter().find(|plugin| plugin.found.kind == PluginKind::Signer) else { return Ok(None) };
     let local = &resolved.local;
-    let setup = setup(&local.manifest, &local.manifest_dir, plugin, seed, started_at, None)?;
+    let setup = setup(&local.manifest, &local.manifest_dir, plugin, seed, started_at, None, None)?;
     let granted = |name: &String| Some((name.clone(), resolved.http.secrets.get(name)?.clone()));
     let secrets = setup.grants.secrets.iter().filter_map(granted).collect();
     let signer = sandbox.signer(&plugin.loaded, setup).await?;
@@ -227,7 +231,7 @@ pub async fn check_options(sandbox: &Sandbox, local: &Local, plugins: &mut [Plug
     let mut problems = Vec::new();
     for plugin in plugins {
         let http = plugin_http::offline(&plugin.found.plugin.grants);
-        let setup = setup(&local.manifest, &local.manifest_dir, plugin, 0, jiff::Timestamp::UNIX_EPOCH, http);
+        let setup = setup(&local.manifest, &local.manifest_dir, plugin, 0, jiff::Timestamp::UNIX_EPOCH, http, None);
         let configured = match setup {
             Ok(setup) => configure(sandbox, plugin, setup).await,
             Err(report) => Err(report),
@@ -258,6 +262,7 @@ fn setup(
     seed: u64,
     started_at: jiff::Timestamp,
     http: Option<Arc<dyn PluginHttp>>,
+    stop: Option<Stop>,
 ) -> Result<Setup, Report> {
     let used = &plugin.found.plugin;
     let origin = manifest.origin.clone();
@@ -275,6 +280,7 @@ fn setup(
             origin.place(&if option.is_empty() { with_key.clone() } else { format!("{with_key}.{option}") })
         }),
         log: tracing_log(),
+        stop,
     })
 }
 
@@ -310,11 +316,11 @@ async fn load_one(sandbox: &Sandbox, found: &Found) -> Result<Loaded, Report> {
 struct NoSets;
 
 impl DistinctSets for NoSets {
-    fn add(&mut self, _set: &str, _page: u64, _columns: &[dpone_model::plugin::Column]) -> Result<(), Report> {
+    fn add(&mut self, _set: &str, _page: u64, _columns: &[Column], _budget: &dyn Budget) -> Result<(), Report> {
         Ok(())
     }
 
-    fn repeats(&mut self, _set: &str) -> Result<dpone_model::plugin::Repeats, Report> {
-        Ok(dpone_model::plugin::Repeats::default())
+    fn repeats(&mut self, _set: &str, _budget: &dyn Budget) -> Result<Repeats, Report> {
+        Ok(Repeats::default())
     }
 }

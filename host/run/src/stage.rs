@@ -192,7 +192,7 @@ fn judge_ahead(session: &mut Session, extract: &Extract, needs_watermark: bool) 
 
 async fn judge(session: &mut Session, extract: &mut Extract) -> Result<(), Report> {
     let counts = check_counts(session, None);
-    let outcome = extract.work.judge.before_publish(counts).await;
+    let outcome = session.cancel.guard(extract.work.judge.before_publish(counts)).await;
     if let Some(artifact) = &session.artifact {
         artifact.write("quality.json", &extract.work.judge.results())?;
     }

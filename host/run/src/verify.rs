@@ -104,7 +104,7 @@ pub fn finalize(delivered: DeliveryReport) -> Finalization {
 pub async fn verify(session: &mut Session, extract: &mut Extract, done: Finalization) -> Result<Verified, Report> {
     done.delivered.check()?;
     let counts = check_counts(session, Some(session.counts.acknowledged));
-    let outcome = extract.work.judge.after_delivery(counts).await;
+    let outcome = session.cancel.guard(extract.work.judge.after_delivery(counts)).await;
     if let Some(artifact) = &session.artifact {
         artifact.write("quality.json", &extract.work.judge.results())?;
     }

@@ -3,6 +3,7 @@
 use crate::bindings::check::exports::dpone::plugin::check as contract;
 use crate::bindings::check::{CheckPlugin, CheckPluginPre};
 use crate::bindings::extractor::dpone::plugin::types::{Description, PluginError};
+use crate::bounds;
 use crate::error::{Error, Fault};
 use crate::host::{BatchHandle, Host};
 use crate::runner::{Runner, Settings, World};
@@ -38,12 +39,14 @@ impl World for CheckPlugin {
         settings: &Settings,
     ) -> wasmtime::Result<Result<Stage, PluginError>> {
         let answer = self.dpone_plugin_check().call_configure(&mut *store, &settings.options).await?;
-        Ok(answer.map(|configured| {
-            store.data_mut().needs = configured.needs.into();
-            match configured.stage {
-                contract::Stage::BeforePublish => Stage::BeforePublish,
-                contract::Stage::AfterDelivery => Stage::AfterDelivery,
-            }
+        let configured = match answer {
+            Ok(configured) => configured,
+            Err(error) => return Ok(Err(error)),
+        };
+        store.data_mut().declare(configured.needs)?;
+        Ok(Ok(match configured.stage {
+            contract::Stage::BeforePublish => Stage::BeforePublish,
+            contract::Stage::AfterDelivery => Stage::AfterDelivery,
         }))
     }
 }
@@ -91,6 +94,11 @@ impl SandboxedCheck {
             })
         });
         let verdict = answer.await?.map_err(|error| self.runner.refused(error))?;
+        if verdict.observed.len() > bounds::MAX_OBSERVED_BYTES {
+            let (bytes, limit) = (verdict.observed.len(), bounds::MAX_OBSERVED_BYTES);
+            let broken = format!("`observed` of its verdict has {bytes} bytes; the limit is {limit}");
+            return Err(self.runner.fault("finish", Fault::BadOutput(broken)));
+        }
         if let Err(error) = serde_json::from_str::<IgnoredAny>(&verdict.observed) {
             let broken = format!("`observed` of its verdict is not JSON text: {error}");
             return Err(self.runner.fault("finish", Fault::BadOutput(broken)));

@@ -68,10 +68,14 @@ pub enum Fault {
     WallClock(Duration),
     /// It asked for memory beyond `limits.memory`; both in bytes.
     Memory { limit: u64, wanted: u64 },
+    /// What the host holds for it would be more than `limits.memory`; both in bytes.
+    HostMemory { limit: u64, wanted: u64 },
     /// It outgrew one of the fixed bounds (tables, instances).
     Bound(String),
     /// It returned, or handed to the host, more than `limits.output`, in bytes.
     Output(u64),
+    /// It returned a state of more than `limits.state`; both in bytes.
+    State { limit: u64, bytes: u64 },
     /// It called something that it was not granted.
     NotGranted(String),
     /// Its answer breaks the contract.
@@ -152,8 +156,8 @@ impl Fault {
     fn code(&self) -> &'static Code {
         match self {
             Self::Deadline(_) | Self::WallClock(_) => &plugin::DEADLINE,
-            Self::Memory { .. } | Self::Bound(_) => &plugin::MEMORY,
-            Self::Output(_) => &plugin::OUTPUT,
+            Self::Memory { .. } | Self::HostMemory { .. } | Self::Bound(_) => &plugin::MEMORY,
+            Self::Output(_) | Self::State { .. } => &plugin::OUTPUT,
             Self::NotGranted(_) => &plugin::NOT_GRANTED,
             Self::BadOutput(_) => &plugin::BAD_OUTPUT,
             Self::Trap(_) => &plugin::TRAP,
@@ -165,8 +169,9 @@ impl Fault {
         Some(match self {
             Self::Deadline(_) => "raise `limits.deadline` if the plugin really needs longer",
             Self::WallClock(_) => "raise `limits.wall_clock` if the plugin really needs longer",
-            Self::Memory { .. } => "raise `limits.memory`, or make the pages smaller",
+            Self::Memory { .. } | Self::HostMemory { .. } => "raise `limits.memory`, or make the pages smaller",
             Self::Output(_) => "raise `limits.output`, or make the pages smaller",
+            Self::State { .. } => "raise `limits.state` if the plugin really has to keep so much",
             Self::NotGranted(what) => not_granted(what),
             Self::Bound(_) | Self::BadOutput(_) | Self::Trap(_) => "this is a mistake of the plugin; tell its author",
             Self::Host(_) => return None,
@@ -200,8 +205,15 @@ fn fault_text(call: &str, fault: &Fault) -> String {
         Fault::Memory { limit, wanted } => {
             format!("`{call}` asked for {} of memory; the limit is {}", bytes(*wanted), bytes(*limit))
         }
+        Fault::HostMemory { limit, wanted } => {
+            let (wanted, limit) = (bytes(*wanted), bytes(*limit));
+            format!("`{call}` asked the host to hold {wanted} for it; the limit is {limit}, as for its own memory")
+        }
         Fault::Bound(what) => format!("`{call}` {what}"),
         Fault::Output(limit) => format!("`{call}` returned more than its output limit of {}", bytes(*limit)),
+        Fault::State { limit, bytes: state } => {
+            format!("`{call}` returned a state of {}; the limit is {}", bytes(*state), bytes(*limit))
+        }
         Fault::NotGranted(what) => format!("`{call}` called `{what}`, which it was not granted"),
         Fault::BadOutput(what) => format!("`{call}` broke the plugin contract: {what}"),
         Fault::Trap(what) => format!("`{call}` crashed: {what}"),

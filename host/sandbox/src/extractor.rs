@@ -51,6 +51,7 @@ impl SandboxedExtractor {
 
     fn step(&self, call: &'static str, answer: Result<contract::Step, PluginError>) -> Result<Step, Error> {
         let step = answer.map_err(|error| self.0.refused(error))?;
+        self.0.check_state(call, &step.state)?;
         self.checked(call, output::step(step))
     }
 

@@ -1,17 +1,19 @@
 //! The host's side of a plugin: what one instance can reach, and the functions that it may call.
 
 use crate::bindings::{check, extractor, transform};
+use crate::bounds;
 use crate::error::Fault;
-use crate::limits::{Limiter, Meter};
+use crate::limits::{Limiter, Meter, Working};
 use crate::log::{LogLevel, PluginLog};
-use crate::output;
+use crate::output::{self, Broken};
 use crate::random::Random;
 use crate::text;
 use cap_std::fs::Dir;
 use check::dpone::plugin::distinct;
 use dpone_manifest::Limits;
 use dpone_model::Report;
-use dpone_model::plugin::{BatchView, Column, DistinctSets, PageView, PluginHttp, PluginRequest, PluginRequestError};
+use dpone_model::plugin::PluginRequestError;
+use dpone_model::plugin::{BatchView, Budget, Column, DistinctSets, PageView, PluginHttp, PluginRequest};
 use extractor::dpone::plugin::host::{self, Level};
 use extractor::dpone::plugin::http;
 use extractor::dpone::plugin::{pages, types};
@@ -67,8 +69,34 @@ impl Host {
         wasmtime::format_err!("ended by the host")
     }
 
+    /// What the host's own work for the call came to. Where that had to stop, the limit is the reason.
     fn hosted<T>(&mut self, answer: Result<T, Report>) -> wasmtime::Result<T> {
-        answer.map_err(|report| self.fail(Fault::Host(report)))
+        answer.map_err(|report| {
+            let fault = self.meter.take_fault().unwrap_or(Fault::Host(report));
+            self.fail(fault)
+        })
+    }
+
+    /// What the guest hands over is within its bounds.
+    fn bounded(&mut self, found: Result<(), Broken>) -> wasmtime::Result<()> {
+        found.map_err(|broken| self.fail(Fault::BadOutput(broken)))
+    }
+
+    /// The host holds so much for the call that runs, beside what is lent to it.
+    fn hold(&mut self, bytes: u64) -> wasmtime::Result<()> {
+        let held = self.working(0).hold(bytes);
+        self.hosted(held)
+    }
+
+    fn working(&self, held: u64) -> Working {
+        Working { meter: self.meter.clone(), held }
+    }
+
+    /// The fields and bytes that `configure` said are read.
+    pub(crate) fn declare(&mut self, needs: types::Needs) -> wasmtime::Result<()> {
+        self.bounded(bounds::needs(&needs))?;
+        self.needs = Needs { fields: needs.fields, bytes: needs.bytes };
+        Ok(())
     }
 
     fn page(&self, page: &Resource<PageHandle>) -> wasmtime::Result<Arc<dyn PageView>> {
@@ -85,8 +113,26 @@ impl Host {
             let what = format!("asked for the column `{field}`, which its `configure` did not declare");
             return Err(self.fail(Fault::BadOutput(what)));
         }
-        let column = self.batch(batch)?.column(field);
+        let batch = self.batch(batch)?;
+        // One byte and one offset a record; the text is at most the page's.
+        self.hold(batch.len() as u64 * 5)?;
+        let column = batch.column(field);
         self.hosted(column)
+    }
+
+    /// The columns of these fields, all of which are held at a time.
+    fn columns(&mut self, batch: &Resource<BatchHandle>, fields: &[String]) -> wasmtime::Result<(Vec<Column>, u64)> {
+        let mut columns = Vec::with_capacity(fields.len());
+        let mut held = 0;
+        for field in fields {
+            let go_on = self.working(held).go_on();
+            self.hosted(go_on)?;
+            let column = self.declared_column(batch, field)?;
+            held += column.size();
+            self.hold(held)?;
+            columns.push(column);
+        }
+        Ok((columns, held))
     }
 
     fn sets(&mut self) -> wasmtime::Result<Sets> {
@@ -125,6 +171,7 @@ impl pages::HostPage for Host {
     }
 
     fn header(&mut self, page: Resource<PageHandle>, name: String) -> wasmtime::Result<Vec<String>> {
+        self.bounded(bounds::name("header", &name))?;
         Ok(self.page(&page)?.header(&name))
     }
 
@@ -133,22 +180,27 @@ impl pages::HostPage for Host {
     }
 
     fn get(&mut self, page: Resource<PageHandle>, path: String) -> wasmtime::Result<Option<String>> {
+        self.bounded(bounds::path(&path))?;
         let found = self.page(&page)?.get(&path);
         self.hosted(found)
     }
 
     fn count(&mut self, page: Resource<PageHandle>, path: String) -> wasmtime::Result<Option<u32>> {
+        self.bounded(bounds::path(&path))?;
         let found = self.page(&page)?.count(&path);
         self.hosted(found)
     }
 
     fn last(&mut self, page: Resource<PageHandle>, path: String) -> wasmtime::Result<Option<String>> {
+        self.bounded(bounds::path(&path))?;
         let found = self.page(&page)?.last(&path);
         self.hosted(found)
     }
 
     fn body(&mut self, page: Resource<PageHandle>) -> wasmtime::Result<Vec<u8>> {
-        Ok(self.page(&page)?.body().to_vec())
+        let page = self.page(&page)?;
+        self.hold(page.body().len() as u64)?;
+        Ok(page.body().to_vec())
     }
 
     fn drop(&mut self, page: Resource<PageHandle>) -> wasmtime::Result<()> {
@@ -162,6 +214,9 @@ impl http::Host for Host {
         let Some(sender) = self.http.clone() else {
             return Err(self.fail(Fault::NotGranted(format!("http {}", text::one_line(&request.url, 200)))));
         };
+        self.bounded(bounds::url_size(&request.url))?;
+        self.bounded(bounds::name("method", &request.method))?;
+        self.bounded(bounds::headers(&request.headers))?;
         let request = PluginRequest {
             method: request.method,
             url: request.url,
@@ -176,7 +231,9 @@ impl http::Host for Host {
                 Ok(Ok(http::Response { status: answer.status, headers, body: answer.body.to_vec() }))
             }
             Err(PluginRequestError::Failed(cause)) => Ok(Err(text::one_line(&cause, text::MAX_MESSAGE_BYTES))),
-            Err(PluginRequestError::Refused(what)) => Err(self.fail(Fault::NotGranted(what))),
+            Err(PluginRequestError::Refused(what)) => {
+                Err(self.fail(Fault::NotGranted(text::one_line(&what, text::MAX_MESSAGE_BYTES))))
+            }
         }
     }
 }
@@ -190,6 +247,7 @@ impl batches::HostBatch for Host {
 
     fn column(&mut self, batch: Resource<BatchHandle>, field: String) -> wasmtime::Result<types::Column> {
         let column = self.declared_column(&batch, &field)?;
+        self.hold(column.size())?;
         Ok(types::Column { kinds: column.kinds, offsets: column.offsets, text: column.text })
     }
 
@@ -198,7 +256,9 @@ impl batches::HostBatch for Host {
             let what = "asked for the records' bytes, which its `configure` did not declare";
             return Err(self.fail(Fault::BadOutput(what.into())));
         }
-        Ok(self.batch(&batch)?.bytes())
+        let bytes = self.batch(&batch)?.bytes();
+        self.hold(bytes.len() as u64)?;
+        Ok(bytes)
     }
 
     fn drop(&mut self, batch: Resource<BatchHandle>) -> wasmtime::Result<()> {
@@ -209,13 +269,14 @@ impl batches::HostBatch for Host {
 
 impl distinct::Host for Host {
     fn add(&mut self, set: String, batch: Resource<BatchHandle>, fields: Vec<String>) -> wasmtime::Result<()> {
-        let mut columns = Vec::with_capacity(fields.len());
-        for field in &fields {
-            columns.push(self.declared_column(&batch, field)?);
-        }
+        self.bounded(bounds::name("set", &set))?;
+        self.bounded(bounds::names("field", bounds::MAX_SET_FIELDS, fields.iter()))?;
+        let (columns, held) = self.columns(&batch, &fields)?;
         let page = self.batch(&batch)?.page();
         let sets = self.sets()?;
-        let added = sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add(&set, page, &columns);
+        let mut sets = sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let added = sets.add(&set, page, &columns, &self.working(held));
+        drop(sets);
         self.hosted(added)
     }
 
@@ -224,8 +285,9 @@ impl distinct::Host for Host {
             let what = "asked for repeats before `finish`";
             return Err(self.fail(Fault::BadOutput(what.into())));
         }
+        self.bounded(bounds::name("set", &set))?;
         let sets = self.sets()?;
-        let found = sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).repeats(&set);
+        let found = sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).repeats(&set, &self.working(0));
         let found = self.hosted(found)?;
         let examples = found.examples.into_iter().map(|repeat| distinct::Repeat {
             value: repeat.value,

@@ -111,6 +111,7 @@
 //! for tests only, with an earlier version made up, because there is no released one yet.
 
 mod bindings;
+mod bounds;
 mod cache;
 mod check;
 mod compile;
@@ -140,5 +141,6 @@ pub use bindings::{WIT_PACKAGE, WIT_VERSION};
 pub use compile::{ChildCommand, CompileLimits, compile_child_main};
 pub use error::{Error, Fault};
 pub use inspection::{Inspection, Loaded};
+pub use limits::Stop;
 pub use log::{LogLevel, LogLine, LogSink, tracing_log};
 pub use sandbox::{Sandbox, Setup};

@@ -1,11 +1,14 @@
-//! What one instance may take: memory by the limiter, time by the meter.
+//! What one instance may take: memory by the limiter, time by the meter, and both for what the host does
+//! for it.
 
 use crate::error::Fault;
 use dpone_manifest::Limits;
+use dpone_model::plugin::Budget;
+use dpone_model::{Report, codes};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
@@ -73,10 +76,16 @@ impl ResourceLimiter for Limiter {
     }
 }
 
+/// Asked whether the run goes on; an error says why it is to end.
+pub type Stop = Arc<dyn Fn() -> Result<(), Report> + Send + Sync>;
+
 /// Measures one call: how long it lasts, and how much of that it computes. A guest that sleeps or
-/// waits for the host is not polled, so time inside `poll` is computing.
-#[derive(Debug)]
+/// waits for the host is not polled, so time inside `poll` is computing, that of host functions too.
 pub(crate) struct Meter {
+    limits: Limits,
+    stop: Option<Stop>,
+    /// What a host function ran into.
+    fault: Mutex<Option<Fault>>,
     base: Instant,
     called_ns: AtomicU64,
     polled_ns: AtomicU64,
@@ -85,9 +94,18 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub fn new() -> Arc<Self> {
+    pub fn new(limits: Limits, stop: Option<Stop>) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
-        Arc::new(Self { base: Instant::now(), called_ns: zero(), polled_ns: zero(), busy_ns: zero(), cpu_ns: zero() })
+        Arc::new(Self {
+            limits,
+            stop,
+            fault: Mutex::default(),
+            base: Instant::now(),
+            called_ns: zero(),
+            polled_ns: zero(),
+            busy_ns: zero(),
+            cpu_ns: zero(),
+        })
     }
 
     /// A new call begins.
@@ -103,9 +121,12 @@ impl Meter {
         self.cpu_ns.load(Ordering::Relaxed)
     }
 
-    /// Which limit the call has passed, asked from inside of a poll.
-    pub fn judge(&self, limits: &Limits) -> Option<Fault> {
-        let now = self.now();
+    /// Which limit the call has passed, or that the run is to end; asked from inside of a poll.
+    pub fn judge(&self) -> Option<Fault> {
+        if let Some(Err(report)) = self.stop.as_ref().map(|stop| stop()) {
+            return Some(Fault::Host(report));
+        }
+        let (now, limits) = (self.now(), &self.limits);
         let since = |start: &AtomicU64| Duration::from_nanos(now.saturating_sub(start.load(Ordering::Relaxed)));
         let busy = Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed)) + since(&self.polled_ns);
         if busy > limits.deadline {
@@ -117,8 +138,38 @@ impl Meter {
         }
     }
 
+    /// What a host function ran into, so that it had to stop.
+    pub fn take_fault(&self) -> Option<Fault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn stopped(&self, fault: Fault) -> Report {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        // The fault is what the user reads; this only ends the host function.
+        Report::new(&codes::plugin::DEADLINE, "the call has used up what it may take")
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What a host function may take for the call that runs. It holds at most `limits.memory` at a time, beside
+/// the instance's own memory.
+pub(crate) struct Working {
+    pub meter: Arc<Meter>,
+    /// Bytes that are held already.
+    pub held: u64,
+}
+
+impl Budget for Working {
+    fn go_on(&self) -> Result<(), Report> {
+        self.meter.judge().map_or(Ok(()), |fault| Err(self.meter.stopped(fault)))
+    }
+
+    fn hold(&self, bytes: u64) -> Result<(), Report> {
+        let (limit, wanted) = (self.meter.limits.memory, self.held.saturating_add(bytes));
+        if wanted <= limit { Ok(()) } else { Err(self.meter.stopped(Fault::HostMemory { limit, wanted })) }
     }
 }
 
@@ -173,14 +224,14 @@ mod tests {
     async fn sleeping_is_not_computing() {
         let limits =
             Limits { deadline: Duration::from_millis(40), wall_clock: Duration::from_millis(400), ..Limits::default() };
-        let meter = Meter::new();
+        let meter = Meter::new(limits, None);
         meter.begin();
         let asked = meter.clone();
         let call = async move {
             tokio::time::sleep(Duration::from_millis(80)).await;
-            let after_sleep = asked.judge(&limits);
+            let after_sleep = asked.judge();
             std::thread::sleep(Duration::from_millis(60));
-            (after_sleep, asked.judge(&limits))
+            (after_sleep, asked.judge())
         };
         let (after_sleep, after_work) = Metered::new(meter, Box::pin(call)).await;
         assert!(after_sleep.is_none(), "{after_sleep:?}");

@@ -5,6 +5,7 @@ use crate::bindings::extractor::exports::dpone::plugin::extractor as e;
 use crate::bindings::signer::exports::dpone::plugin::signer as s;
 use crate::bindings::slicer::exports::dpone::plugin::slicer;
 use crate::bindings::transform::exports::dpone::plugin::transform as t;
+use crate::bounds;
 use crate::error::Fault;
 use crate::text;
 use dpone_model::plugin::{Column, Edits, Encoding, Ending, Hash, Outcome, RecordsAt, RequestEdit, RequestValue};
@@ -17,7 +18,10 @@ pub(crate) type Broken = String;
 pub(crate) fn step(step: e::Step) -> Result<Step, Broken> {
     let records = match step.records {
         e::Records::None => RecordsAt::None,
-        e::Records::At(path) => RecordsAt::Path(path),
+        e::Records::At(path) => {
+            bounds::path(&path)?;
+            RecordsAt::Path(path)
+        }
         e::Records::Bytes(bytes) => RecordsAt::Bytes(bytes),
     };
     let ended = step.ended.map(ending).transpose()?;
@@ -39,6 +43,7 @@ fn ending(ending: e::Ending) -> Result<Ending, Broken> {
 }
 
 pub(crate) fn request(request: types::Request) -> Result<RequestEdit, Broken> {
+    bounds::request(&request)?;
     for field in &request.body {
         if let types::Value::Text(text) = &field.value {
             serde_json::from_str::<IgnoredAny>(text)
@@ -89,6 +94,11 @@ fn slice(slice: slicer::Slice) -> Result<Slice, Broken> {
         let shown = text::one_line(&id, 64);
         return Err(format!("the slice id `{shown}` is not 1 to {MAX_SLICE_ID_BYTES} letters, digits or `_-.:`"));
     }
+    for bound in [&slice.lower, &slice.upper].into_iter().flatten() {
+        if bound.len() > bounds::MAX_SLICE_BOUND_BYTES {
+            return Err(format!("the slice `{id}` has a bound of more than {} bytes", bounds::MAX_SLICE_BOUND_BYTES));
+        }
+    }
     Ok(Slice { id, request: request(slice.request)?, lower: slice.lower, upper: slice.upper })
 }
 
@@ -97,6 +107,9 @@ pub(crate) fn signature(signature: s::Signature, granted: &[String]) -> Result<S
     if signature.terms.len() > MAX_TERMS || signature.headers.len() + signature.query.len() > MAX_PLACED {
         let what = format!("a signature has at most {MAX_TERMS} terms and {MAX_PLACED} headers and parameters");
         return Err(what.into());
+    }
+    for placed in signature.headers.iter().chain(&signature.query) {
+        bounds::name("header or parameter", &placed.name)?;
     }
     let mut terms = Vec::with_capacity(signature.terms.len());
     for (number, found) in signature.terms.into_iter().enumerate() {
@@ -162,6 +175,11 @@ pub(crate) fn outcome(outcome: t::Outcome, records: usize) -> Result<Outcome, Br
         t::Outcome::Replaced(bytes) => return Ok(Outcome::Replaced(bytes)),
         t::Outcome::Edited(edits) => edits,
     };
+    let (renamed, set) = (edits.rename.iter(), edits.set.iter().map(|column| &column.field));
+    bounds::names("renamed field", bounds::MAX_EDITED_NAMES, renamed.clone().map(|renamed| &renamed.from_name))?;
+    bounds::names("renamed field", bounds::MAX_EDITED_NAMES, renamed.map(|renamed| &renamed.to_name))?;
+    bounds::names("dropped field", bounds::MAX_EDITED_NAMES, edits.drop.iter())?;
+    bounds::names("set field", bounds::MAX_EDITED_NAMES, set)?;
     let keep = match edits.keep {
         Some(keep) if keep.len() != records => {
             return Err(format!("`keep` has {} entries for {records} records", keep.len()));

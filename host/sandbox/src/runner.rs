@@ -6,7 +6,7 @@ use crate::bindings::extractor::dpone::plugin::types::{Blame, Description, Plugi
 use crate::engine::{Counting, engine};
 use crate::error::{Error, Fault, Refusal, WANTED_FILES};
 use crate::host::{Host, Needs, Sets};
-use crate::limits::{Limiter, Meter, Metered};
+use crate::limits::{Limiter, Meter, Metered, Stop};
 use crate::log::PluginLog;
 use crate::random::Random;
 use crate::{text, wasi};
@@ -78,6 +78,8 @@ pub(crate) struct Terms {
     pub log: PluginLog,
     pub sets: Option<Sets>,
     pub http: Option<Arc<dyn PluginHttp>>,
+    /// Asked at each look at the clock whether the run goes on.
+    pub stop: Option<Stop>,
 }
 
 /// A plugin that runs. Its instance may be dropped between any two calls; the next one makes a new
@@ -155,6 +157,12 @@ impl<W: World> Runner<W> {
         Error::Refused { who: Box::new(self.terms.identity.clone()), refusal }
     }
 
+    /// What a plugin keeps is journalled and stored, so it is bounded for itself.
+    pub fn check_state(&self, call: &'static str, state: &[u8]) -> Result<(), Error> {
+        let (limit, bytes) = (self.terms.limits.state, state.len() as u64);
+        if bytes <= limit { Ok(()) } else { Err(self.fault(call, Fault::State { limit, bytes })) }
+    }
+
     /// A fault that shows only in what a call returned.
     pub fn fault(&self, call: &'static str, fault: Fault) -> Error {
         Error::Fault { who: Box::new(self.terms.identity.clone()), call, fault }
@@ -204,7 +212,7 @@ impl<W: World> Runner<W> {
             },
             limits: terms.limits.clone(),
             limiter: Limiter::new(&terms.limits),
-            meter: Meter::new(),
+            meter: Meter::new(terms.limits.clone(), terms.stop.clone()),
             random: Random::new(terms.real_random, terms.seed, &terms.identity.sha256),
             log: terms.log.clone(),
             needs: Needs::default(),
@@ -222,7 +230,7 @@ impl<W: World> Runner<W> {
         // At each tick the guest is asked for its time, and lets the other tasks of this thread run.
         store.epoch_deadline_callback(|mut store| {
             let host = store.data_mut();
-            match host.meter.judge(&host.limits) {
+            match host.meter.judge() {
                 Some(fault) => Err(host.fail(fault)),
                 None => Ok(UpdateDeadline::Yield(1)),
             }

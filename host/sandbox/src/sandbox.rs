@@ -15,6 +15,7 @@ use crate::extractor::SandboxedExtractor;
 use crate::gate::{self, Passed};
 use crate::host::{Host, Sets};
 use crate::inspection::{Inspection, Loaded};
+use crate::limits::Stop;
 use crate::log::{LogSink, PluginLog, tracing_log};
 use crate::runner::{Runner, Settings, Terms, World};
 use crate::signer::SandboxedSigner;
@@ -63,6 +64,8 @@ pub struct Setup {
     /// path is the whole block.
     pub place: Box<dyn Fn(&str) -> Place + Send + Sync>,
     pub log: LogSink,
+    /// Ends a call in the middle where the run is to end.
+    pub stop: Option<Stop>,
 }
 
 impl Sandbox {
@@ -271,6 +274,7 @@ impl Setup {
             started_at,
             place: Box::new(move |_| Place::Named { what: "plugin".into(), name: name.clone() }),
             log: tracing_log(),
+            stop: None,
         }
     }
 }
@@ -359,6 +363,7 @@ fn prepare<W: World>(
         started_at: setup.started_at,
         sets,
         http: setup.http,
+        stop: setup.stop,
     };
     let pre = W::pre(loaded.pre.clone()).map_err(|error| Error::Engine(format!("{error:#}")))?;
     Ok(Runner::new(pre, terms, settings))
@@ -388,6 +393,7 @@ async fn described<W: World>(
         started_at: jiff::Timestamp::UNIX_EPOCH,
         sets: None,
         http: None,
+        stop: None,
     };
     Runner::<W>::new(pre, terms, Settings::default()).describe().await
 }

@@ -73,6 +73,7 @@ impl SandboxedSlicer {
 
     fn step(&self, call: &'static str, answer: Result<contract::Step, PluginError>) -> Result<SliceStep, Error> {
         let step = answer.map_err(|error| self.0.refused(error))?;
+        self.0.check_state(call, &step.state)?;
         output::slice_step(step).map_err(|broken| self.0.fault(call, Fault::BadOutput(broken)))
     }
 }

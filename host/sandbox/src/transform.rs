@@ -1,10 +1,10 @@
 //! Transforms: from the contract's `transform` interface to the pipeline's trait.
 
-use crate::bindings::extractor::dpone::plugin::types::{self, Description, PluginError};
+use crate::bindings::extractor::dpone::plugin::types::{Description, PluginError};
 use crate::bindings::transform::exports::dpone::plugin::transform as bound;
 use crate::bindings::transform::{TransformPlugin, TransformPluginPre};
 use crate::error::{Error, Fault};
-use crate::host::{BatchHandle, Host, Needs};
+use crate::host::{BatchHandle, Host};
 use crate::output;
 use crate::runner::{Runner, Settings, World};
 use async_trait::async_trait;
@@ -13,12 +13,6 @@ use dpone_model::plugin::{BatchView, Identity, Outcome, Plugin, Transform, Usage
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Resource};
-
-impl From<types::Needs> for Needs {
-    fn from(needs: types::Needs) -> Self {
-        Self { fields: needs.fields, bytes: needs.bytes }
-    }
-}
 
 #[async_trait]
 impl World for TransformPlugin {
@@ -43,7 +37,10 @@ impl World for TransformPlugin {
         settings: &Settings,
     ) -> wasmtime::Result<Result<(), PluginError>> {
         let answer = self.dpone_plugin_transform().call_configure(&mut *store, &settings.options).await?;
-        Ok(answer.map(|needs| store.data_mut().needs = needs.into()))
+        match answer {
+            Ok(needs) => store.data_mut().declare(needs).map(Ok),
+            Err(error) => Ok(Err(error)),
+        }
     }
 }
 

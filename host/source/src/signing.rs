@@ -15,8 +15,12 @@ use std::fmt;
 use std::sync::PoisonError;
 use tokio::sync::Mutex;
 
-/// Longest value that a term may have; a signature is short.
-const MAX_TERM_BYTES: usize = 1 << 20;
+/// All values of a signature's terms together; a signature is short.
+const MAX_TERMS_BYTES: usize = 1 << 20;
+/// What computing them may read. It takes milliseconds, so that it needs no deadline of its own.
+const MAX_READ_BYTES: usize = 4 << 20;
+/// Longest value of a header; servers commonly take no more.
+const MAX_HEADER_BYTES: usize = 8 << 10;
 
 /// A signer with the secrets that the manifest grants it.
 pub struct Signing {
@@ -47,17 +51,53 @@ impl Signing {
     /// The headers and parameters of a signature, computed.
     fn compute(&self, signature: &Signature) -> Result<Signed, Report> {
         let mut values: Vec<Vec<u8>> = Vec::with_capacity(signature.terms.len());
+        let (mut total, mut read) = (0, 0);
         for term in &signature.terms {
-            let value = self.term(term, &values)?;
-            if value.len() > MAX_TERM_BYTES {
-                return Err(self.refuse(format!("a term has more than {MAX_TERM_BYTES} bytes")));
+            // Both are known before anything is computed.
+            let (reads, makes) = self.cost(term, &values);
+            (total, read) = (total + makes, read + reads);
+            if total > MAX_TERMS_BYTES {
+                return Err(self.refuse(format!("its terms have more than {MAX_TERMS_BYTES} bytes together")));
             }
-            values.push(value);
+            if read > MAX_READ_BYTES {
+                return Err(self.refuse(format!("its terms read more than {MAX_READ_BYTES} bytes of each other")));
+            }
+            values.push(self.term(term, &values)?);
+        }
+        for (name, term) in &signature.headers {
+            let bytes = value(&values, *term).len();
+            if bytes > MAX_HEADER_BYTES {
+                let what = format!("the header `{name}` has a value of {bytes} bytes; the limit is {MAX_HEADER_BYTES}");
+                return Err(self.refuse(what));
+            }
         }
         let placed = |placed: &[(String, u32)], is_header: bool| -> Result<Vec<(String, Secret)>, Report> {
             placed.iter().map(|(name, term)| self.placed(name, value(&values, *term), is_header)).collect()
         };
         Ok(Signed { headers: placed(&signature.headers, true)?, query: placed(&signature.query, false)? })
+    }
+
+    /// Bytes that a term reads of earlier ones, and the most that it makes of them.
+    fn cost(&self, term: &Term, earlier: &[Vec<u8>]) -> (usize, usize) {
+        const MAX_DIGEST_BYTES: usize = 64;
+        let of = |term: &u32| value(earlier, *term).len();
+        match term {
+            Term::Text(text) => (0, text.len()),
+            Term::Bytes(bytes) => (0, bytes.len()),
+            Term::Secret(name) => (0, self.secrets.get(name).map_or(0, |secret| secret.expose().len())),
+            Term::Concat(parts) => {
+                let bytes = parts.iter().map(of).sum();
+                // A part costs time, however short it is.
+                (parts.len() + bytes, bytes)
+            }
+            Term::Hashed { message, .. } => (of(message), MAX_DIGEST_BYTES),
+            Term::Hmac { key, message, .. } => (of(key) + of(message), MAX_DIGEST_BYTES),
+            Term::Encoded { encoding: Encoding::Percent, bytes } => {
+                let made = value(earlier, *bytes).iter().map(|byte| if is_unreserved(*byte) { 1 } else { 3 }).sum();
+                (of(bytes), made)
+            }
+            Term::Encoded { bytes, .. } => (of(bytes), of(bytes) * 2),
+        }
     }
 
     fn term(&self, term: &Term, earlier: &[Vec<u8>]) -> Result<Vec<u8>, Report> {
@@ -72,14 +112,7 @@ impl Signing {
                     return Err(Report::new(&codes::plugin::NOT_GRANTED, message).at(self.identity.place()).hint(hint));
                 }
             },
-            Term::Concat(parts) => {
-                // Bounded before it is built: each part may repeat a long one.
-                let total: usize = parts.iter().map(|part| value(earlier, *part).len()).sum();
-                if total > MAX_TERM_BYTES {
-                    return Err(self.refuse(format!("a term has more than {MAX_TERM_BYTES} bytes")));
-                }
-                parts.iter().flat_map(|part| value(earlier, *part).iter().copied()).collect()
-            }
+            Term::Concat(parts) => parts.iter().flat_map(|part| value(earlier, *part).iter().copied()).collect(),
             Term::Hashed { hash, message } => digest(*hash, value(earlier, *message)),
             Term::Hmac { hash, key, message } => {
                 let made = hmac(*hash, value(earlier, *key), value(earlier, *message));
@@ -159,16 +192,21 @@ fn encode(encoding: Encoding, bytes: &[u8]) -> String {
         Encoding::Base64 => STANDARD.encode(bytes),
         Encoding::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
         Encoding::Percent => {
-            let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            let digit = |value: u8| char::from(b"0123456789ABCDEF".get(usize::from(value)).copied().unwrap_or(b'0'));
             bytes.iter().fold(String::with_capacity(bytes.len()), |mut text, byte| {
                 match is_unreserved(*byte) {
                     true => text.push(char::from(*byte)),
-                    false => text.push_str(&format!("%{byte:02X}")),
+                    false => text.extend(['%', digit(byte >> 4), digit(byte & 15)]),
                 }
                 text
             })
         }
     }
+}
+
+/// RFC 3986: what needs no percent.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 #[cfg(test)]
@@ -257,6 +295,13 @@ mod tests {
             0 => Term::Text("x".repeat(1000)),
             n => Term::Concat(vec![n - 1, n - 1]),
         });
+        // One long text, and what is made of it 254 times over.
+        let over = |bytes: usize, made: fn(u32) -> Term| -> Vec<Term> {
+            std::iter::once(Term::Text("/".repeat(bytes))).chain((1..255).map(made)).collect()
+        };
+        let encoded = |_| Term::Encoded { encoding: Encoding::Percent, bytes: 0 };
+        let hashed = |_| Term::Hashed { hash: Hash::Sha512, message: 0 };
+        let keyed = |_| Term::Hmac { hash: Hash::Sha1, key: 0, message: 0 };
         let in_query = |name: &str| Signature { terms: text(), headers: Vec::new(), query: vec![(name.to_owned(), 0)] };
         for (signature, code, says) in [
             (in_query("_method"), "DP0315", "`_method`, which servers read as another method"),
@@ -270,7 +315,13 @@ mod tests {
             (in_header("X-HTTP-Method-Override", text()), "DP0315", "no plugin sets"),
             (in_header("X", vec![Term::Bytes(vec![0xff])]), "DP0314", "not UTF-8"),
             (in_header("X", vec![Term::Secret("other".into())]), "DP0307", "`other` was not granted"),
-            (in_header("X", doubling.collect()), "DP0314", "more than 1048576 bytes"),
+            (in_header("X", doubling.collect()), "DP0314", "more than 1048576 bytes together"),
+            (in_header("X", over(349_000, encoded)), "DP0314", "more than 1048576 bytes together"),
+            (in_header("X", over(349_000, hashed)), "DP0314", "read more than 4194304 bytes"),
+            (in_header("X", over(349_000, keyed)), "DP0314", "read more than 4194304 bytes"),
+            (in_header("X", over(0, |_| Term::Concat(vec![0; 1 << 20]))), "DP0314", "read more than 4194304 bytes"),
+            (in_header("X", over(349_000, |_| Term::Text("x".repeat(10_000)))), "DP0314", "1048576 bytes together"),
+            (in_header("X", vec![Term::Text("x".repeat(8193))]), "DP0314", "8193 bytes; the limit is 8192"),
         ] {
             let report = signed(signature).await.unwrap_err();
             assert_eq!(report.code().id, code, "{report}");

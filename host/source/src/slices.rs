@@ -21,6 +21,8 @@ use url::Url;
 /// Pages that a list of slices may take, and slices that it may hold.
 const MAX_PAGES: u64 = 10_000;
 const MAX_SLICES: usize = 100_000;
+/// All that the slices say together. The journal's head has the list.
+const MAX_LIST_BYTES: usize = 64 << 20;
 
 /// Parts that a list is made with.
 pub struct ListConfig<'a> {
@@ -69,6 +71,7 @@ pub async fn list_slices(
 struct List {
     slices: Vec<Slice>,
     seen: HashSet<String>,
+    bytes: usize,
 }
 
 impl List {
@@ -79,7 +82,11 @@ impl List {
             if !self.seen.insert(slice.id.clone()) {
                 return Err(broken(format!("the slice `{}` is listed twice", slice.id)));
             }
+            self.bytes += slice.size();
             self.slices.push(slice);
+        }
+        if self.bytes > MAX_LIST_BYTES {
+            return Err(broken(format!("the list of slices has more than {MAX_LIST_BYTES} bytes")));
         }
         if self.slices.len() > MAX_SLICES {
             return Err(broken(format!("it lists more than {MAX_SLICES} slices")));

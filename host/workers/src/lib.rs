@@ -35,7 +35,9 @@
 //!   number, and `share` counts only for threads that compete. `limits.cpu` is of each process.
 //! - A tenant whose worker died gets half of its allowance for the next one, since nobody knows what was
 //!   used. What components pulled from a registry and secrets asked of Vault take is not counted.
-//! - Disk space is bounded by journal, not by tenant.
+//! - Disk space is bounded by run: pages and scratch files together by `journal.max_bytes`, which
+//!   `limits.journal` caps. All of a tenant's runs may take `limits.runs` times that, and failed runs keep
+//!   theirs for 72 hours.
 //! - The bill in a run's artifact is the worker's own word.
 
 mod confine;

@@ -11,6 +11,9 @@ use serde_json::Value;
 use sha2::Digest;
 use std::fs;
 
+/// An error holds two or three texts of a plugin, each of 2 KiB at most, and their places and hints.
+const MAX_ERROR_BYTES: usize = 8 << 10;
+
 /// One hostile guest in one manifest.
 struct Row {
     /// What it does.
@@ -31,6 +34,8 @@ const GUESTS: &[&str] = &[
     "hostile-transform",
     "hostile-extractor",
     "hostile-check",
+    "hostile-slicer",
+    "hostile-signer",
     "liar",
     "sleeper",
     "lookup",
@@ -43,8 +48,9 @@ const GUESTS: &[&str] = &[
 /// Long enough for a busy machine, short where running into it is the point.
 fn limits(behaviour: &str) -> &'static str {
     match behaviour {
-        "endless-loop" | "endless-host-calls" => "{ deadline: 300ms }",
-        "output-bomb" | "state-bomb" => "{ memory: 2GiB, deadline: 9s }",
+        endless if endless.starts_with("endless") => "{ deadline: 300ms }",
+        "output-bomb" => "{ memory: 2GiB, deadline: 9s }",
+        "state-bomb" => "{ memory: 512MiB, deadline: 9s }",
         _ => "{ deadline: 9s }",
     }
 }
@@ -58,10 +64,25 @@ fn with_transform(transform: &str) -> String {
     format!("{GUIDE}\ntransforms:\n  - {transform}\n")
 }
 
-fn transform(behaviour: &str, stopped_by: &'static str, says: &[&str]) -> Row {
-    let limits = limits(behaviour);
-    let block = format!("{{ uses: ./hostile-transform.wasm, with: {{ behaviour: {behaviour} }}, limits: {limits} }}");
-    row(&format!("transform: {behaviour}"), stopped_by, with_transform(&block), says)
+/// The block of a hostile guest. `with` is its behaviour, and what it does that with.
+fn hostile(guest: &str, with: &str, rest: &str) -> String {
+    let limits = limits(with.split(',').next().unwrap_or_default());
+    format!("{{ uses: ./hostile-{guest}.wasm, with: {{ behaviour: {with} }}, limits: {limits}{rest} }}")
+}
+
+fn transform(with: &str, stopped_by: &'static str, says: &[&str]) -> Row {
+    row(&format!("transform: {with}"), stopped_by, with_transform(&hostile("transform", with, "")), says)
+}
+
+fn slicer(with: &str, stopped_by: &'static str, says: &[&str]) -> Row {
+    let slices = format!("    slices: {}\n    incremental:\n", hostile("slicer", with, ""));
+    assert!(GUIDE.contains("    incremental:\n"));
+    row(&format!("slicer: {with}"), stopped_by, GUIDE.replace("    incremental:\n", &slices), says)
+}
+
+fn signer(with: &str, stopped_by: &'static str, says: &[&str]) -> Row {
+    let signer = format!("    signer: {}\n    incremental:\n", hostile("signer", with, ""));
+    row(&format!("signer: {with}"), stopped_by, GUIDE.replace("    incremental:\n", &signer), says)
 }
 
 fn with_extractor(block: &str) -> String {
@@ -70,20 +91,19 @@ fn with_extractor(block: &str) -> String {
 }
 
 fn extractor(behaviour: &str, value: &str, stopped_by: &'static str, says: &[&str]) -> Row {
-    let limits = limits(behaviour);
-    let with = format!(
-        "behaviour: {behaviour}{}",
-        if value.is_empty() { String::new() } else { format!(", value: \"{value}\"") }
-    );
-    let block = format!("{{ uses: ./hostile-extractor.wasm, with: {{ {with} }}, limits: {limits} }}");
-    row(&format!("extractor: {behaviour} {value}"), stopped_by, with_extractor(&block), says)
+    let value = if value.is_empty() { String::new() } else { format!(", value: \"{value}\"") };
+    asking(&format!("{behaviour}{value}"), stopped_by, says)
 }
 
-fn check(behaviour: &str, stopped_by: &'static str, says: &[&str]) -> Row {
-    let limits = limits(behaviour);
-    let block = format!("{{ uses: ./hostile-check.wasm, with: {{ behaviour: {behaviour} }}, limits: {limits} }}");
+/// An extractor.
+fn asking(with: &str, stopped_by: &'static str, says: &[&str]) -> Row {
+    row(&format!("extractor: {with}"), stopped_by, with_extractor(&hostile("extractor", with, "")), says)
+}
+
+fn check(with: &str, stopped_by: &'static str, says: &[&str]) -> Row {
+    let block = hostile("check", with, "");
     let manifest = GUIDE.replace("  checks:\n", &format!("  checks:\n    - {block}\n"));
-    row(&format!("check: {behaviour}"), stopped_by, manifest, says)
+    row(&format!("check: {with}"), stopped_by, manifest, says)
 }
 
 fn liar(lie: &str) -> Row {
@@ -157,12 +177,134 @@ fn requests(elsewhere: &str) -> Vec<Row> {
         extractor("invalid-ndjson", "", "the contract", &["DP0314", "page 1", "record 1", "hostile-extractor 0."]),
         extractor("endless-loop", "", "limits.deadline", &["DP0310", "hostile-extractor 0."]),
         extractor("panic", "", "a trap", &["DP0312", "no next page"]),
-        extractor("state-bomb", "", "limits.memory", &["DP0311", "2048 MiB", "limits.memory"]),
+        extractor("state-bomb", "", "limits.memory", &["DP0311", "512 MiB", "limits.memory"]),
         check("endless-loop", "limits.deadline", &["DP0310", "hostile-check 0."]),
         check("panic", "a trap", &["DP0312", "no verdict"]),
         check("observed-not-json", "the contract", &["DP0314"]),
         check("undeclared-field", "the contract", &["DP03", "secret_field"]),
         check("early-repeats", "the contract", &["DP03"]),
+    ]
+}
+
+/// Each function that the host has for extractors, and each part of what they answer, with hostile sizes.
+fn sizes_of_extractors() -> Vec<Row> {
+    let path = "paths: 1 KiB, 64 names";
+    let fields = "1024 fields";
+    let with_header = |row: Row| {
+        let grants = "limits: { deadline: 9s }, grants: { headers: [f, X-Own] }";
+        Row { manifest: row.manifest.replace("limits: { deadline: 9s }", grants), ..row }
+    };
+    vec![
+        asking("long-path, value: get, size: 40000000", path, &["DP0314", "`next`", "a.a.a.", "(40000000 bytes)"]),
+        asking("long-path, value: count, size: 130", path, &["DP0314", "more than 1024 bytes or 64 names"]),
+        asking("long-path, value: last, size: 2000000", path, &["DP0314", "(2000000 bytes)"]),
+        asking("long-path, value: records, size: 40000000", path, &["DP0314", "(40000000 bytes)"]),
+        asking("long-header, size: 40000000", "names: 1 KiB", &["DP0314", "header", "(40000000 bytes)"]),
+        asking("endless-lookups", "limits.deadline", &["DP0310", "300ms"]),
+        asking("endless-bodies", "limits.deadline", &["DP0310", "300ms"]),
+        asking("many-fields, value: body, count: 300000", fields, &["DP0314", "300000 body fields", "1024"]),
+        asking("many-fields, value: query, count: 100000", fields, &["DP0314", "100000 query parameters"]),
+        asking("many-fields, value: headers, count: 65", "64 headers", &["DP0314", "65 headers"]),
+        asking("long-value, value: body, size: 30000000", "1 MiB a request", &["DP0314", "30000001 bytes"]),
+        asking("long-value, value: query, size: 1048576", "1 MiB a request", &["DP0314", "1048577 bytes"]),
+        asking("long-value, value: query, size: 100000", "60 KiB a URL", &["DP0315", "a URL of more than 61440 bytes"]),
+        with_header(asking(
+            "long-value, value: headers, size: 10000000",
+            "8 KiB a header",
+            &["DP0314", "10000000 bytes"],
+        )),
+        with_header(asking("long-value, value: headers, size: 8193", "8 KiB a header", &["DP0314", "`f`", "8192"])),
+        asking("long-value, value: url, size: 30000000", "64 KiB a URL", &["DP0314", "a URL of 30000003 bytes"]),
+        asking("long-value, value: path, size: 65537", "64 KiB a URL", &["DP0314", "a URL of 65537 bytes"]),
+        asking("long-value, value: method, size: 1000000", "a method: 32 bytes", &["DP0314", "(1000000 bytes)"]),
+        asking("long-value, value: secret, size: 1000000", "names: 1 KiB", &["DP0314", "secret", "(1000000 bytes)"]),
+        asking("long-name, value: body, size: 1000000", "names: 1 KiB", &["DP0314", "body field", "(1000000 bytes)"]),
+        asking("long-name, value: headers, size: 257", "names: 256 bytes", &["DP0314", "header", "(257 bytes)"]),
+        asking("keep-state, size: 20000000", "limits.state", &["DP0313", "20000002 bytes", "64 KiB", "limits.state"]),
+        asking("keep-state, size: 65536", "limits.state", &["DP0313", "65538 bytes", "64 KiB"]),
+        asking("refuse, size: 5000000", "texts: 2 KiB", &["DP0309", "cccc", "ääää", "(10000000 bytes)"]),
+        asking("long-panic, size: 5000000", "texts: 2 KiB", &["DP0312", "ääää", "… (100000"]),
+        asking("long-reason, size: 5000000", "texts: 64 bytes", &["DP0314", "rrrr", "(5000000 bytes)"]),
+    ]
+}
+
+/// The same for checks.
+fn sizes_of_checks() -> Vec<Row> {
+    let bounded_journal =
+        |row: Row| Row { manifest: format!("{}journal: {{ max_bytes: 1MiB }}\n", row.manifest), ..row };
+    vec![
+        check("repeated-fields, count: 300000", "64 fields a set", &["DP0314", "300000 fields", "64"]),
+        check("endless-sets", "limits.deadline", &["DP0310", "300ms"]),
+        Row {
+            exit: 40,
+            ..bounded_journal(check("growing-sets, count: 2000", "journal.max_bytes", &["DP1002", "journal.max_bytes"]))
+        },
+        check("many-sets, count: 17", "16 sets", &["DP0314", "up to 16 sets"]),
+        check("long-set, size: 40000000", "names: 1 KiB", &["DP0314", "ssss", "(40000000 bytes)"]),
+        check("long-repeats, size: 40000000", "names: 1 KiB", &["DP0314", "ssss", "(40000000 bytes)"]),
+        check("endless-repeats", "limits.deadline", &["DP0310", "`finish`", "300ms"]),
+        check("many-needs, count: 100000", "1024 fields", &["DP0314", "100000 declared fields", "1024"]),
+        check("long-need, size: 1000000", "names: 1 KiB", &["DP0314", "(1000000 bytes)"]),
+        check("endless-columns", "limits.deadline", &["DP0310", "300ms"]),
+        check("endless-bytes", "limits.deadline", &["DP0310", "300ms"]),
+        check("long-observed, size: 20000000", "64 KiB measured", &["DP0314", "20000002 bytes", "65536"]),
+        Row { exit: 30, ..check("long-verdict, size: 5000000", "texts: 2 KiB", &["DP0701", "(10000000 bytes)"]) },
+        check("refuse, size: 5000000", "texts: 2 KiB", &["DP0309", "(10000000 bytes)"]),
+    ]
+}
+
+/// The same for transforms.
+fn sizes_of_transforms() -> Vec<Row> {
+    let edits = "16384 names an edit";
+    let http = |with: &str, stopped_by, says: &[&str]| {
+        let block = hostile("transform", with, ", grants: { http: [geo.example.com] }");
+        row(&format!("transform: {with}"), stopped_by, with_transform(&block), says)
+    };
+    vec![
+        transform("many-edits, value: rename, count: 200000", edits, &["DP0314", "200000 renamed fields"]),
+        transform("many-edits, value: drop, count: 200000", edits, &["DP0314", "200000 dropped fields"]),
+        transform("many-edits, value: set, count: 17000", edits, &["DP0314", "17000 set fields"]),
+        transform("long-edit, value: rename, size: 20000000", "names: 1 KiB", &["DP0314", "(20000000 bytes)"]),
+        transform("long-edit, value: drop, size: 20000000", "names: 1 KiB", &["DP0314", "(20000000 bytes)"]),
+        transform("long-edit, value: set, size: 20000000", "names: 1 KiB", &["DP0314", "(20000000 bytes)"]),
+        transform("long-keep, size: 30000000", "the contract", &["DP0314", "30000000 entries"]),
+        transform("many-needs, count: 100000", "1024 fields", &["DP0314", "100000 declared fields"]),
+        transform("endless-columns", "limits.deadline", &["DP0310", "300ms"]),
+        transform("endless-bytes", "limits.deadline", &["DP0310", "300ms"]),
+        http("http, value: url, size: 30000000", "64 KiB a URL", &["DP0314", "a URL of 30000024 bytes"]),
+        http("http, value: method, size: 1000000", "names: 1 KiB", &["DP0314", "(1000000 bytes)"]),
+        http("http, value: name, size: 1000000", "names: 256 bytes", &["DP0314", "(1000000 bytes)"]),
+        http("http, value: value, size: 10000000", "8 KiB a header", &["DP0314", "10000000 bytes; the limit is 8192"]),
+        http("http, value: headers, count: 100000", "64 headers", &["DP0314", "100000 headers"]),
+        transform("refuse, size: 5000000", "texts: 2 KiB", &["DP0309", "(10000000 bytes)"]),
+        transform("long-panic, size: 5000000", "texts: 2 KiB", &["DP0312", "… (100000"]),
+    ]
+}
+
+/// The same for slicers and signers.
+fn sizes_of_slicers_and_signers() -> Vec<Row> {
+    let terms = "1 MiB of terms, 4 MiB read";
+    vec![
+        slicer("many-slices, count: 10001", "10000 slices a step", &["DP0314", "10001 slices"]),
+        slicer("growing-list, size: 1000", "64 MiB of slices", &["DP0314", "67108864 bytes"]),
+        slicer("long-id, size: 20000000", "200 bytes an id", &["DP0314", "(20000000 bytes)"]),
+        slicer("long-bounds, size: 20000000", "256 bytes a bound", &["DP0314", "a bound of more than 256 bytes"]),
+        slicer("many-fields, count: 100000", "1024 fields", &["DP0314", "100000 query parameters"]),
+        slicer("many-asked, count: 100000", "1024 fields", &["DP0314", "100000 query parameters"]),
+        slicer("keep-state, size: 20000000", "limits.state", &["DP0313", "64 KiB", "limits.state"]),
+        slicer("endless-loop", "limits.deadline", &["DP0310", "300ms"]),
+        slicer("refuse, size: 5000000", "texts: 2 KiB", &["DP0309", "(10000000 bytes)"]),
+        signer("many-encoded, count: 254, size: 349000", terms, &["DP0314", "1048576 bytes together"]),
+        signer("many-hashed, count: 254, size: 349000", terms, &["DP0314", "read more than 4194304 bytes"]),
+        signer("many-texts, count: 254, size: 100000", terms, &["DP0314", "1048576 bytes together"]),
+        signer("many-texts, count: 100000, size: 1", "256 terms", &["DP0314", "at most 256 terms"]),
+        signer("doubling, count: 60", terms, &["DP0314", "1048576 bytes together"]),
+        signer("long-header, size: 8193", "8 KiB a header", &["DP0314", "8193 bytes; the limit is 8192"]),
+        signer("long-name, size: 20000000", "names: 1 KiB", &["DP0314", "(20000000 bytes)"]),
+        signer("many-headers, count: 100000", "32 headers", &["DP0314", "32 headers"]),
+        signer("long-secret, size: 1000000", "grants.secrets", &["DP0307", "secret"]),
+        signer("endless-loop", "limits.deadline", &["DP0310", "300ms"]),
+        signer("refuse, size: 5000000", "texts: 2 KiB", &["DP0309", "(10000000 bytes)"]),
     ]
 }
 
@@ -211,7 +353,7 @@ fn house(stand: &Stand) -> Workspace {
     let policy = format!(
         "tenants:\n  team:\n    manifests: [team]\n    topics: [t.]\n    \
          connections: [example_api, kafka_cluster, postgres_state]\n    limits: {{ runs: 3, memory: 8GiB }}\n    \
-         plugins: {{ grants: [files], sha256: [{}] }}\n",
+         hosts: [geo.example.com]\n    plugins: {{ grants: [files, http, headers], sha256: [{}] }}\n",
         digests.join(", ")
     );
     workspace.write("tenants.yaml", policy);
@@ -227,10 +369,19 @@ fn named(name: &str, manifest: &str) -> String {
 fn hostile_guests_are_contained_and_everything_else_goes_on() {
     let (stand, elsewhere) = (Stand::small(), Stand::small());
     let workspace = house(&stand);
-    let rows: Vec<Row> = [transforms(), requests(&format!("{}/orders", elsewhere.base_url())), files_and_lies()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let rows: Vec<Row> = [
+        transforms(),
+        requests(&format!("{}/orders", elsewhere.base_url())),
+        files_and_lies(),
+        sizes_of_extractors(),
+        sizes_of_checks(),
+        sizes_of_transforms(),
+        sizes_of_slicers_and_signers(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    assert!(rows.len() >= 120, "{}", rows.len());
     let sound = with_transform("{ uses: ./mask-email.wasm, with: { field: status } }");
     let mut files = Vec::new();
     for (number, row) in rows.iter().enumerate() {
@@ -258,6 +409,7 @@ fn hostile_guests_are_contained_and_everything_else_goes_on() {
         if entry["exit_code"] != row.exit || !silent.is_empty() || !untouched(&entry["report"]) {
             failures.push(format!("{}\nexit {}, not said: {silent:?}\n{error}", row.does, entry["exit_code"]));
         }
+        assert!(error.len() < MAX_ERROR_BYTES, "{}: {} bytes", row.does, error.len());
         let first = error.lines().next().unwrap_or_default();
         println!("| {} | {} | {} | {first} |", row.does, row.stopped_by, took_ms(&entry["report"]));
     }

@@ -78,8 +78,20 @@ static GRANTS: &[Key] = &[
 ];
 
 static LIMITS: &[Key] = &[
-    key("memory", Size(1 << 20, 4 << 30), "Memory of an instance.").default("128MiB").example("64MiB"),
-    key("deadline", PositiveDuration, "Computing time of one call; at most `wall_clock`.").default("1s").example("2s"),
+    key(
+        "memory",
+        Size(1 << 20, 4 << 30),
+        "Memory of an instance. What the host holds for one of its calls may be as much again.",
+    )
+    .default("128MiB")
+    .example("64MiB"),
+    key(
+        "deadline",
+        PositiveDuration,
+        "Computing time of one call, the host's work for it included; at most `wall_clock`.",
+    )
+    .default("1s")
+    .example("2s"),
     key("wall_clock", PositiveDuration, "Time of one call in all, calls of the host and sleeps included.")
         .default("10s")
         .example("20s"),
@@ -87,4 +99,12 @@ static LIMITS: &[Key] = &[
     key("log", Size(0, 64 << 20), "Bytes that it may log in a run; what is more is cut.")
         .default("64KiB")
         .example("1MiB"),
+    key(
+        "state",
+        Size(0, 16 << 20),
+        "Bytes that an extractor or a slicer may keep from call to call. The journal has them with each page, and \
+         `cursor_incremental` keeps them in the state store.",
+    )
+    .default("64KiB")
+    .example("1MiB"),
 ];

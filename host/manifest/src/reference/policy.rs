@@ -128,9 +128,13 @@ static LIMITS: &[Key] = &[
         .example("2GiB"),
     key("runs", Integer(1, 64), "Runs at a time.").default("1").example("3"),
     key("files", Integer(128, 1 << 20), "Open files and sockets of the process.").default("1024").example("256"),
-    key("journal", Size(1 << 20, u64::MAX), "The most that a manifest's `journal.max_bytes` may be.")
-        .default("20GiB")
-        .example("1GiB"),
+    key(
+        "journal",
+        Size(1 << 20, u64::MAX),
+        "The most that a manifest's `journal.max_bytes` may be, which bounds pages and scratch files of a run on disk.",
+    )
+    .default("20GiB")
+    .example("1GiB"),
     key("plugin", Block(&[CAPS]), "The most that a plugin's `limits` may be.").example("{ memory: 64MiB }"),
 ];
 
@@ -148,6 +152,9 @@ static CAPS: &[Key] = &[
         .without("the plugin's own limit")
         .example("8MiB"),
     key("log", Size(0, 64 << 20), "Most bytes that a plugin may log in a run.")
+        .without("the plugin's own limit")
+        .example("16KiB"),
+    key("state", Size(0, 16 << 20), "Most bytes that an extractor or a slicer may keep from call to call.")
         .without("the plugin's own limit")
         .example("16KiB"),
 ];

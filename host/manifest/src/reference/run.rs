@@ -67,7 +67,8 @@ pub(super) static JOURNAL: &[Key] = &[
     key(
         "max_bytes",
         Size(1 << 20, 1 << 50),
-        "Largest journal of a run on disk. A run that needs more ends with exit 40, and can be resumed with more.",
+        "Largest journal of a run on disk, scratch files of checks and of the search for duplicates included. A run that \
+         needs more ends with exit 40, and can be resumed with more.",
     )
     .default("20GiB")
     .example("100GiB"),

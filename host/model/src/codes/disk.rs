@@ -4,7 +4,7 @@ crate::codes! { Disk:
     FULL = "DP1001", AfterFix, "the disk is full",
         "The journal needs room for a whole slice. Free some, then `dpone resume RUN`.";
     JOURNAL_LIMIT = "DP1002", AfterFix, "the journal reached max_bytes",
-        "`journal.max_bytes` ends a run before the disk does. Load a smaller window, or raise it.";
+        "`journal.max_bytes` ends a run before the disk does: its pages count, and the scratch files of checks and of the search for duplicate keys. Load a smaller window, or raise it.";
     DAMAGED = "DP1003", AfterFix, "the journal is damaged",
         "A page's checksum does not fit where it cannot be a torn tail. The run cannot be resumed; start it anew, the committed state is untouched.";
     IO = "DP1004", AfterFix, "a local file cannot be read or written",

@@ -20,13 +20,13 @@ crate::codes! { Plugin:
     PLUGIN_ERROR = "DP0309", AfterFix, "a plugin refused its input",
         "The plugin understood the call and said no. The message is its own.";
     DEADLINE = "DP0310", AfterFix, "a plugin exceeded its deadline",
-        "A call may compute for `limits.deadline` (1 s) and last `limits.wall_clock` (10 s) in all. A call that needs more is stopped, and the run with it.";
+        "A call may compute for `limits.deadline` (1 s) and last `limits.wall_clock` (10 s) in all; what the host does for it counts. A call that needs more is stopped, and the run with it.";
     MEMORY = "DP0311", AfterFix, "a plugin exceeded its memory limit",
-        "`limits.memory` (128 MiB) bounds a plugin's memory. Raise it in the manifest, or make the pages smaller.";
+        "`limits.memory` (128 MiB) bounds a plugin's memory, and for itself what the host holds for one of its calls. Raise it in the manifest, or make the pages smaller.";
     TRAP = "DP0312", AfterFix, "a plugin crashed",
         "The component trapped: a panic, an out-of-bounds access, a stack overflow. The message holds the panic's text where the plugin gave one.";
     OUTPUT = "DP0313", AfterFix, "a plugin's output is too large",
-        "`limits.output` (64 MiB) bounds what one call may return.";
+        "`limits.output` (64 MiB) bounds what one call may return, and `limits.state` (64 KiB) what an extractor or a slicer keeps from call to call.";
     BAD_OUTPUT = "DP0314", AfterFix, "a plugin's output is not valid",
         "What the plugin returned is not what its contract says: invalid JSON, a column of the wrong length, a field it did not declare.";
     REQUEST_REFUSED = "DP0315", AfterFix, "a plugin asked for a request that the manifest does not allow",

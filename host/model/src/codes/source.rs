@@ -51,6 +51,8 @@ crate::codes! { Source:
         "The status says success, and the body is empty. A status of 204 or 205 means that there is nothing; with another one a proxy may have cut the answer off, so the pages behind it would be missing. Run again; if it happens each time, look at what stands between the API and this host.";
     LONG_URL = "DP0425", AfterFix, "a URL is too long to be sent",
         "A URL may have 60 KiB; HTTP libraries refuse longer ones, and servers far shorter ones. A cursor, a parameter or a redirect of the API is longer than that.";
+    LONG_HEADERS = "DP0426", AfterFix, "the headers of a request are too long to be sent",
+        "A header may have 16 KiB, and all headers of a request 64 KiB; servers commonly take less. The message names the header. It is set by the manifest, the connection, or a plugin.";
     CURSOR_UNIT = "DP0430", AfterFix, "the cursor's unit is not known, or another one",
         "Numbers can count seconds, milliseconds or microseconds, or be no times at all. `incremental.record_format` (epoch, epoch_ms, epoch_us) says which, so that timestamps and durations in the manifest apply to them; ids take numbers, such as `lookback: 1000`.";
     ALL_AHEAD = "DP0431", AfterFix, "all rows lie in the future",

@@ -96,7 +96,7 @@ async fn an_output_bomb_is_refused_before_it_is_copied() {
         ),
     );
     let mut setup = support::setup();
-    setup.limits.output = 1 << 20;
+    (setup.limits.output, setup.limits.state) = (1 << 20, 1 << 20);
     let mut extractor = support::extractor(&guest, setup).await.unwrap();
     // The limit is of one call, not of all together.
     for _ in 0..3 {
@@ -106,6 +106,8 @@ async fn an_output_bomb_is_refused_before_it_is_copied() {
     setup.limits.output = (1 << 20) - 1;
     let mut extractor = support::extractor(&guest, setup).await.unwrap();
     contained(extractor.next(page(), b"").await, "DP0313", "more than its output limit of 1048575 bytes").await;
+    let mut extractor = support::extractor(&guest, support::setup()).await.unwrap();
+    contained(extractor.next(page(), b"").await, "DP0313", "returned a state of 1 MiB; the limit is 64 KiB").await;
 }
 
 #[tokio::test]

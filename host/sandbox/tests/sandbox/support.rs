@@ -3,7 +3,7 @@
 use crate::guest::Guest;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use dpone_model::plugin::{BatchView, Check, Column, DistinctSets, Extractor, PageView, Repeats, Transform};
+use dpone_model::plugin::{BatchView, Budget, Check, Column, DistinctSets, Extractor, PageView, Repeats, Transform};
 use dpone_model::{Kind, Place, Report};
 use dpone_sandbox::{ChildCommand, CompileLimits, Loaded, LogLine, Sandbox, Setup};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -154,11 +154,11 @@ pub fn batch() -> Arc<dyn BatchView> {
 pub struct Sets(u64);
 
 impl DistinctSets for Sets {
-    fn add(&mut self, _: &str, _: u64, columns: &[Column]) -> Result<(), Report> {
+    fn add(&mut self, _: &str, _: u64, columns: &[Column], _: &dyn Budget) -> Result<(), Report> {
         self.0 += columns.iter().map(|column| column.len() as u64).sum::<u64>();
         Ok(())
     }
-    fn repeats(&mut self, _: &str) -> Result<Repeats, Report> {
+    fn repeats(&mut self, _: &str, _: &dyn Budget) -> Result<Repeats, Report> {
         Ok(Repeats { rows: self.0, examples: Vec::new() })
     }
 }

@@ -6,8 +6,9 @@ use crate::case::Case;
 use crate::error::Error;
 use cap_tempfile::ambient_authority;
 use dpone_json::{Edited, ndjson};
+use dpone_manifest::Journal;
 use dpone_model::plugin::{BatchView, CheckCounts, Stage};
-use dpone_model::{Place, Report};
+use dpone_model::{Place, Report, Room};
 use dpone_quality::Sets;
 use dpone_sandbox::{Loaded, Sandbox};
 use dpone_source::{Batch, rescan, scan_output};
@@ -53,7 +54,8 @@ fn output(batch: &Batch, edited: Edited, plugin: Place) -> Result<Vec<u8>, Repor
 pub(super) async fn check(sandbox: &Sandbox, plugin: &Loaded, case: &Case, played: &mut Played) -> Result<(), Report> {
     let batches = batches(case, played)?;
     let scratch = cap_tempfile::tempdir(ambient_authority()).map_err(Error::io("a temporary folder"))?;
-    let sets = Sets::new(scratch.try_clone().map_err(Error::io("a temporary folder"))?, 0);
+    let folder = scratch.try_clone().map_err(Error::io("a temporary folder"))?;
+    let sets = Sets::new(folder, Arc::new(Room::new(Journal::DEFAULT_MAX_BYTES)), 0);
     let mut check = sandbox.check(plugin, setup(case)?, Box::new(sets)).await?;
     for batch in &batches {
         let observed = check.observe(batch.clone() as Arc<dyn BatchView>).await;

@@ -62,6 +62,7 @@ fn setup(case: &Case) -> Result<Setup, Report> {
             origin.place(&if option.is_empty() { "options".to_owned() } else { format!("options.{option}") })
         }),
         log: tracing_log(),
+        stop: None,
     })
 }
 

@@ -5,7 +5,7 @@ use crate::Outcome;
 use crate::measure::thread_cpu_ns;
 use dpone_model::Report;
 use dpone_model::plugin::PluginKind;
-use dpone_model::plugin::{Check, Column, DistinctSets, Extractor, Repeats, Transform};
+use dpone_model::plugin::{Budget, Check, Column, DistinctSets, Extractor, Repeats, Transform};
 use dpone_sandbox::{Loaded, Sandbox, Setup};
 use serde_json::{Map, Value};
 
@@ -73,11 +73,11 @@ impl Subject {
 struct NoSets;
 
 impl DistinctSets for NoSets {
-    fn add(&mut self, _set: &str, _page: u64, _columns: &[Column]) -> Result<(), Report> {
+    fn add(&mut self, _set: &str, _page: u64, _columns: &[Column], _budget: &dyn Budget) -> Result<(), Report> {
         Ok(())
     }
 
-    fn repeats(&mut self, _set: &str) -> Result<Repeats, Report> {
+    fn repeats(&mut self, _set: &str, _budget: &dyn Budget) -> Result<Repeats, Report> {
         Ok(Repeats::default())
     }
 }

@@ -1,6 +1,6 @@
 //! An extractor that misbehaves as its option says, in the request after the first page.
 
-use dpone_sdk::{Error, Extractor, Page, Records, Request, RequestValue, Step};
+use dpone_sdk::{Ending, Error, Extractor, Page, Records, Request, RequestValue, Step};
 use serde::Deserialize;
 use std::hint::black_box;
 
@@ -10,6 +10,12 @@ pub struct Options {
     /// The origin, path, header or method to ask for.
     #[serde(default)]
     value: String,
+    /// How often, or how many.
+    #[serde(default)]
+    count: usize,
+    /// Bytes of a text.
+    #[serde(default)]
+    size: usize,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -37,6 +43,29 @@ enum Behaviour {
     StateBomb,
     /// Asks for a million requests ahead.
     AheadBomb,
+    /// Asks for the value, the count or the last element at a path of `size` bytes, or says that the records
+    /// are there, as `value` says.
+    LongPath,
+    /// Asks for a header with a name of `size` bytes.
+    LongHeader,
+    /// Asks the page for everything but its body, again and again.
+    EndlessLookups,
+    /// Asks for the page's body, again and again.
+    EndlessBodies,
+    /// Sets `count` fields with names of their own: in the query, the body or the headers, as `value` says.
+    ManyFields,
+    /// Sets one field with a value of `size` bytes, or gives a URL, path, method or secret of that length.
+    LongValue,
+    /// Sets one field with a name of `size` bytes.
+    LongName,
+    /// Keeps `size` bytes.
+    KeepState,
+    /// Refuses in `size` bytes.
+    Refuse,
+    /// Panics with `size` bytes.
+    LongPanic,
+    /// Ends the walk with a reason of `size` bytes.
+    LongReason,
 }
 
 pub struct Hostile {
@@ -49,7 +78,9 @@ impl Extractor for Hostile {
         "type": "object",
         "properties": {
             "behaviour": { "type": "string", "description": "What to do." },
-            "value": { "type": "string", "description": "What to do it with." }
+            "value": { "type": "string", "description": "What to do it with." },
+            "count": { "type": "integer", "description": "How often, or how many." },
+            "size": { "type": "integer", "description": "Bytes of a text." }
         },
         "required": ["behaviour"],
         "additionalProperties": false
@@ -65,9 +96,9 @@ impl Extractor for Hostile {
         Ok(Step::first(Request::unchanged(), String::new()))
     }
 
-    fn next(&self, _: &Page, state: String) -> Result<Step<String>, Error> {
+    fn next(&self, page: &Page, state: String) -> Result<Step<String>, Error> {
         let records = Records::At(self.records_path.clone());
-        let value = self.options.value.as_str();
+        let (value, size) = (self.options.value.as_str(), self.options.size);
         let request = match self.options.behaviour {
             Behaviour::Url => Request::to_url(value),
             Behaviour::Header => Request::unchanged().header(value, "hostile"),
@@ -83,6 +114,51 @@ impl Extractor for Hostile {
             },
             Behaviour::Panic => panic!("no next page"),
             Behaviour::StateBomb => return Ok(Step::last(records, "x".repeat(1 << 30))),
+            Behaviour::LongPath => {
+                let path = "a.".repeat(size / 2);
+                match value {
+                    "get" => drop(black_box(page.get(&path))),
+                    "count" => drop(black_box(page.count(&path))),
+                    "last" => drop(black_box(page.last(&path))),
+                    _ => return Ok(Step::last(Records::At(path), state)),
+                }
+                return Ok(Step::last(records, state));
+            }
+            Behaviour::LongHeader => {
+                black_box(page.header(&"x".repeat(size)));
+                return Ok(Step::last(records, state));
+            }
+            Behaviour::EndlessLookups => loop {
+                let path = &self.records_path;
+                black_box((page.status(), page.url(), page.header("Content-Type")));
+                black_box((page.get(path), page.count(path), page.last(path)));
+            },
+            Behaviour::EndlessBodies => loop {
+                black_box(page.body());
+            },
+            Behaviour::ManyFields => (0..self.options.count)
+                .fold(Request::unchanged(), |request, number| self.set(request, &format!("f{number}"), "1".to_owned())),
+            Behaviour::LongValue => {
+                let text = "1".repeat(size);
+                match value {
+                    "url" => Request::to_url(format!("?x={text}")),
+                    "path" => Request::unchanged().path(&text),
+                    "method" => Request::unchanged().method(&text),
+                    "secret" => Request::unchanged().query("s", RequestValue::Secret(text)),
+                    _ => self.set(Request::unchanged(), "f", text),
+                }
+            }
+            Behaviour::LongName => self.set(Request::unchanged(), &"f".repeat(size), "1".to_owned()),
+            Behaviour::KeepState => return Ok(Step::last(records, "s".repeat(size))),
+            Behaviour::Refuse => {
+                let long = |character: &str| character.repeat(size);
+                return Err(Error::new(&long("c"), long("ä")).at_field(&long("f")));
+            }
+            Behaviour::LongPanic => panic!("{}", "ä".repeat(size)),
+            Behaviour::LongReason => {
+                let ending = Ending::new(&"r".repeat(size), "m".repeat(size)).looked_at("l".repeat(size));
+                return Ok(Step::last(records, state).because(ending));
+            }
         };
         Ok(Step::more(records, request, state))
     }
@@ -92,6 +168,17 @@ impl Extractor for Hostile {
             Behaviour::AheadBomb => vec![Request::unchanged().query("n", n.to_string()); 1_000_000],
             _ => Vec::new(),
         })
+    }
+}
+
+impl Hostile {
+    /// Sets a field in the part of the request that `value` names.
+    fn set(&self, request: Request, name: &str, text: String) -> Request {
+        match self.options.value.as_str() {
+            "query" => request.query(name, text),
+            "headers" => request.header(name, text),
+            _ => request.body(name, text),
+        }
     }
 }
 
