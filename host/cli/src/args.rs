@@ -117,6 +117,20 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether it loads, judges or changes something, so that its exit code tells of that and not of what it
+    /// prints.
+    pub fn does_work(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Resume(_) | Self::Check(_) | Self::Local(_) | Self::Record(_) => true,
+            Self::State(state) => matches!(state, State::Adopt(_) | State::Reset { .. }),
+            Self::Journal(journal) => matches!(journal, Journal::Purge { .. }),
+            Self::Plugin(plugin) => !matches!(plugin, Plugin::List { .. } | Plugin::Inspect { .. }),
+            _ => false,
+        }
+    }
+}
+
 /// A manifest and its parameters.
 #[derive(Debug, Clone, Args)]
 pub struct ManifestArgs {

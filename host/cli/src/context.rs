@@ -173,6 +173,7 @@ pub fn stop_on_signal(cancel: &Cancel) {
         for second in [false, true] {
             stopped().await;
             if second {
+                dpone_workers::end_all();
                 std::process::exit(dpone_model::Exit::Interrupted as i32);
             }
             cancel.interrupt();

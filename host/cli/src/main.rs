@@ -19,11 +19,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(answer) => return ended(command_line(&answer)),
+        Err(answer) => return ended(command_line(&answer), false),
     };
     if matches!(cli.command, Command::CompileComponent) {
         return dpone_sandbox::compile_child_main();
     }
+    let does_work = cli.command.does_work();
     logging::start(&cli.common.log, cli.common.log_format);
     let confined = match &cli.command {
         Command::Worker => match context::program() {
@@ -37,13 +38,13 @@ fn main() -> ExitCode {
         _ => Ok(()),
     };
     if let Err(report) = confined {
-        return ended(failed(&report));
+        return ended(failed(&report), does_work);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => {
             let message = format!("the async runtime cannot start: {cause}");
-            return ended(failed(&Report::new(&codes::internal::BUG, message)));
+            return ended(failed(&Report::new(&codes::internal::BUG, message)), does_work);
         }
     };
     let outcome = runtime.block_on(async {
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
     let exit = outcome.unwrap_or_else(|report| failed(&report));
     // A blocked read of stdin or a name look-up must not hold the process back.
     runtime.shutdown_background();
-    ended(exit)
+    ended(exit, does_work)
 }
 
 /// Prints what a command line gets instead of a command: help, the version, or what is wrong with it.
@@ -72,8 +73,8 @@ fn failed(report: &Report) -> Exit {
     report.exit()
 }
 
-fn ended(exit: Exit) -> ExitCode {
-    ExitCode::from(output::settle(exit) as u8)
+fn ended(exit: Exit, does_work: bool) -> ExitCode {
+    ExitCode::from(output::settle(exit, does_work) as u8)
 }
 
 /// What a command answers: how the process ends, or why it failed.

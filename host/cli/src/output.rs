@@ -2,7 +2,9 @@
 //!
 //! A closed pipe is a quiet end: `dpone explain | head -1` has what it wanted. It changes neither the work nor
 //! its exit code; what follows is not printed. Results that cannot be written for another reason, such as a
-//! full disk, are an error at the end: exit code 40, unless the command has failed by itself.
+//! full disk, are an error at the end. Where they are what the command is for, as of `plan`, its exit code is
+//! 40, unless it has failed by itself. A command that does something else, such as `run`, keeps its own code, and
+//! says on stderr what became of its work.
 //!
 //! With `--log-format json` each line of stderr is a JSON object, progress and errors included.
 
@@ -127,12 +129,21 @@ pub fn messages_of_a_child() -> Stdio {
     std::io::stderr().into()
 }
 
-/// The exit code of a command, once its results are out.
-pub fn settle(exit: Exit) -> Exit {
+/// What a command has done, on stdout; on stderr where that cannot be written.
+pub fn outcome(text: &str) {
+    result(text);
+    if FAILED.get().is_some() {
+        message("INFO", text, None);
+    }
+}
+
+/// The exit code of a command, once its results are out. `does_work` is whether it does something beside
+/// printing them.
+pub fn settle(exit: Exit, does_work: bool) -> Exit {
     let _ = Results.flush();
     let Some(report) = FAILED.get() else { return exit };
     error(report);
-    if exit == Exit::Ok { report.exit() } else { exit }
+    if exit == Exit::Ok && !does_work { report.exit() } else { exit }
 }
 
 /// Remembers a failure of stdout.

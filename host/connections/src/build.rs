@@ -3,7 +3,7 @@
 use crate::connection::{ApiKeyIn, Auth, HttpConnection, KafkaConnection, OptionValue, StateConnection};
 use crate::error::Error;
 use crate::fields::{self, Fields};
-use dpone_model::Secret;
+use dpone_model::{Secret, file};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -11,7 +11,10 @@ use url::Url;
 /// `granted` are the names of secrets that have to be there.
 pub(crate) fn http(fields: &Fields, workdir: &Path, granted: &[String]) -> Result<HttpConnection, Error> {
     let ca_pem = match tls_path(fields, "ssl_ca_location", workdir)? {
-        Some(path) => Some(std::fs::read(&path).map_err(|error| tls_error(fields, "ssl_ca_location", &path, &error))?),
+        Some(path) => {
+            let pem = file::read(&path, file::MAX_CERTIFICATES_BYTES);
+            Some(pem.map_err(|error| tls_error(fields, "ssl_ca_location", &path, &error))?)
+        }
         None => None,
     };
     Ok(HttpConnection {
@@ -55,7 +58,8 @@ pub(crate) fn kafka(fields: &Fields, workdir: &Path) -> Result<KafkaConnection, 
     ] {
         if let Some(path) = tls_path(fields, field, workdir)? {
             // librdkafka reports an unreadable file only when it connects, and without the option's name.
-            std::fs::File::open(&path).map_err(|error| tls_error(fields, field, &path, &error))?;
+            // It opens the path itself, and would wait for a pipe.
+            file::read(&path, file::MAX_CERTIFICATES_BYTES).map_err(|error| tls_error(fields, field, &path, &error))?;
             options.insert(option.to_owned(), OptionValue::Plain(path.display().to_string()));
         }
     }
@@ -95,7 +99,8 @@ pub(crate) fn postgres(fields: &Fields, workdir: &Path) -> Result<StateConnectio
     }
     let ca_file = tls_path(fields, "ssl_ca_location", workdir)?;
     if let Some(path) = &ca_file {
-        std::fs::File::open(path).map_err(|error| tls_error(fields, "ssl_ca_location", path, &error))?;
+        let pem = file::read(path, file::MAX_CERTIFICATES_BYTES);
+        pem.map_err(|error| tls_error(fields, "ssl_ca_location", path, &error))?;
     }
     Ok(StateConnection::Postgres {
         id: fields.id.clone(),
@@ -234,7 +239,7 @@ fn tls_path(fields: &Fields, field: &str, workdir: &Path) -> Result<Option<PathB
     Ok(fields.text(field)?.map(|path| workdir.join(path)))
 }
 
-fn tls_error(fields: &Fields, field: &str, path: &Path, error: &std::io::Error) -> Error {
+fn tls_error(fields: &Fields, field: &str, path: &Path, error: &file::FileError) -> Error {
     Error::TlsFile {
         id: fields.id.clone(),
         field: fields.origin.of_field(field),

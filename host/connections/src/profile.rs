@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::fields::{Kind, Role};
 use crate::stand_in::Word;
 use crate::yaml::{self, Node};
-use dpone_model::Place;
+use dpone_model::{Place, file};
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,9 +166,9 @@ impl Profile {
         if !is_profile_name(name) {
             return Err(unknown());
         }
-        let text = match std::fs::read_to_string(workdir.join(&file)) {
+        let text = match file::read_text(&workdir.join(&file), file::MAX_TEXT_BYTES) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(unknown()),
+            Err(error) if error.is_not_found() => return Err(unknown()),
             Err(error) => {
                 let message = format!("the profile cannot be read: {error}");
                 return Err(Error::Invalid { message, place: yaml::place(&file, None, None), hint: None });

@@ -325,7 +325,7 @@ impl Resolver {
 
     fn read_file(&self, file: &str) -> Result<BTreeMap<String, Definition>, Error> {
         let invalid = |message| Error::Invalid { message, place: yaml::place(file, None, None), hint: None };
-        let text = std::fs::read_to_string(self.workdir.join(file))
+        let text = dpone_model::file::read_text(&self.workdir.join(file), dpone_model::file::MAX_TEXT_BYTES)
             .map_err(|error| invalid(format!("the connections file cannot be read: {error}")))?;
         let root = yaml::parse(&text, file)?;
         let get = |name: &str| self.environment.get(name);

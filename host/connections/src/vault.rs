@@ -10,7 +10,7 @@ use crate::fields::{Origin, Value};
 use async_trait::async_trait;
 use dpone_manifest::ConnectionRef;
 use dpone_model::http::{Credential, HttpRequest, HttpResponse};
-use dpone_model::{Report, Secret};
+use dpone_model::{Report, Secret, file};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -122,11 +122,13 @@ impl Vault {
             (None, None, None) => return Err(unconfigured("VAULT_TOKEN").into()),
         };
         let ca_pem = match set("VAULT_CACERT") {
-            Some(file) => Some(std::fs::read(workdir.join(&file)).map_err(|error| Error::TlsFile {
-                id: id.to_owned(),
-                field: "environment variable VAULT_CACERT".to_owned(),
-                path: file,
-                cause: error.to_string(),
+            Some(file) => Some(file::read(&workdir.join(&file), file::MAX_CERTIFICATES_BYTES).map_err(|error| {
+                Error::TlsFile {
+                    id: id.to_owned(),
+                    field: "environment variable VAULT_CACERT".to_owned(),
+                    path: file,
+                    cause: error.to_string(),
+                }
             })?),
             None => None,
         };

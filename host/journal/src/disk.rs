@@ -1,6 +1,7 @@
 //! Files and folders as the journal makes them: private, durable, inside one `Dir`.
 
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
+use dpone_model::file::{self, FileError};
 use rustix::fs::FallocateFlags;
 use std::fs::File;
 use std::io::{self, Write};
@@ -31,7 +32,34 @@ pub fn folder_handle(dir: &Dir) -> io::Result<File> {
 pub fn open_rw(dir: &Dir, name: &str, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(create).mode(0o600);
-    dir.open_with(name, &options).map(cap_std::fs::File::into_std)
+    regular(dir, name, options)
+}
+
+/// Opens for reading.
+pub fn open_ro(dir: &Dir, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    regular(dir, name, options)
+}
+
+/// The content of a small file.
+pub fn read(dir: &Dir, name: &str) -> io::Result<Vec<u8>> {
+    file::read_opened(open_ro(dir, name)?, file::MAX_REPORT_BYTES).map_err(io_error)
+}
+
+/// Opens a regular file, and waits for nothing else that may stand in its place.
+fn regular(dir: &Dir, name: &str, mut options: OpenOptions) -> io::Result<File> {
+    options.custom_flags(file::OPEN_FLAGS);
+    let file = dir.open_with(name, &options)?.into_std();
+    file::regular(&file, file::MAX_REPORT_BYTES).map_err(io_error)?;
+    Ok(file)
+}
+
+fn io_error(error: FileError) -> io::Error {
+    match error {
+        FileError::Io(cause) => cause,
+        error => io::Error::new(io::ErrorKind::InvalidData, error),
+    }
 }
 
 /// Replaces a small file so that after a crash either the old or the new one is there.

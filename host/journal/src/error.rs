@@ -14,12 +14,16 @@ pub enum Error {
     Limit { page: u64, max: u64 },
     #[error("page {page} in {file}: {what}")]
     Damaged { page: u64, file: String, what: &'static str },
+    #[error("{file}: {what}")]
+    DamagedFile { file: String, what: String },
     #[error("{file}: {source}")]
     Io { file: String, source: io::Error },
     #[error("run {run} is being worked on by another process")]
     Busy { run: String },
     #[error("there is no journal of run {run}")]
     Unknown { run: String },
+    #[error("run {run} is done: nothing is left to resume")]
+    Done { run: String },
     #[error("run {run} cannot be resumed: {why}")]
     NotResumable { run: String, why: String },
     #[error("page {page} follows page {last}: pages are journalled in order, without gaps")]
@@ -50,10 +54,11 @@ impl Failure for Error {
         match self {
             Self::NoRoom { .. } | Self::Full { .. } => &disk::FULL,
             Self::Limit { .. } => &disk::JOURNAL_LIMIT,
-            Self::Damaged { .. } => &disk::DAMAGED,
+            Self::Damaged { .. } | Self::DamagedFile { .. } => &disk::DAMAGED,
             Self::Io { .. } => &disk::IO,
             Self::Busy { .. } => &disk::BUSY,
             Self::Unknown { .. } => &usage::UNKNOWN_RUN,
+            Self::Done { .. } => &usage::RUN_IS_DONE,
             Self::NotResumable { .. } => &disk::NOT_RESUMABLE,
             Self::OutOfOrder { .. } | Self::NoSuchPage { .. } | Self::PageTooLarge { .. } => {
                 &dpone_model::codes::internal::BUG
@@ -64,8 +69,11 @@ impl Failure for Error {
     fn place(&self) -> Option<Place> {
         let named = |what: &str, name: &str| Some(Place::Named { what: what.to_owned(), name: name.to_owned() });
         match self {
-            Self::Full { file } | Self::Io { file, .. } | Self::Damaged { file, .. } => named("journal file", file),
-            Self::Busy { run } | Self::NotResumable { run, .. } => named("run", run),
+            Self::Full { file }
+            | Self::Io { file, .. }
+            | Self::Damaged { file, .. }
+            | Self::DamagedFile { file, .. } => named("journal file", file),
+            Self::Busy { run } | Self::Done { run } | Self::NotResumable { run, .. } => named("run", run),
             _ => None,
         }
     }
@@ -78,6 +86,10 @@ impl Failure for Error {
             Self::Full { .. } => Some(
                 "free some room (`dpone journal purge`), then `dpone resume` goes on after the last whole page".into(),
             ),
+            Self::DamagedFile { .. } => {
+                Some("start the run anew; `dpone journal purge --run RUN` removes what this one left".into())
+            }
+            Self::Done { .. } => Some("`dpone run` loads what has come since".into()),
             Self::Limit { .. } => {
                 Some("raise `journal.max_bytes`, or load a smaller window with --from and --to".into())
             }

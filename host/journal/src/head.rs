@@ -1,10 +1,14 @@
 //! The files beside the pages: how a run was started, and how far it came.
+//!
+//! Each is a JSON object that begins with the checksum of what follows, taken together with the run's mark and
+//! the file's name, as pages have it: no other run's file is taken for this one's, and none that was changed.
 
 use dpone_model::plugin::Identity;
 use dpone_model::{Exit, PipelineName, Report, RunId, WalkEnded};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
 
 /// `head.json`: everything that a resume needs and the command line no longer says. No secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +36,7 @@ pub struct Head {
 }
 
 impl Head {
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 }
 
 /// `progress.json`, replaced durably at each mark.
@@ -110,6 +114,32 @@ impl Progress {
             updated_at: now,
         }
     }
+}
+
+const BEFORE_CHECKSUM: &[u8] = b"{\n  \"checksum\": \"";
+const BEHIND_CHECKSUM: &[u8] = b"\",";
+
+/// One of these files, of the run with this mark.
+pub(crate) fn encode(content: &impl Serialize, name: &str, run: u128) -> serde_json::Result<Vec<u8>> {
+    let json = serde_json::to_vec_pretty(content)?;
+    let rest = json.get(1..).unwrap_or_default();
+    let checksum = format!("{:032x}", checksum(rest, name, run));
+    Ok([BEFORE_CHECKSUM, checksum.as_bytes(), BEHIND_CHECKSUM, rest].concat())
+}
+
+/// Whether a file is as [`encode`] wrote it.
+pub(crate) fn proves(file: &[u8], name: &str, run: u128) -> bool {
+    let parts = file.strip_prefix(BEFORE_CHECKSUM).and_then(|file| file.split_at_checked(32));
+    let parts = parts.and_then(|(checksum, rest)| Some((checksum, rest.strip_prefix(BEHIND_CHECKSUM)?)));
+    parts.is_some_and(|(stored, rest)| stored == format!("{:032x}", checksum(rest, name, run)).as_bytes())
+}
+
+fn checksum(rest: &[u8], name: &str, run: u128) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&run.to_le_bytes());
+    hash.update(name.as_bytes());
+    hash.update(rest);
+    hash.digest128()
 }
 
 /// A failure as it is kept with the run.

@@ -3,12 +3,12 @@
 use crate::Error;
 use crate::disk;
 use crate::entry::run_mark;
-use crate::head::{Head, Outcome, Progress, Status, StoredFailure, Summary};
+use crate::head::{self, Head, Outcome, Progress, Status, StoredFailure, Summary};
 use crate::pool::Pool;
 use crate::reader::{Reader, Shared};
 use crate::recover;
 use crate::syncer::Syncer;
-use crate::writer::{Current, HEAD, Limits, PROGRESS, Writer, drop_segments, save_progress};
+use crate::writer::{Current, HEAD, Limits, PROGRESS, Writer, drop_segments, save};
 use cap_std::fs::Dir;
 use dpone_model::{PipelineName, Room, RunId};
 use jiff::Timestamp;
@@ -97,12 +97,12 @@ impl Journals {
 
     /// Goes on with a run that stopped: its whole pages are kept, a torn tail is cut.
     pub fn reopen(&self, run: &RunId, limits: Limits) -> Result<(Head, Writer, Reader, Progress), Error> {
-        let dir = self.find(run)?;
+        let (pipeline, dir) = self.find(run)?;
         let lock = lock(&dir, run.as_str())?;
-        let (head, progress) = describe(&dir, run)?;
+        let (head, progress) = describe(&dir, &pipeline, run)?;
         let refused = |why: &str| Err(Error::NotResumable { run: run.to_string(), why: why.into() });
         if progress.finished {
-            return refused("it is done");
+            return Err(Error::Done { run: run.to_string() });
         }
         if progress.purged {
             return refused("its pages are gone");
@@ -117,8 +117,8 @@ impl Journals {
 
     /// Reads a run without writing to it: for replay. The run may be active.
     pub fn read(&self, run: &RunId) -> Result<(Head, Reader, Progress), Error> {
-        let dir = self.find(run)?;
-        let (head, progress) = describe(&dir, run)?;
+        let (pipeline, dir) = self.find(run)?;
+        let (head, progress) = describe(&dir, &pipeline, run)?;
         let pages = recover::whole_pages(&dir, run_mark(head.pipeline.as_str(), run.as_str()))?;
         let mark = run_mark(head.pipeline.as_str(), run.as_str());
         let reader = Reader { shared: Arc::new(Shared { dir, run: mark, pages: RwLock::new(pages) }) };
@@ -127,14 +127,14 @@ impl Journals {
 
     /// Whether a process works on a run.
     pub fn activity(&self, run: &RunId) -> Result<Activity, Error> {
-        let dir = match self.find(run) {
+        let (pipeline, dir) = match self.find(run) {
             Err(Error::Unknown { .. }) => return Ok(Activity::Unknown),
             found => found?,
         };
         if is_active(&dir)? {
             return Ok(Activity::Active);
         }
-        let (_, progress) = describe(&dir, run)?;
+        let (_, progress) = describe(&dir, &pipeline, run)?;
         Ok(if progress.finished { Activity::Finished } else { Activity::Stopped })
     }
 
@@ -148,7 +148,19 @@ impl Journals {
     pub fn newest_head(&self, pipeline: &PipelineName) -> Result<Option<Head>, Error> {
         let mut runs = self.runs()?;
         runs.retain(|(of, run, _)| of == pipeline && run.part_of().is_none());
-        runs.pop().map(|(_, run, dir)| Ok(describe(&dir, &run)?.0)).transpose()
+        runs.pop().map(|(_, run, dir)| Ok(describe(&dir, pipeline, &run)?.0)).transpose()
+    }
+
+    /// The head of a pipeline's newest run that came to its end and is as `wanted`, or of a slice of one. What
+    /// cannot be read is passed over.
+    pub fn newest_finished(
+        &self,
+        pipeline: &PipelineName,
+        wanted: impl Fn(&Head) -> bool,
+    ) -> Result<Option<Head>, Error> {
+        let runs = self.runs()?.into_iter().rev().filter(|(of, ..)| of == pipeline);
+        let mut described = runs.filter_map(|(_, run, dir)| describe(&dir, pipeline, &run).ok());
+        Ok(described.find(|(head, progress)| progress.finished && wanted(head)).map(|(head, _)| head))
     }
 
     /// Every run that left something here, newest first. What cannot be read is left out with a
@@ -156,8 +168,8 @@ impl Journals {
     pub fn list(&self) -> Result<Vec<Summary>, Error> {
         let pool = self.pool(self.pool_bytes)?;
         let mut summaries = Vec::new();
-        for (_, run, dir) in self.runs()? {
-            match summarize(&dir, &run, &pool) {
+        for (pipeline, run, dir) in self.runs()? {
+            match summarize(&dir, &pipeline, &run, &pool) {
                 Ok(summary) => summaries.push(summary),
                 Err(error) => tracing::warn!(run = run.as_str(), %error, "a journal cannot be listed"),
             }
@@ -169,13 +181,14 @@ impl Journals {
 
     /// Keeps with a run that has stopped how its last attempt failed.
     pub fn note_failure(&self, run: &RunId, failure: StoredFailure) -> Result<(), Error> {
-        let dir = self.find(run)?;
+        let (pipeline, dir) = self.find(run)?;
         let _lock = lock(&dir, run.as_str())?;
-        let (_, progress) = describe(&dir, run)?;
+        let (_, progress) = describe(&dir, &pipeline, run)?;
         if progress.finished {
             return Ok(());
         }
-        save_progress(&dir, &Progress { failure: Some(failure), updated_at: Timestamp::now(), ..progress })
+        let progress = Progress { failure: Some(failure), updated_at: Timestamp::now(), ..progress };
+        save(&dir, PROGRESS, &progress, run_mark(pipeline.as_str(), run.as_str()))
     }
 
     /// Removes pages. Head, counts and digest of each run stay, so that `list` still knows it.
@@ -189,7 +202,7 @@ impl Journals {
         let pool = self.pool(kept_bytes)?;
         let mut purged = Purged::default();
         let mut known = false;
-        for (_, run, dir) in self.runs()? {
+        for (pipeline, run, dir) in self.runs()? {
             // A run that is cut has a journal for each slice.
             let named =
                 matches!(filter, PurgeFilter::Run(wanted) if *wanted == run || run.part_of().as_ref() == Some(wanted));
@@ -197,7 +210,7 @@ impl Journals {
             if matches!(filter, PurgeFilter::Run(_)) && !named {
                 continue;
             }
-            match purge_run(&dir, &run, filter, now, &pool) {
+            match purge_run(&dir, &pipeline, &run, filter, now, &pool) {
                 Ok(Some(bytes)) => {
                     purged.bytes += bytes;
                     purged.runs += 1;
@@ -268,9 +281,9 @@ impl Journals {
         Pool::open(&self.dir, bytes).map_err(Error::io("the segment pool"))
     }
 
-    fn find(&self, run: &RunId) -> Result<Dir, Error> {
+    fn find(&self, run: &RunId) -> Result<(PipelineName, Dir), Error> {
         let found = self.runs()?.into_iter().find(|(_, candidate, _)| candidate == run);
-        found.map(|(_, _, dir)| dir).ok_or_else(|| Error::Unknown { run: run.to_string() })
+        found.map(|(pipeline, _, dir)| (pipeline, dir)).ok_or_else(|| Error::Unknown { run: run.to_string() })
     }
 
     fn runs(&self) -> Result<Vec<(PipelineName, RunId, Dir)>, Error> {
@@ -325,15 +338,22 @@ fn try_lock(dir: &Dir, run: &str) -> Result<File, Error> {
     }
 }
 
-fn describe(dir: &Dir, run: &RunId) -> Result<(Head, Progress), Error> {
+fn describe(dir: &Dir, pipeline: &PipelineName, run: &RunId) -> Result<(Head, Progress), Error> {
     let not_resumable = |why: String| Error::NotResumable { run: run.to_string(), why };
-    let format: Format = read_json(dir, HEAD)?.ok_or_else(|| not_resumable("its head is missing".into()))?;
-    if format.format != Head::FORMAT {
-        return Err(not_resumable(format!("its format is {}, this release reads {}", format.format, Head::FORMAT)));
+    let mark = run_mark(pipeline.as_str(), run.as_str());
+    let text = disk::found(disk::read(dir, HEAD)).map_err(Error::io(HEAD))?;
+    let text = text.ok_or_else(|| not_resumable("its head is missing".into()))?;
+    let format = serde_json::from_slice::<Format>(&text).map_err(|error| damaged(HEAD, &error.to_string()))?.format;
+    if format != Head::FORMAT {
+        return Err(not_resumable(format!("its format is {format}, this release reads {}", Head::FORMAT)));
     }
-    let head: Head = read_json(dir, HEAD)?.ok_or_else(|| not_resumable("its head is missing".into()))?;
-    // A crash between the first two files leaves a run that has no pages yet.
-    let progress = read_json(dir, PROGRESS)?.unwrap_or_else(|| Progress::new(head.started_at));
+    let head: Head = decode(&text, HEAD, mark)?;
+    let progress = match disk::found(disk::read(dir, PROGRESS)).map_err(Error::io(PROGRESS))? {
+        Some(text) => decode(&text, PROGRESS, mark)?,
+        // A crash between the first two files leaves a run that has no pages yet.
+        None if segments(dir)?.is_empty() => Progress::new(head.started_at),
+        None => return Err(damaged(PROGRESS, "it is missing, and there are pages")),
+    };
     Ok((head, progress))
 }
 
@@ -342,9 +362,15 @@ struct Format {
     format: u32,
 }
 
-fn read_json<T: DeserializeOwned>(dir: &Dir, name: &str) -> Result<Option<T>, Error> {
-    let Some(bytes) = disk::found(dir.read(name)).map_err(Error::io(name))? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Io { file: name.into(), source: error.into() })
+fn decode<T: DeserializeOwned>(text: &[u8], name: &str, run: u128) -> Result<T, Error> {
+    if !head::proves(text, name, run) {
+        return Err(damaged(name, "its checksum does not fit: it was changed, or it is another run's"));
+    }
+    serde_json::from_slice(text).map_err(|error| damaged(name, &error.to_string()))
+}
+
+fn damaged(file: &str, what: &str) -> Error {
+    Error::DamagedFile { file: file.to_owned(), what: what.to_owned() }
 }
 
 /// The pages, none fewer than the run may already have relied on.
@@ -378,8 +404,8 @@ fn segments(dir: &Dir) -> Result<Vec<(String, u64)>, Error> {
     Ok(segments)
 }
 
-fn summarize(dir: &Dir, run: &RunId, pool: &Pool) -> Result<Summary, Error> {
-    let (head, progress) = describe(dir, run)?;
+fn summarize(dir: &Dir, pipeline: &PipelineName, run: &RunId, pool: &Pool) -> Result<Summary, Error> {
+    let (head, progress) = describe(dir, pipeline, run)?;
     // A killed run has not marked its last pages.
     let on_disk = recover::seeming_pages(dir, run_mark(head.pipeline.as_str(), run.as_str()))?;
     let status = match (is_active(dir)?, progress.purged, progress.finished) {
@@ -440,10 +466,23 @@ fn trim_met(dir: &Dir, head: &Head, progress: &Progress, pool: &Pool) -> Result<
 }
 
 /// Bytes that went; none where the run is not due.
-fn purge_run(dir: &Dir, run: &RunId, filter: &PurgeFilter, now: Timestamp, pool: &Pool) -> Result<Option<u64>, Error> {
+fn purge_run(
+    dir: &Dir,
+    pipeline: &PipelineName,
+    run: &RunId,
+    filter: &PurgeFilter,
+    now: Timestamp,
+    pool: &Pool,
+) -> Result<Option<u64>, Error> {
     let _lock =
         if matches!(filter, PurgeFilter::Run(_)) { lock(dir, run.as_str()) } else { try_lock(dir, run.as_str()) }?;
-    let (head, mut progress) = describe(dir, run)?;
+    let (head, mut progress) = match describe(dir, pipeline, run) {
+        Ok(described) => described,
+        Err(Error::DamagedFile { .. } | Error::NotResumable { .. }) => {
+            return purge_unreadable(dir, run, filter, now, pool);
+        }
+        Err(error) => return Err(error),
+    };
     let bytes = segment_bytes(dir)?;
     if bytes == 0 && progress.purged {
         return Ok(None);
@@ -461,7 +500,26 @@ fn purge_run(dir: &Dir, run: &RunId, filter: &PurgeFilter, now: Timestamp, pool:
         return Ok(None);
     }
     progress.purged = true;
-    save_progress(dir, &progress)?;
+    save(dir, PROGRESS, &progress, run_mark(pipeline.as_str(), run.as_str()))?;
+    drop_segments(dir, pool, run.as_str())?;
+    Ok(Some(bytes))
+}
+
+/// The same of a run whose files cannot be read: nobody goes on with it, and its pages are data all the same.
+fn purge_unreadable(
+    dir: &Dir,
+    run: &RunId,
+    filter: &PurgeFilter,
+    now: Timestamp,
+    pool: &Pool,
+) -> Result<Option<u64>, Error> {
+    let bytes = segment_bytes(dir)?;
+    let written = dir.metadata(HEAD).and_then(|head| head.modified()).map_err(Error::io(HEAD))?.into_std();
+    let age = Timestamp::try_from(written).ok().and_then(|at| Duration::try_from(now.duration_since(at)).ok());
+    let is_due = *filter != PurgeFilter::Expired || age.is_some_and(|age| age >= PurgeFilter::KEEP_FAILED);
+    if bytes == 0 || !is_due {
+        return Ok(None);
+    }
     drop_segments(dir, pool, run.as_str())?;
     Ok(Some(bytes))
 }

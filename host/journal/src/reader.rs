@@ -1,6 +1,6 @@
 //! Reads journalled pages while the run may still write.
 
-use crate::disk::segment_name;
+use crate::disk::{self, segment_name};
 use crate::entry::{EntryHead, Label};
 use crate::{Error, PageEntry, PageIndex};
 use bytes::Bytes;
@@ -90,7 +90,7 @@ impl Reader {
 
     fn bytes(&self, page: u64, location: &Location, length: u64) -> Result<Vec<u8>, Error> {
         let name = segment_name(location.segment);
-        let file: File = self.shared.dir.open(&name).map_err(Error::io(&name))?.into_std();
+        let file: File = disk::open_ro(&self.shared.dir, &name).map_err(Error::io(&name))?;
         let length = usize::try_from(length).map_err(|_| Error::PageTooLarge { page })?;
         // Room that is not zeroed first: every byte of it is read.
         let mut bytes = Vec::with_capacity(length);

@@ -22,9 +22,9 @@ fn pages(dir: &Dir, run: u128, verify: bool) -> Result<Vec<Location>, Error> {
     let mut pages = Vec::new();
     for segment in 0.. {
         let name = segment_name(segment);
-        let Some(file) = disk::found(dir.open(&name)).map_err(Error::io(&name))? else { break };
+        let Some(file) = disk::found(disk::open_ro(dir, &name)).map_err(Error::io(&name))? else { break };
         let before = pages.len();
-        scan_segment(&file.into_std(), segment, run, verify, &mut pages).map_err(Error::io(&name))?;
+        scan_segment(&file, segment, run, verify, &mut pages).map_err(Error::io(&name))?;
         if pages.len() == before {
             // The next segment is begun only for a page, so an empty one is the end.
             break;

@@ -2,7 +2,7 @@
 
 use crate::disk::{self, segment_name};
 use crate::entry::{Label, encode_head};
-use crate::head::{Bodies, Head, Progress};
+use crate::head::{self, Bodies, Head, Progress};
 use crate::pool::Pool;
 use crate::reader::{Location, Reader, Shared};
 use crate::recover;
@@ -10,6 +10,7 @@ use crate::syncer::Syncer;
 use crate::{Error, PageEntry};
 use dpone_model::{NoRoom, Room};
 use jiff::Timestamp;
+use serde::Serialize;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError};
@@ -112,15 +113,13 @@ impl Writer {
         self.progress.slice = self.slice;
         self.progress.digest = format!("{:016x}", self.previous);
         self.progress.updated_at = Timestamp::now();
-        save_progress(&self.shared.dir, &self.progress)
+        save(&self.shared.dir, PROGRESS, &self.progress, self.shared.run)
     }
 
     /// Replaces what the run was started with, durably. Run, pipeline and format stay as they are: they name
     /// the folder and mark each page.
     pub fn replace_head(&self, head: &Head) -> Result<(), Error> {
-        let json =
-            serde_json::to_vec_pretty(head).map_err(|error| Error::Io { file: HEAD.into(), source: error.into() })?;
-        disk::replace(&self.shared.dir, HEAD, &json).map_err(Error::io(HEAD))
+        save(&self.shared.dir, HEAD, head, self.shared.run)
     }
 
     pub fn progress(&self) -> &Progress {
@@ -262,11 +261,11 @@ impl Drop for Writer {
     }
 }
 
-/// Replaces a run's `progress.json`.
-pub(crate) fn save_progress(dir: &cap_std::fs::Dir, progress: &Progress) -> Result<(), Error> {
-    let json = serde_json::to_vec_pretty(progress)
-        .map_err(|error| Error::Io { file: PROGRESS.into(), source: error.into() })?;
-    disk::replace(dir, PROGRESS, &json).map_err(Error::io(PROGRESS))
+/// Replaces one of the files beside a run's pages.
+pub(crate) fn save(dir: &cap_std::fs::Dir, name: &str, content: &impl Serialize, run: u128) -> Result<(), Error> {
+    let file =
+        head::encode(content, name, run).map_err(|error| Error::Io { file: name.into(), source: error.into() })?;
+    disk::replace(dir, name, &file).map_err(Error::io(name))
 }
 
 /// Hands a run's segments to the pool, or removes them.

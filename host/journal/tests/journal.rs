@@ -440,9 +440,102 @@ fn a_journal_of_another_format_is_not_resumed() {
     let scratch = Scratch::new();
     drop(scratch.create("r1"));
     let path = scratch.run_folder("r1").join("head.json");
-    let newer = fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 9, \"shape\": \"unknown\"");
+    let newer = fs::read_to_string(&path).unwrap().replace("\"format\": 2", "\"format\": 9, \"shape\": \"unknown\"");
     fs::write(&path, newer).unwrap();
     assert_eq!(scratch.reopen("r1").unwrap_err().code(), &codes::disk::NOT_RESUMABLE);
+}
+
+#[test]
+fn the_files_beside_the_pages_are_held_to_their_checksums() {
+    // File, what stands there, and what takes its place.
+    let changes: &[(&str, &str, &str)] = &[
+        ("head.json", "name: orders", "name: others"),
+        ("head.json", "\"manifest_text\": \"", "\"manifest_text\": \"# "),
+        ("head.json", "\"revision\": 3", "\"revision\": 8"),
+        ("head.json", "\"checksum\": \"", "\"checksum\": \"0"),
+        ("head.json", "\n}", "\n }"),
+        ("head.json", "\n}", "\n}\n"),
+        ("head.json", "{\n", "{\n \"slices\": [],"),
+        ("head.json", "\n}", ""),
+        ("progress.json", "\"extracted\": false", "\"extracted\": true"),
+        ("progress.json", "\"delivered_through\": 0", "\"delivered_through\": 2"),
+        ("progress.json", "\"finished\": false", "\"finished\": true"),
+        ("progress.json", "\"sealed_pages\": 3", "\"sealed_pages\": 0"),
+        ("progress.json", "\n}", ",\n  \"extracted\": true\n}"),
+    ];
+    for (file, before, after) in changes {
+        let scratch = Scratch::new();
+        let mut writer = scratch.create("r1");
+        append(&mut writer, 1..=3, 800);
+        writer.seal().unwrap();
+        drop(writer);
+        let path = scratch.run_folder("r1").join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(before), "{before} in {text}");
+        fs::write(&path, text.replacen(before, after, 1)).unwrap();
+        refuses_damage(&scratch, "r1", file);
+        fs::write(&path, text).unwrap();
+        scratch.reopen("r1").unwrap();
+    }
+}
+
+/// Neither resumed nor read nor listed; its pages go with the next purge that means them.
+fn refuses_damage(scratch: &Scratch, run: &str, file: &str) {
+    let run = RunId::parse(run).unwrap();
+    let error = scratch.reopen(run.as_str()).unwrap_err();
+    assert_eq!(error.code(), &codes::disk::DAMAGED, "{error}");
+    assert!(error.to_string().starts_with(file), "{error}");
+    assert_eq!(scratch.journals.read(&run).unwrap_err().code(), &codes::disk::DAMAGED);
+    assert!(scratch.journals.list().unwrap().is_empty());
+    assert_eq!(scratch.journals.purge(&PurgeFilter::Expired).unwrap().runs, 0);
+}
+
+#[test]
+fn a_file_of_another_run_is_none_of_this_one() {
+    let scratch = Scratch::new();
+    for run in ["r1", "r2"] {
+        append(&mut scratch.create(run), 1..=3, 800);
+    }
+    for file in ["head.json", "progress.json"] {
+        let own = fs::read(scratch.run_folder("r1").join(file)).unwrap();
+        fs::copy(scratch.run_folder("r2").join(file), scratch.run_folder("r1").join(file)).unwrap();
+        let error = scratch.reopen("r1").unwrap_err();
+        assert_eq!(error.code(), &codes::disk::DAMAGED, "{file}: {error}");
+        fs::write(scratch.run_folder("r1").join(file), own).unwrap();
+    }
+    fs::remove_file(scratch.run_folder("r1").join("progress.json")).unwrap();
+    assert_eq!(scratch.reopen("r1").unwrap_err().code(), &codes::disk::DAMAGED, "there are pages");
+}
+
+#[test]
+fn the_pages_of_a_run_that_cannot_be_read_are_purged() {
+    let later = Timestamp::now() + SignedDuration::from_hours(73);
+    for (filter, goes) in
+        [(PurgeFilter::Expired, false), (PurgeFilter::Run(RunId::parse("r1").unwrap()), true), (PurgeFilter::All, true)]
+    {
+        let scratch = Scratch::new();
+        append(&mut scratch.create("r1"), 1..=3, 800);
+        fs::write(scratch.run_folder("r1").join("head.json"), "{").unwrap();
+        assert_eq!(scratch.journals.purge(&filter).unwrap().runs, u64::from(goes), "{filter:?}");
+        assert_eq!(scratch.segments("r1").is_empty(), goes);
+        scratch.journals.purge_at(&PurgeFilter::Expired, later).unwrap();
+        assert!(scratch.segments("r1").is_empty(), "{filter:?}");
+    }
+}
+
+#[test]
+fn nothing_waits_for_a_pipe_in_the_place_of_a_file() {
+    for file in ["head.json", "progress.json", "000000.seg", "lock"] {
+        let scratch = Scratch::new();
+        append(&mut scratch.create("r1"), 1..=3, 800);
+        let path = scratch.run_folder("r1").join(file);
+        fs::remove_file(&path).unwrap();
+        let status = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(status.success());
+        let error = scratch.reopen("r1").unwrap_err().to_string();
+        assert!(error.contains("a named pipe") || file == "head.json", "{file}: {error}");
+        let _ = (scratch.journals.list(), scratch.journals.purge(&PurgeFilter::All));
+    }
 }
 
 #[test]

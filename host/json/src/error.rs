@@ -68,7 +68,7 @@ impl Failure for ScanError {
             ScanErrorKind::TooDeep => &codes::source::TOO_DEEP,
             ScanErrorKind::TooManyNames => &codes::source::TOO_MANY_NAMES,
             ScanErrorKind::NotAnObject(_) => &codes::source::RECORD_NOT_OBJECT,
-            ScanErrorKind::RepeatedOnPath => &codes::source::RECORDS_PATH,
+            ScanErrorKind::RepeatedOnPath => &codes::source::REPEATED_NAME,
         }
     }
 }

@@ -36,7 +36,7 @@ pub use edits::{EditError, Edited, apply_edits, ndjson};
 pub use envelope::Envelope;
 pub use error::{ScanError, ScanErrorKind};
 pub use lex::{MAX_DEPTH, validate};
-pub use lookup::{count, get, is_blank, last, members_of_root, reached};
+pub use lookup::{Lookup, TwiceOnPath, count, get, is_blank, last, members_of_root, reached};
 pub use path::{Path, PathError};
 pub use scanner::{Found, Scanner};
 pub use text::{canonical_string, escape, exact_text, excerpt, unescape};

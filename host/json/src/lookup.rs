@@ -1,6 +1,7 @@
 //! Single values of a body by path: next cursors, totals, the keys that are there.
 //!
-//! The body has been scanned. On one that is not JSON the answer is `None`, never a panic.
+//! The body has been scanned. On one that is not JSON the answer is `None`, never a panic. A name that
+//! occurs twice on a path has two readings, so that it is an error and never the first of the two.
 
 use crate::lex::{self, Lexed};
 use crate::path::{Path, index};
@@ -8,51 +9,62 @@ use crate::text::is_name;
 use dpone_model::{Kind, Span};
 use std::borrow::Cow;
 
-/// The value at `path`; the first one where a name occurs twice. `skip` is a span of the body that
-/// is known to be one value, such as the records, and is jumped over wherever it lies, where the path does
-/// not lead into it.
-pub fn get(body: &[u8], path: &Path, skip: Option<Span>) -> Option<(Kind, Span)> {
+/// A name that is read occurs twice in its object: readers of JSON differ in which of the two they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a name that is read occurs twice, with values at byte {} and at byte {}", .first.start, .second.start)]
+pub struct TwiceOnPath {
+    /// The segment of the path that has the name, from 0.
+    pub segment: usize,
+    /// The two values.
+    pub first: Span,
+    pub second: Span,
+}
+
+/// A value that was looked up: none where it is not there.
+pub type Lookup<T> = Result<Option<T>, TwiceOnPath>;
+
+/// The value at `path`. `skip` is a span of the body that is known to be one value, such as the records,
+/// and is jumped over wherever it lies, where the path does not lead into it.
+pub fn get(body: &[u8], path: &Path, skip: Option<Span>) -> Lookup<(Kind, Span)> {
     let at = find(body, lex::start(body), path.segments(), skip)?;
-    let end = value_end(body, at, skip).ok()?;
-    Some((lex::kind_at(body, at)?, Span::new(at, end)))
+    Ok(at.and_then(|at| value_at(body, at, skip)))
 }
 
 /// How many elements the array at `path` has; a single object counts as one. `known` is the span
 /// and the count of an array that has been counted already.
-pub fn count(body: &[u8], path: &Path, known: Option<(Span, u32)>) -> Option<u32> {
-    let (kind, span) = get(body, path, known.map(|(span, _)| span))?;
-    match (kind, known) {
+pub fn count(body: &[u8], path: &Path, known: Option<(Span, u32)>) -> Lookup<u32> {
+    let Some((kind, span)) = get(body, path, known.map(|(span, _)| span))? else { return Ok(None) };
+    Ok(match (kind, known) {
         (_, Some((known_span, known_count))) if known_span == span => Some(known_count),
         (Kind::Object, _) => Some(1),
         (Kind::Array, _) => {
             let mut count = 0;
-            elements(body, span, |_| count += 1)?;
-            Some(count)
+            elements(body, span, |_| count += 1).map(|()| count)
         }
         _ => None,
-    }
+    })
 }
 
 /// The last element of the array at `path`; a single object is its own last element. `known` is an
 /// array's span and that of its last element.
-pub fn last(body: &[u8], path: &Path, known: Option<(Span, Span)>) -> Option<Span> {
-    let (kind, span) = get(body, path, known.map(|(span, _)| span))?;
-    match (kind, known) {
+pub fn last(body: &[u8], path: &Path, known: Option<(Span, Span)>) -> Lookup<Span> {
+    let Some((kind, span)) = get(body, path, known.map(|(span, _)| span))? else { return Ok(None) };
+    Ok(match (kind, known) {
         (_, Some((known_span, known_last))) if known_span == span => Some(known_last),
         (Kind::Object, _) => Some(span),
         (Kind::Array, _) => {
             let mut last = None;
-            elements(body, span, |element| last = Some(element))?;
-            last
+            elements(body, span, |element| last = Some(element)).and(last)
         }
         _ => None,
-    }
+    })
 }
 
 /// For a path that is not there: the part that is, and the names of the object that lacks the rest.
 pub fn reached(body: &[u8], path: &Path) -> (String, Vec<String>) {
     let start = lex::start(body);
-    let there = |count: &usize| find(body, start, path.segments().get(..*count).unwrap_or_default(), None);
+    let there =
+        |count: &usize| find(body, start, path.segments().get(..*count).unwrap_or_default(), None).ok().flatten();
     let (count, at) =
         (0..path.segments().len()).rev().find_map(|count| there(&count).map(|at| (count, at))).unwrap_or((0, start));
     (path.prefix(count).to_string(), keys(body, at))
@@ -101,31 +113,44 @@ fn name_text(body: &[u8], name: usize, colon: usize) -> Cow<'_, str> {
     crate::unescape(quoted)
 }
 
-/// Where the value at `segments` starts.
-fn find(body: &[u8], mut at: usize, segments: &[String], skip: Option<Span>) -> Option<usize> {
-    for segment in segments {
+/// Where the value at `segments` starts. Each object on the way is looked at to its end, because a name
+/// may occur again there.
+fn find(body: &[u8], mut at: usize, segments: &[String], skip: Option<Span>) -> Lookup<usize> {
+    for (number, segment) in segments.iter().enumerate() {
         let mut found = None;
-        match body.get(at) {
-            Some(b'{') => members(body, at, skip, |name, end, value| {
-                found = is_name(body, name, end, segment).then_some(value);
-                found.is_none()
-            })
-            .ok()?,
+        let read = match body.get(at) {
+            Some(b'{') => {
+                let mut again = None;
+                let read = members(body, at, skip, |name, end, value| {
+                    if is_name(body, name, end, segment) {
+                        let earlier = found.replace(value);
+                        again = earlier.map(|earlier| (earlier, value));
+                    }
+                    again.is_none()
+                });
+                if let Some((first, second)) = again {
+                    let span = |at| value_at(body, at, skip).map_or(Span::new(at, at), |(_, span)| span);
+                    return Err(TwiceOnPath { segment: number, first: span(first), second: span(second) });
+                }
+                read
+            }
             Some(b'[') => {
-                let wanted = index(segment)?;
+                let Some(wanted) = index(segment) else { return Ok(None) };
                 let mut position = 0;
                 items(body, at, skip, |value| {
                     found = (position == wanted).then_some(value);
                     position += 1;
                     found.is_none()
                 })
-                .ok()?;
             }
-            _ => {}
+            _ => Ok(()),
+        };
+        match (read, found) {
+            (Ok(()), Some(value)) => at = value,
+            _ => return Ok(None),
         }
-        at = found?;
     }
-    Some(at)
+    Ok(Some(at))
 }
 
 /// Calls `each` with the place of every member's name, the end of its colon and the start of its
@@ -175,6 +200,11 @@ fn elements(body: &[u8], array: Span, mut each: impl FnMut(Span)) -> Option<()> 
     })
     .ok()?;
     (!failed).then_some(())
+}
+
+fn value_at(body: &[u8], at: usize, skip: Option<Span>) -> Option<(Kind, Span)> {
+    let end = value_end(body, at, skip).ok()?;
+    Some((lex::kind_at(body, at)?, Span::new(at, end)))
 }
 
 /// A known value is jumped over as well where it lies deeper in: `{"data":{"items":[…]}}` would be read

@@ -261,9 +261,10 @@ fn a_byte_order_mark_before_the_text_is_skipped() {
         oracle::noted(&scanner, &marked, &of_marked).unwrap()
     );
     let text = |span: dpone_model::Span| String::from_utf8_lossy(span.of(&marked)).into_owned();
-    assert_eq!(get(&marked, &Path::parse("meta.next"), None).map(|(_, span)| text(span)).as_deref(), Some("\"b\""));
-    assert_eq!(count(&marked, &items, None), Some(2));
-    assert_eq!(last(&marked, &items, None).map(text).as_deref(), Some("{\"id\":2}"));
+    let next = get(&marked, &Path::parse("meta.next"), None).unwrap();
+    assert_eq!(next.map(|(_, span)| text(span)).as_deref(), Some("\"b\""));
+    assert_eq!(count(&marked, &items, None), Ok(Some(2)));
+    assert_eq!(last(&marked, &items, None).unwrap().map(text).as_deref(), Some("{\"id\":2}"));
     assert_eq!(reached(&marked, &Path::parse("meta.x")), ("meta".to_owned(), vec!["next".to_owned()]));
     let mut errors = Vec::new();
     members_of_root(&marked, None, |name, _, span| errors.extend((name == "errors").then(|| text(span))));
@@ -294,6 +295,34 @@ fn members_of_the_root_are_found_in_one_pass() {
         [(&b""[..], true), (b" \r\n", true), (b"\xef\xbb\xbf\n", true), (b"{}", false), (b"\xef\xbb", false)]
     {
         assert_eq!(is_blank(body), blank, "{body:?}");
+    }
+}
+
+#[test]
+fn a_name_on_a_path_occurs_once() {
+    // Path, body, and the segment that occurs twice with its two values.
+    let cases: [(&str, &str, Option<(usize, &str, &str)>); 12] = [
+        ("next", r#"{"next":null,"next":"p1"}"#, Some((0, "null", "\"p1\""))),
+        ("next", r#"{"next":1,"items":[{}],"\u006eext":1}"#, Some((0, "1", "1"))),
+        ("next", r#"{"n\u0065xt":1,"\u006ee\u0078t":2}"#, Some((0, "1", "2"))),
+        ("meta.next", r#"{"meta":{"next":1},"meta":{}}"#, Some((0, "{\"next\":1}", "{}"))),
+        ("meta.next", r#"{"meta":{"next":1},"meta":3}"#, Some((0, "{\"next\":1}", "3"))),
+        ("meta.next", r#"{"meta":{"next":1,"a":[{}], "next" : [2]}}"#, Some((1, "1", "[2]"))),
+        ("links.0.href", r#"{"links":[{"href":1,"href":2}]}"#, Some((2, "1", "2"))),
+        ("0", r#"{"0":1,"\u0030":2}"#, Some((0, "1", "2"))),
+        ("\u{fffd}", r#"{"\ud800":1,"\ud801":2}"#, None),
+        ("next", r#"{"next":1,"Next":2,"next ":3}"#, None),
+        ("meta.next", r#"{"meta":{"next":1},"next":2,"x":{"meta":1,"meta":1}}"#, None),
+        ("links.0.href", r#"{"links":[{"href":1},{"href":2,"href":3}]}"#, None),
+    ];
+    for (path, body, twice) in cases {
+        let found = get(body.as_bytes(), &Path::parse(path), None);
+        let text = |span: dpone_model::Span| std::str::from_utf8(span.of(body.as_bytes())).unwrap();
+        let found = found.err().map(|twice| (twice.segment, text(twice.first), text(twice.second)));
+        assert_eq!(found, twice, "{path} in {body}");
+        let is_twice = twice.is_some();
+        assert_eq!(count(body.as_bytes(), &Path::parse(path), None).is_err(), is_twice, "{body}");
+        assert_eq!(last(body.as_bytes(), &Path::parse(path), None).is_err(), is_twice, "{body}");
     }
 }
 

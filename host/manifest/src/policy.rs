@@ -140,6 +140,8 @@ pub struct TenantLimits {
     pub memory: u64,
     /// `cpu`, 1 h: CPU time of the process, in whole seconds.
     pub cpu: Duration,
+    /// `wall`, 6 h: time by the clock of one run, and of one command.
+    pub wall: Duration,
     /// `requests`, 100000: HTTP requests, every attempt and redirect for itself.
     pub requests: u64,
     /// `bytes`, 64 GiB: what requests, answers and messages carry, both directions together.
@@ -159,6 +161,7 @@ impl Default for TenantLimits {
         Self {
             memory: 1 << 30,
             cpu: Duration::from_secs(3600),
+            wall: Duration::from_secs(6 * 3600),
             requests: 100_000,
             bytes: 64 << 30,
             runs: 1,
@@ -343,6 +346,7 @@ fn limits(mut block: Block<'_>) -> TenantLimits {
     let limits = TenantLimits {
         memory: block.size("memory", LEAST_MEMORY..=(1 << 40)).unwrap_or(default.memory),
         cpu: positive(&mut block, "cpu").map_or(default.cpu, |cpu| cpu.max(Duration::from_secs(1))),
+        wall: positive(&mut block, "wall").unwrap_or(default.wall),
         requests: block.integer("requests", 1..=u64::MAX).unwrap_or(default.requests),
         bytes: block.size("bytes", 1..=u64::MAX).unwrap_or(default.bytes),
         runs: block.integer("runs", 1..=64).unwrap_or(u64::from(default.runs)) as u32,

@@ -1,7 +1,8 @@
 //! Types that every room shares: ids, records as byte ranges, cursors, checkpoints, schemas, secrets,
 //! errors with their codes, and each trait that crosses rooms.
 //!
-//! Nothing here does I/O or reads a clock, and no runtime is named.
+//! Nothing here does I/O but [`file`], which reads small files for all rooms, or reads a clock, and no
+//! runtime is named.
 
 pub mod checkpoint;
 pub mod code;
@@ -9,6 +10,7 @@ pub mod codes;
 pub mod cursor;
 pub mod digests;
 pub mod epoch;
+pub mod file;
 pub mod foreign;
 pub mod header;
 pub mod http;

@@ -259,9 +259,10 @@ fn name(kind: GrantKind) -> &'static str {
 fn bounds(limits: &TenantLimits) -> String {
     use dpone_model::human::{bytes, duration};
     format!(
-        "memory {}, cpu {}, requests {}, bytes {}, runs {}, files {}, journal {}",
+        "memory {}, cpu {}, wall {}, requests {}, bytes {}, runs {}, files {}, journal {}",
         bytes(limits.memory),
         duration(limits.cpu),
+        duration(limits.wall),
         limits.requests,
         bytes(limits.bytes),
         limits.runs,

@@ -234,7 +234,9 @@ impl Sifter {
 
     fn record(&mut self, key: &[u8], at: At, bytes: &[u8], url: &str) -> Result<(), Report> {
         let digest = xxh3_128(bytes);
-        let cursor = self.cursor.as_ref().and_then(|cursor| cursor.value(bytes));
+        let place = || Place::Page { page: at.page, url: url.to_owned(), record: Some(at.record.into()), offset: None };
+        let cursor = self.cursor.as_ref().map(|cursor| cursor.value(bytes)).transpose();
+        let cursor = cursor.map_err(|error| Report::from(error).at(place()))?.flatten();
         let Some(group) = self.groups.get_mut(key) else {
             // Suspects are bounded, and without a collision each of them is one key.
             let group = Group { kept: at, first: at, digest, cursor, identical: 0, conflicting: 0 };
@@ -341,9 +343,13 @@ struct Cursor {
 
 impl Cursor {
     /// The value of a record, where it is an instant or a number.
-    fn value(&self, record: &[u8]) -> Option<CursorValue> {
-        let (kind, span) = dpone_json::get(record, &Path::of_field(&self.field), None)?;
-        let text = span.of(record);
+    fn value(&self, record: &[u8]) -> Result<Option<CursorValue>, Error> {
+        let found = dpone_json::get(record, &Path::of_field(&self.field), None);
+        let found = found.map_err(|_| Error::CursorTwice { field: self.field.clone() })?;
+        Ok(found.and_then(|(kind, span)| self.read(kind, span.of(record))))
+    }
+
+    fn read(&self, kind: Kind, text: &[u8]) -> Option<CursorValue> {
         let number = |text: &str| {
             let value = CursorValue::number(text)?;
             self.unit.map_or(Some(value.clone()), |unit| value.in_unit(unit))

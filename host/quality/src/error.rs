@@ -15,6 +15,8 @@ pub enum Error {
     },
     #[error("more than {limit} rows repeat an earlier key, too many for duplicate_policy {policy} to choose among")]
     TooManyDuplicates { limit: u64, policy: &'static str },
+    #[error("cursor field `{field}`, which says which of two rows is newer, occurs twice in the record")]
+    CursorTwice { field: String },
     #[error("check {id} failed: {message}")]
     CheckFailed {
         id: String,
@@ -42,6 +44,7 @@ impl Failure for Error {
         match self {
             Self::Duplicates { .. } => &quality::DUPLICATE_KEYS,
             Self::TooManyDuplicates { .. } => &quality::TOO_MANY_DUPLICATES,
+            Self::CursorTwice { .. } => &quality::DUPLICATE_FIELD,
             Self::CheckFailed { .. } => &quality::CHECK_FAILED,
             Self::CannotJudgeBefore { .. } => &manifest::CONFLICT,
             Self::Scratch { is_full: true, .. } => &disk::FULL,

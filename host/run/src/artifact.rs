@@ -36,6 +36,8 @@ pub struct RunReport {
     pub left_out: LeftOutReport,
     pub boundary: BoundaryReport,
     pub checkpoint: Checkpoints,
+    /// The store that the checkpoints are in.
+    pub state_store: Option<String>,
     pub guarantee: Option<String>,
     pub plugins: Vec<PluginReport>,
     /// Of a load that is cut.

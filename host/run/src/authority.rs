@@ -8,12 +8,13 @@ use crate::plugins::{self, Plugin};
 use crate::resolve::{Host, Local, Request};
 use crate::signature::{self, SignatureAt, Signed, TrustedKey, Unsigned};
 use dpone_manifest::OciReference;
+use dpone_model::file::{self, FileError};
 use dpone_model::{Place, Report, codes};
 use dpone_plan::{Lock, LockFacts, PluginFacts};
 use dpone_sandbox::{Inspection, Sandbox};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A lock file larger than this is none.
@@ -210,21 +211,12 @@ fn held_to_lock(demands: &Demands, local: &Local, facts: &[PluginFacts]) -> Resu
 
 /// The text of a lock file; `None` where there is no such file.
 fn read(path: &Path) -> Result<Option<String>, Report> {
-    let mut file = match std::fs::File::open(path) {
-        Ok(file) => file.take(MAX_LOCK_BYTES + 1),
-        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(cause) => return Err(io_report(path, &cause)),
-    };
-    let invalid = |cause: String| {
-        Report::new(&codes::plugin::LOCK_INVALID, format!("{}: {cause}", shown(path)))
-            .hint("write it anew with `dpone plugin lock MANIFEST`, and review what changes in it")
-    };
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) if text.len() as u64 > MAX_LOCK_BYTES => Err(invalid(format!("more than {MAX_LOCK_BYTES} bytes"))),
-        Ok(_) => Ok(Some(text)),
-        Err(cause) if cause.kind() == ErrorKind::InvalidData => Err(invalid("it is not UTF-8".to_owned())),
-        Err(cause) => Err(io_report(path, &cause)),
+    match file::read_text(path, MAX_LOCK_BYTES) {
+        Ok(text) => Ok(Some(text)),
+        Err(cause) if cause.is_not_found() => Ok(None),
+        Err(FileError::Io(cause)) => Err(io_report(path, &cause)),
+        Err(cause) => Err(Report::new(&codes::plugin::LOCK_INVALID, format!("{}: {cause}", shown(path)))
+            .hint("write it anew with `dpone plugin lock MANIFEST`, and review what changes in it")),
     }
 }
 

@@ -18,7 +18,7 @@ use dpone_json::Scanner;
 use dpone_manifest::DuplicatePolicy;
 use dpone_model::http::RequestSigner;
 use dpone_model::plugin::Extractor;
-use dpone_model::{Report, RunId, WalkEnded, codes};
+use dpone_model::{Report, Room, RunId, WalkEnded, codes};
 use dpone_quality::{Duplicates, Judge, Sets};
 use dpone_sink::{KeyEncoder, Options, Publisher, SizeCheck};
 use dpone_source::{
@@ -123,22 +123,16 @@ async fn page_work(
     let manifest = &opened.resolved.local.manifest;
     let sink = &manifest.sink;
     let order = manifest.source.incremental.as_ref().and_then(|incremental| incremental.order);
-    let scratch = || -> Result<cap_std::fs::Dir, Report> {
-        let scratch = opened.folders.below("scratch")?;
-        let name = format!("{}/{}", opened.run_id, part.journal_id);
-        let opened = scratch.create_dir_all(&name).and_then(|()| scratch.open_dir(&name));
-        opened.map_err(|cause| Report::new(&codes::disk::IO, format!(".dpone/scratch/{name}: {cause}")))
-    };
     let duplicates = match sink.strategy.duplicate_policy {
         DuplicatePolicy::Allow => None,
         policy => {
             let field = manifest.source.incremental.as_ref().map(|incremental| incremental.cursor_field.clone());
-            let duplicates = Duplicates::new(policy, scratch()?, writer.room(), opened.seed, writer.reader());
+            let scratch = scratch(opened, &part.journal_id)?;
+            let duplicates = Duplicates::new(policy, scratch, writer.room(), opened.seed, writer.reader());
             Some(duplicates.newest_by(field, plan.boundary.rules.unit()).keyed_by(&sink.key.mode))
         }
     };
-    let checks = opened.checks(|| Ok(Box::new(Sets::new(scratch()?, writer.room(), opened.seed)))).await?;
-    let checks = manifest.quality.checks.iter().cloned().zip(checks).collect();
+    let judge = judge(opened, &part.journal_id, &writer.room()).await?;
     let keys = {
         let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
         KeyEncoder::new(&sink.key, scanner.names_mut())
@@ -152,8 +146,23 @@ async fn page_work(
         schema: SchemaObserver::default(),
         duplicates,
         fields_read: FieldsRead::default(),
-        judge: Judge::new(&manifest.quality, &manifest.origin, checks)?,
+        judge,
     })
+}
+
+/// The checks of a slice, or of a load that is not cut.
+pub async fn judge(opened: &Opened, id: &RunId, room: &Arc<Room>) -> Result<Judge, Report> {
+    let manifest = &opened.resolved.local.manifest;
+    let checks = opened.checks(|| Ok(Box::new(Sets::new(scratch(opened, id)?, room.clone(), opened.seed)))).await?;
+    let checks = manifest.quality.checks.iter().cloned().zip(checks).collect();
+    Judge::new(&manifest.quality, &manifest.origin, checks)
+}
+
+fn scratch(opened: &Opened, id: &RunId) -> Result<cap_std::fs::Dir, Report> {
+    let scratch = opened.folders.below("scratch")?;
+    let name = format!("{}/{id}", opened.run_id);
+    let opened = scratch.create_dir_all(&name).and_then(|()| scratch.open_dir(&name));
+    opened.map_err(|cause| Report::new(&codes::disk::IO, format!(".dpone/scratch/{name}: {cause}")))
 }
 
 async fn walk(

@@ -6,7 +6,7 @@ use crate::oci;
 use crate::signature::{SignatureAt, Signed};
 use dpone_manifest::{Manifest, OCI_SCHEME, OciReference, PluginUse};
 use dpone_model::plugin::PluginKind;
-use dpone_model::{Report, codes};
+use dpone_model::{Report, codes, file};
 use std::path::{Path, PathBuf};
 
 /// A component's bytes and where they were found.
@@ -110,7 +110,8 @@ pub(crate) fn is_path(uses: &str) -> bool {
 
 /// A component's file.
 pub(crate) fn read(path: &Path) -> Result<Component, Report> {
-    let bytes = std::fs::read(path).map_err(|cause| not_found(format!("{}: {cause}", path.display())))?;
+    let bytes = file::read(path, file::MAX_COMPONENT_BYTES)
+        .map_err(|cause| not_found(format!("{}: {cause}", path.display())))?;
     Ok(Component { bytes, from: path.display().to_string(), signature: SignatureAt::beside(path) })
 }
 

@@ -18,6 +18,7 @@ pub mod finder;
 pub mod folders;
 mod lease;
 mod load;
+mod lost;
 mod mended;
 pub mod oci;
 pub mod open;

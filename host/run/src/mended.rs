@@ -1,10 +1,11 @@
 //! A stopped run may go on with a mended manifest, where it would have pulled the same pages and made the
-//! same messages of them: what the journal holds stays true.
+//! same messages of them: what the journal holds stays true. The run was allowed with what it was started
+//! with, so that a mended manifest gives it no origin, no topic and no grant beyond that.
 
 use crate::plugins::Plugin;
 use crate::resolve::Local;
 use crate::resume::Reopened;
-use dpone_manifest::{Difference, differences};
+use dpone_manifest::{Difference, Grants, PluginUse, differences};
 use dpone_model::plugin::PluginKind;
 use dpone_model::{Place, Report, codes};
 
@@ -23,7 +24,6 @@ const MAY_CHANGE: &[&str] = &[
     "source.options.timeouts",
     "source.options.retry",
     "source.options.max_page_bytes",
-    "source.options.allow_origins",
     "source.options.on_error_object",
     "source.options.pagination.max_pages",
     "source.options.pagination.on_max_pages",
@@ -35,9 +35,14 @@ const MAY_CHANGE: &[&str] = &[
     "sink.options.connect_timeout_ms",
     "sink.options.queue_max_bytes",
     "sink.options.librdkafka",
-    "sink.options.topic_config",
+    "sink.options.topic_config.partitions",
+    "sink.options.topic_config.replication_factor",
+    "sink.options.topic_config.configs",
     "sink.options.delivery",
 ];
+
+/// Keys that say how far a run reaches; the message of a refusal says so.
+const WIDENING: &[&str] = &["quality", "source.options.allow_origins", "sink.options.topic_config"];
 
 /// It chooses among records that the journal holds all of: it may change as long as none of them was sent.
 const BEFORE_DELIVERY: &str = "sink.strategy.duplicate_policy";
@@ -51,7 +56,9 @@ impl Reopened {
         let nothing_sent = !self.writer.progress().may_be_sent() && !is_cut;
         let may_change = |difference: &Difference| {
             let key = any_entry(&difference.key);
-            MAY_CHANGE.iter().any(|may| is_below(&key, may)) || (nothing_sent && key == BEFORE_DELIVERY)
+            (MAY_CHANGE.iter().any(|may| is_below(&key, may))
+                && !mended.manifest.plugins().any(|used| widens(difference, used)))
+                || (nothing_sent && key == BEFORE_DELIVERY)
         };
         let refused = differences(&self.manifest_text, &mended.text).into_iter().filter(|found| !may_change(found));
         let file = &mended.manifest.origin.file;
@@ -69,25 +76,33 @@ impl Reopened {
         };
         let (line, column) = difference.position;
         let key = &difference.key;
+        let gives_more = WIDENING.iter().any(|widening| is_below(&any_entry(key), widening));
         let message = format!(
-            "`{key}` was {} when run {} started, and is {}: its journal would not hold for it",
+            "`{key}` was {} when run {} started, and is {}: {}",
             shown(&difference.before),
             self.head.run_id,
             shown(&difference.after),
+            if gives_more {
+                "the run would get more than it was started with"
+            } else {
+                "its journal would not hold for it"
+            },
         );
         let hint = if key == BEFORE_DELIVERY {
             "messages may be out that the old policy chose; start a new run"
         } else {
-            "change it back, or start a new run; quality, limits, delivery and timeouts may change"
+            "change it back, or start a new run; quality without grants, limits, delivery and timeouts may change"
         };
         let place = Place::File { file: file.to_owned(), line, column, key: Some(key.clone()) };
         Report::new(&codes::usage::OTHER_EXTRACT, message).at(place).hint(hint)
     }
 
     /// What makes pages and records of the mended manifest must be what made those of the journal. Checks
-    /// only judge: they may be others.
+    /// only judge: they may be others, but none gets the grants of the one that was there.
     pub(crate) fn refuse_other_makers(&self, plugins: &[Plugin]) -> Result<(), Report> {
-        let made = |plugin: &&Plugin| plugin.found.kind != PluginKind::Check;
+        let made = |plugin: &&Plugin| {
+            plugin.found.kind != PluginKind::Check || plugin.found.plugin.grants != Grants::default()
+        };
         let identity = |plugin: &Plugin| plugin.loaded.inspection().identity.clone();
         let is_new = |sha256: &str| !self.head.plugins.iter().any(|before| before.sha256 == sha256);
         let changed = plugins.iter().filter(made).map(identity).filter(|now| is_new(&now.sha256));
@@ -103,6 +118,16 @@ impl Reopened {
         self.head.plugins = plugins.iter().map(|plugin| plugin.loaded.inspection().identity.clone()).collect();
         Ok(self.writer.replace_head(&self.head)?)
     }
+}
+
+/// Whether a difference gives a plugin with grants to the run that it did not have: the plugin itself, another
+/// component in its place, or a grant. What is taken away gives nothing.
+fn widens(difference: &Difference, used: &PluginUse) -> bool {
+    const OF_AUTHORITY: [&str; 3] = ["uses", "type", "grants"];
+    let key = &difference.key;
+    let inside = key.strip_prefix(used.key.as_str()).and_then(|rest| rest.strip_prefix('.'));
+    let is_of_authority = inside.is_some_and(|inside| OF_AUTHORITY.iter().any(|of| is_below(inside, of)));
+    used.grants != Grants::default() && difference.after.is_some() && (is_below(&used.key, key) || is_of_authority)
 }
 
 /// The key with every index taken out: `transforms[].limits.memory`.

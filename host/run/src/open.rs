@@ -8,6 +8,7 @@ use crate::events::Events;
 use crate::extract::Extract;
 use crate::folders::Folders;
 use crate::lease::Held;
+use crate::lost;
 use crate::plugins::{self, Plugin};
 use crate::producer::IdleProducer;
 use crate::resolve::{Host, Resolved};
@@ -102,7 +103,18 @@ pub async fn open(
     let (leased, target) = tokio::join!(leased, session.cancel.guard(target(&resolved)));
     let (state, row, held) = leased?;
     session.report.checkpoint.before = Some(CheckpointReport::of(row.revision, &row.checkpoint));
-    let target = journal.map_or(Ok(()), |journal| journal.go_on_from(&row, &resolved.local, &plugins)).and(target);
+    session.report.state_store = Some(state.describe());
+    let target = match (journal, target) {
+        (Some(journal), target) => journal.go_on_from(&row, &resolved.local, &plugins).and(target),
+        (None, Ok((kafka, topic))) => {
+            let lost = lost::refuse(&folders, &resolved, state.as_ref(), &row, topic.as_ref()).await;
+            lost.map(|warning| {
+                warning.into_iter().for_each(|warning| session.warn(warning));
+                (kafka, topic)
+            })
+        }
+        (None, Err(report)) => Err(report),
+    };
     match target {
         Ok((kafka, topic)) => Ok(Opened {
             resolved,

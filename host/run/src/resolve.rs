@@ -10,7 +10,7 @@ use dpone_connections::{
     Environment, HttpConnection, KafkaConnection, Kind, LocalServices, Profile, Resolver, Role, StateConnection,
 };
 use dpone_manifest::{Manifest, StateBlock, Variables};
-use dpone_model::{Report, codes};
+use dpone_model::{Report, codes, file};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,7 +101,7 @@ pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Res
     let shown = request.manifest.display().to_string();
     let text = match text {
         Some(text) => text,
-        None => std::fs::read(&path).map_err(|cause| {
+        None => file::read(&path, file::MAX_TEXT_BYTES).map_err(|cause| {
             Report::new(&codes::manifest::UNREADABLE, format!("{shown}: {cause}"))
                 .hint("the path is relative to the working directory")
         })?,

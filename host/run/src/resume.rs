@@ -41,6 +41,13 @@ pub(crate) struct StoredWindow {
     pub params: BTreeMap<String, String>,
 }
 
+impl StoredWindow {
+    /// Whether a run of it moves state when it is done.
+    pub fn moves_state(&self) -> bool {
+        self.advance_state || (self.from.is_none() && self.to.is_none() && self.max_pages.is_none())
+    }
+}
+
 impl Request {
     pub(crate) fn to_window(&self) -> Result<serde_json::Value, Report> {
         let stored = StoredWindow {
@@ -155,7 +162,7 @@ impl Reopened {
         }
         if row.run_id.as_ref() == Some(&self.head.run_id) {
             let message = format!("run {} is done: it wrote state revision {revision}", self.head.run_id);
-            return Err(Report::new(&codes::disk::NOT_RESUMABLE, message).hint("nothing is left to do"));
+            return Err(Report::new(&codes::usage::RUN_IS_DONE, message).hint("nothing is left to do"));
         }
         let message = format!(
             "run {} started from state revision {}, which is {revision} by now",

@@ -4,19 +4,17 @@
 use crate::folders::Folders;
 use crate::resolve::Host;
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use dpone_journal::{Activity, Journals};
 use dpone_manifest::{Manifest, Variables};
-use dpone_model::{PipelineName, Report, RunId, codes};
+use dpone_model::{Failure, PipelineName, Report, RunId, codes, file};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufReader, Read};
+use std::path::Path;
 
 /// Names of run folders that are held at a time.
 const BATCH: usize = 256;
-/// A `run.json` that is larger is taken for damaged. It has an entry for each slice.
-const MAX_BYTES: u64 = 256 << 20;
 /// Where artifacts lie unless the manifest says otherwise.
 const RUNS: &str = ".dpone/runs";
 
@@ -78,6 +76,20 @@ pub fn past(host: &Host, named: &str, limit: usize) -> Result<Past, Report> {
     Ok(past)
 }
 
+/// The newest run of a manifest's pipeline whose artifact says that it left state in this store, of so many.
+pub(crate) fn newest_with_state(workdir: &Path, manifest: &Manifest, store: &str, limit: usize) -> Option<RunId> {
+    let folder = Dir::open_ambient_dir(workdir.join(&manifest.artifacts.path), ambient_authority()).ok()?;
+    let found = batch(std::slice::from_ref(&folder), None).into_iter().rev().take(limit);
+    found.map(|(run_id, _)| run_id).find(|run_id| {
+        let stored = stored(&folder, run_id).ok().filter(|stored| stored.pipeline == manifest.name);
+        let moved = |stored: Stored| {
+            stored.state_store.as_deref() == Some(store)
+                && stored.checkpoint.after.is_some_and(|after| after.revision > 0)
+        };
+        stored.is_some_and(moved)
+    })
+}
+
 /// Whether anything here names the pipeline: a run that cannot be read may be anybody's.
 fn is_known(host: &Host, past: &Past) -> bool {
     let is_read = past.runs.iter().any(|run| run.outcome != DAMAGED);
@@ -88,11 +100,15 @@ fn is_known(host: &Host, past: &Past) -> bool {
 /// The manifest, where the name is that of a file.
 fn manifest(host: &Host, named: &str) -> Result<Option<Manifest>, Report> {
     let path = host.workdir.join(named);
-    if !path.is_file() {
+    // A pipeline may be called as a folder is.
+    if path.metadata().is_ok_and(|found| found.is_dir()) {
         return Ok(None);
     }
-    let text =
-        std::fs::read(&path).map_err(|cause| Report::new(&codes::manifest::UNREADABLE, format!("{named}: {cause}")))?;
+    let text = match file::read(&path, file::MAX_TEXT_BYTES) {
+        Ok(text) => text,
+        Err(cause) if cause.is_not_found() => return Ok(None),
+        Err(cause) => return Err(Report::new(&codes::manifest::UNREADABLE, format!("{named}: {cause}"))),
+    };
     read_manifest(&text, named).map(Some)
 }
 
@@ -197,6 +213,8 @@ struct Stored {
     #[serde(default)]
     checkpoint: StoredCheckpoints,
     #[serde(default)]
+    state_store: Option<String>,
+    #[serde(default)]
     error: Option<PastError>,
 }
 
@@ -213,6 +231,8 @@ struct StoredCheckpoints {
 
 #[derive(Deserialize)]
 struct StoredCheckpoint {
+    #[serde(default)]
+    revision: u64,
     watermark: Option<String>,
 }
 
@@ -237,8 +257,13 @@ fn read(folder: &Dir, run_id: &RunId, pipeline: &PipelineName) -> Option<PastRun
 }
 
 fn stored(folder: &Dir, run_id: &RunId) -> Result<Stored, String> {
-    let file = folder.open(format!("{run_id}/run.json")).map_err(|cause| format!("run.json: {cause}"))?;
-    serde_json::from_reader(BufReader::new(file.take(MAX_BYTES))).map_err(|cause| format!("run.json: {cause}"))
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(file::OPEN_FLAGS);
+    let file =
+        folder.open_with(format!("{run_id}/run.json"), &options).map_err(|cause| format!("run.json: {cause}"))?;
+    let text =
+        file::read_opened(file.into_std(), file::MAX_REPORT_BYTES).map_err(|cause| format!("run.json: {cause}"))?;
+    serde_json::from_slice(&text).map_err(|cause| format!("run.json: {cause}"))
 }
 
 /// It is shown: a run that cannot be read may be anybody's, and must not vanish.
@@ -263,7 +288,11 @@ fn judge_running(host: &Host, runs: &mut [PastRun]) -> Result<(), Report> {
     }
     let journals = journals(host)?;
     for run in running {
-        let outcome = match journals.activity(&run.run_id)? {
+        let activity = match journals.activity(&run.run_id) {
+            Err(error) if error.code() == &codes::disk::DAMAGED => Activity::Unknown,
+            activity => activity?,
+        };
+        let outcome = match activity {
             Activity::Active => continue,
             // It was killed between the end of K and its last `run.json`.
             Activity::Finished => "succeeded",

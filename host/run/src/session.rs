@@ -81,6 +81,7 @@ impl Session {
             left_out: Default::default(),
             boundary: Default::default(),
             checkpoint: Default::default(),
+            state_store: None,
             guarantee: None,
             plugins: Vec::new(),
             slices: Vec::new(),

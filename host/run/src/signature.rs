@@ -9,11 +9,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dpone_model::{Report, codes};
+use dpone_model::{Report, codes, file};
 use minisign_verify::{Error, PublicKey, Signature};
 use serde::Serialize;
 use std::fmt;
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Key and signature files have a few hundred bytes.
@@ -212,16 +211,9 @@ fn printable(text: &str) -> String {
 
 /// A small text file; `None` where it is not there.
 fn bounded(path: &Path) -> Result<Option<String>, String> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(cause) => return Err(cause.to_string()),
-    };
-    let mut text = String::new();
-    match file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text) {
-        Ok(_) if text.len() as u64 > MAX_FILE_BYTES => Err(format!("it has more than {MAX_FILE_BYTES} bytes")),
-        Ok(_) => Ok(Some(text)),
-        Err(cause) if cause.kind() == ErrorKind::InvalidData => Err("it is not UTF-8".to_owned()),
+    match file::read_text(path, MAX_FILE_BYTES) {
+        Ok(text) => Ok(Some(text)),
+        Err(cause) if cause.is_not_found() => Ok(None),
         Err(cause) => Err(cause.to_string()),
     }
 }

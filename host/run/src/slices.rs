@@ -189,7 +189,10 @@ pub async fn each(
         cut.writer.finish(Bodies::Drop)?;
         return Err(report);
     }
-    let verified = verdicts.all()?;
+    let verified = match cut.slices.is_empty() {
+        true => session.step(Step::Stage, async |session| Verdicts::of_nothing(session, opened).await).await?,
+        false => verdicts.all()?,
+    };
     session.step(Step::Advance, async |session| finish(session, opened, &whole, cut, verified).await).await
 }
 
@@ -263,6 +266,13 @@ fn shown_to_slicer(bound: &CursorValue) -> String {
     }
 }
 
+/// Whether the slice's own bounds leave no value between them, whatever was loaded before.
+fn holds_nothing(slice: &Slice, whole: &Boundary) -> Result<bool, Report> {
+    let bound = |text: &Option<String>| text.as_deref().and_then(CursorValue::parse);
+    let unbounded = Boundary { lower: None, upper: None, ..whole.clone() };
+    Ok(unbounded.within(bound(&slice.lower), bound(&slice.upper))?.is_empty())
+}
+
 fn has_bounds(slice: &Slice) -> bool {
     slice.lower.is_some() || slice.upper.is_some()
 }
@@ -325,6 +335,12 @@ impl Load<'_> {
             Earlier::None | Earlier::Done(_) => None,
         };
         let plan = planning::part(self.opened, self.request, self.whole, &part.row, slice)?;
+        if holds_nothing(slice, &self.whole.boundary)? {
+            session.warn(format!("nothing can lie in slice {}: its lower bound is not below its upper one", slice.id));
+            let (opened, id) = (self.opened, &part.journal_id);
+            let judged = async |session: &mut Session| SliceVerified::by_nothing(session, opened, id).await;
+            return session.step(Step::Stage, judged).await;
+        }
         if let Some(verified) = SliceVerified::by_plan(&plan) {
             session.note(format!("slice {} holds nothing new", slice.id));
             return Ok(verified);
@@ -431,4 +447,28 @@ async fn take_rows(opened: &Opened, whole: &SlicePlan, cut: &Cut, watermark: &mu
 /// All journals of this working folder.
 pub fn journals(opened: &Opened) -> Result<Journals, Report> {
     Ok(Journals::open(opened.folders.below("journal")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_holds_nothing_by_its_own_bounds_alone() {
+        let loaded = Boundary { lower: CursorValue::parse("9"), ..Boundary::default() };
+        for (lower, upper, nothing) in [
+            (Some("2"), Some("1"), true),
+            (Some("1"), Some("1"), true),
+            (Some("2026-01-02T00:00:00Z"), Some("2026-01-01T00:00:00Z"), true),
+            (Some("1"), Some("2"), false),
+            (Some("1"), None, false),
+            (None, Some("1"), false),
+            (None, None, false),
+        ] {
+            let bound = |text: Option<&str>| text.map(str::to_owned);
+            let slice =
+                Slice { id: "one".into(), request: Default::default(), lower: bound(lower), upper: bound(upper) };
+            assert_eq!(holds_nothing(&slice, &loaded).unwrap(), nothing, "{lower:?} to {upper:?}");
+        }
+    }
 }

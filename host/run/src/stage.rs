@@ -123,7 +123,7 @@ impl Examples<'_> {
             let name = kind.logical.name();
             let Some((page, record)) = kind.first_seen else { return name.to_owned() };
             let value = self.record((page, record)).and_then(|bytes| {
-                let (_, span) = dpone_json::get(&bytes, &Path::of_field(&mixed.field), None)?;
+                let (_, span) = dpone_json::get(&bytes, &Path::of_field(&mixed.field), None).ok()??;
                 Some(format!(" ({})", dpone_json::excerpt(span.of(&bytes), 0)))
             });
             format!("{name} at page {page}, record {record}{}", value.unwrap_or_default())

@@ -1,6 +1,7 @@
 //! I, J and K: finalize, verify what was delivered, and only then advance state.
 
 use crate::artifact::CheckpointReport;
+use crate::begin;
 use crate::extract::Extract;
 use crate::failpoint;
 use crate::open::Opened;
@@ -10,11 +11,13 @@ use crate::slices::Part;
 use crate::stage::check_counts;
 use dpone_journal::{Bodies, Progress};
 use dpone_manifest::{Keep, Mode, Order};
+use dpone_model::plugin::CheckCounts;
 use dpone_model::state::{StateRow, StateWrite};
-use dpone_model::{Checkpoint, Report, RunId, Unplaced, WalkEnded, Watermark, codes};
+use dpone_model::{Checkpoint, Report, Room, RunId, Unplaced, WalkEnded, Watermark, codes};
 use dpone_plan::SchemaPlan;
 use dpone_sink::DeliveryReport;
 use dpone_source::BoundaryFilter;
+use std::sync::Arc;
 
 /// I's result. Appending needs nothing that could not be undone: what is published is the truth.
 pub struct Finalization {
@@ -56,6 +59,12 @@ impl SliceVerified {
         progress.finished.then(|| Self { is_whole: is_whole(progress), _gate: Gate })
     }
 
+    /// Nothing can lie in the slice, and no check minds.
+    pub async fn by_nothing(session: &mut Session, opened: &Opened, id: &RunId) -> Result<Self, Report> {
+        judge_nothing(session, opened, id).await?;
+        Ok(Self { is_whole: true, _gate: Gate })
+    }
+
     /// Earlier runs have loaded all that lies in the slice.
     pub fn by_plan(plan: &SlicePlan) -> Option<Self> {
         plan.boundary.is_empty().then_some(Self { is_whole: true, _gate: Gate })
@@ -85,6 +94,12 @@ impl Verdicts {
         self.verified += 1;
     }
 
+    /// The proof of a load that has no slice: no check minds that there is nothing.
+    pub async fn of_nothing(session: &mut Session, opened: &Opened) -> Result<LoadVerified, Report> {
+        judge_nothing(session, opened, &opened.run_id).await?;
+        Ok(LoadVerified { _gate: Gate })
+    }
+
     /// The proof of the load, where every slice has given its own.
     pub fn all(self) -> Result<LoadVerified, Report> {
         if self.verified == self.slices {
@@ -93,6 +108,23 @@ impl Verdicts {
         let message = format!("the load has {} slices, and {} are verified", self.slices, self.verified);
         Err(Report::new(&codes::internal::BUG, message))
     }
+}
+
+/// A boundary in which nothing can lie is judged like one in which nothing was found.
+async fn judge_nothing(session: &mut Session, opened: &Opened, id: &RunId) -> Result<(), Report> {
+    let room = Arc::new(Room::new(opened.resolved.local.manifest.journal.max_bytes));
+    let mut judge = begin::judge(opened, id, &room).await?;
+    let counts = CheckCounts { source_rows: 0, rows: 0, acknowledged: Some(0), pages: 0 };
+    let before = judge.before_publish(counts).await.map(drop);
+    // All failures are told.
+    let after = judge.after_delivery(counts).await.map(drop);
+    if let Some(artifact) = &session.artifact {
+        artifact.write("quality.json", &judge.results())?;
+    }
+    for warning in judge.take_warnings() {
+        session.warn(warning);
+    }
+    Report::all([before, after].into_iter().filter_map(Result::err).collect()).map_or(Ok(()), Err)
 }
 
 /// I: prepares finalization.

@@ -31,6 +31,10 @@ pub enum Error {
     #[error("records path `{path}` holds {}, no array and no object", kind_text(*.kind))]
     RecordsKind { page: PagePlace, path: String, kind: Kind },
 
+    #[error(
+        "`{path}` is ambiguous, because its last name occurs twice: {first} at byte {first_at}, {second} at byte {second_at}"
+    )]
+    RepeatedName { page: PagePlace, path: String, first: String, first_at: u32, second: String, second_at: u32 },
     #[error("the next request is one that was already sent: {url}")]
     Repeated { page: PagePlace, url: String },
     #[error("{}", repeated_page_text(.page, .earlier, *.pages))]
@@ -134,10 +138,11 @@ impl Failure for Error {
                 ScanErrorKind::TooDeep => &source::TOO_DEEP,
                 ScanErrorKind::TooManyNames => &source::TOO_MANY_NAMES,
                 ScanErrorKind::NotAnObject(_) => &source::RECORD_NOT_OBJECT,
-                ScanErrorKind::RepeatedOnPath => &source::RECORDS_PATH,
+                ScanErrorKind::RepeatedOnPath => &source::REPEATED_NAME,
                 _ => &source::NOT_JSON,
             },
             Self::RecordsPath { .. } | Self::RecordsKind { .. } => &source::RECORDS_PATH,
+            Self::RepeatedName { .. } => &source::REPEATED_NAME,
             Self::Repeated { .. } => &source::REPEATED_CURSOR,
             Self::RepeatedPage { .. } => &source::REPEATED_PAGE,
             Self::ErrorObject { .. } => &source::ERROR_OBJECT,
@@ -183,6 +188,7 @@ impl Failure for Error {
             Self::NoCursorField { first, .. } => Some(Place::clone(first)),
             Self::RecordsPath { page, .. }
             | Self::RecordsKind { page, .. }
+            | Self::RepeatedName { page, .. }
             | Self::Repeated { page, .. }
             | Self::RepeatedPage { page, .. }
             | Self::ErrorObject { page, .. }
@@ -212,6 +218,9 @@ impl Failure for Error {
             Self::RecordsPath { page, reached, keys, .. } => {
                 let leaves_out = "; `on_missing_records: empty` is for APIs that leave an empty list out";
                 format!("{}{}", keys_text(reached, keys), if page.page == 1 { leaves_out } else { "" })
+            }
+            Self::RepeatedName { .. } => {
+                "readers disagree about which of the two counts; have the source send the name once".into()
             }
             Self::RepeatedPage { pages: 1, .. } => {
                 "an API that repeats its last page needs `short_page: stop` or `max_pages`; one that gives every page \

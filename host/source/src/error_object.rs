@@ -110,8 +110,8 @@ impl<'a> Root<'a> {
 
     fn sign(&self, member: &Member) -> Option<Sign> {
         let speaks_with_code = || {
-            let code = self.members.iter().find(|other| other.plain == "code");
-            code.is_some_and(|code| !signs::is_well(self.text(code)))
+            // Of a name that occurs twice, either may be the one that counts.
+            self.members.iter().any(|code| code.plain == "code" && !signs::is_well(self.text(code)))
         };
         signs::of(&member.plain, self.text(member)).or_else(|| {
             let is_message = ["message", "msg"].contains(&member.plain.as_str()) && member.kind == Kind::String;

@@ -145,6 +145,7 @@ pub(crate) fn renamed(label: &str, body: &[u8], headers: &[(String, String)]) ->
 fn filled_like(value: &[u8], segments: &[String]) -> Option<Vec<String>> {
     let Some((segment, rest)) = segments.split_first() else { return is_filled(value).then(Vec::new) };
     let mut found = dpone_json::get(value, &Path::of_field(segment), None)
+        .unwrap_or_default()
         .and_then(|(_, span)| Some((segment.clone(), filled_like(span.of(value), rest)?)));
     dpone_json::members_of_root(value, None, |name, _, span| {
         if found.is_none() && plain(name) == plain(segment) {

@@ -8,7 +8,7 @@ use crate::error_object::{self, ErrorObject, Holds};
 use crate::looked_at::LookedAt;
 use crate::{SharedScanner, lock, repeats};
 use bytes::Bytes;
-use dpone_json::{Found, Path, ScanError};
+use dpone_json::{Found, Lookup, Path, ScanError, TwiceOnPath};
 use dpone_model::plugin::PageView;
 use dpone_model::{Kind, PagePlace, Records, Report, Span};
 use std::sync::{Mutex, PoisonError};
@@ -69,7 +69,9 @@ impl ResponseView {
     /// Whether the body is one JSON object, also where nobody has scanned it.
     pub(crate) fn is_object(&self) -> bool {
         match dpone_json::get(&self.body, &Path::default(), None) {
-            Some((Kind::Object, span)) => dpone_json::is_blank(self.body.get(span.end as usize..).unwrap_or_default()),
+            Ok(Some((Kind::Object, span))) => {
+                dpone_json::is_blank(self.body.get(span.end as usize..).unwrap_or_default())
+            }
             _ => false,
         }
     }
@@ -102,7 +104,7 @@ impl ResponseView {
 
     /// The same for the object at a path.
     pub(crate) fn refuse_error_at(&self, path: &Path) -> Result<(), Error> {
-        let Some((Kind::Object, span)) = self.at(path) else { return Ok(()) };
+        let Some((Kind::Object, span)) = self.at(path)? else { return Ok(()) };
         let body = span.of(&self.body);
         let found = error_object::find(body, None, Holds::NothingBelow);
         found.map_or(Ok(()), |found| Err(self.error_object(body, &found, format!("{path}.{}", found.key))))
@@ -124,8 +126,26 @@ impl ResponseView {
     }
 
     /// The value at a path.
-    pub(crate) fn at(&self, path: &Path) -> Option<(Kind, Span)> {
-        dpone_json::get(&self.body, path, None)
+    pub(crate) fn at(&self, path: &Path) -> Result<Option<(Kind, Span)>, Error> {
+        self.one(path, dpone_json::get(&self.body, path, None))
+    }
+
+    /// The answer to a look-up, where there is one reading of it.
+    fn one<T>(&self, path: &Path, found: Lookup<T>) -> Result<Option<T>, Error> {
+        found.map_err(|twice| self.twice(&self.body, path.prefix(twice.segment + 1).to_string(), twice))
+    }
+
+    fn twice(&self, body: &[u8], path: String, twice: TwiceOnPath) -> Error {
+        let scanner = lock(&self.scanner);
+        let quoted = |span: Span| scanner.quote(span.of(body));
+        Error::RepeatedName {
+            page: self.place.clone(),
+            path,
+            first: quoted(twice.first),
+            first_at: twice.first.start,
+            second: quoted(twice.second),
+            second_at: twice.second.start,
+        }
     }
 
     fn note(&self, path: &Path, was_there: bool, may_lead_on: bool) {
@@ -192,6 +212,7 @@ impl PageView for ResponseView {
     fn get(&self, path: &str) -> Result<Option<String>, Report> {
         let path = Path::parse(path);
         let span = self.with_scan(|scanned| dpone_json::get(&self.body, &path, scanned.array()))?;
+        let span = self.one(&path, span)?;
         self.note(&path, span.is_some(), true);
         Ok(span.map(|(_, span)| text(&self.body, span)))
     }
@@ -201,9 +222,11 @@ impl PageView for ResponseView {
         let count = self.with_scan(|scanned| {
             let known = scanned.array().map(|span| (span, scanned.records.len() as u32));
             let count = dpone_json::count(&self.body, &path, known)?;
-            let value = if count == 1 { dpone_json::get(&self.body, &path, None) } else { None };
-            Some(value.filter(|(_, span)| is_empty_list(&self.body, &path, *span)).map_or(count, |_| 0))
+            let value = if count == Some(1) { dpone_json::get(&self.body, &path, scanned.array())? } else { None };
+            let is_empty = value.is_some_and(|(_, span)| is_empty_list(&self.body, &path, span));
+            Ok(if is_empty { Some(0) } else { count })
         })?;
+        let count = self.one(&path, count)?;
         self.note(&path, count.is_some(), false);
         Ok(count)
     }
@@ -213,8 +236,9 @@ impl PageView for ResponseView {
         let span = self.with_scan(|scanned| {
             let last = scanned.records.records.last().map(|record| record.span);
             let last = dpone_json::last(&self.body, &path, scanned.array().zip(last))?;
-            (!is_empty_list(&self.body, &path, last)).then_some(last)
+            Ok(last.filter(|last| !is_empty_list(&self.body, &path, *last)))
         })?;
+        let span = self.one(&path, span)?;
         self.note(&path, span.is_some(), true);
         Ok(span.map(|span| text(&self.body, span)))
     }

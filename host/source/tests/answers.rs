@@ -53,6 +53,15 @@ const LAST: (u16, &str) = (200, r#"{"items":[{"id":9}],"next":null,"total":9}"#)
 
 const ROWS: &[Row] = &[
     (&[FIRST, LAST], 2, Ok("no-next-request")),
+    // A name that is read has one reading.
+    (&[(200, r#"{"items":[{"id":1}],"next":null,"next":"p1"}"#), LAST], 0, Err("DP0427")),
+    (&[(200, r#"{"next":"p1","items":[{"id":1}],"next":null}"#), LAST], 0, Err("DP0427")),
+    (&[(200, r#"{"items":[{"id":1}],"next":"p1","next":"p1"}"#), LAST], 0, Err("DP0427")),
+    (&[FIRST, (200, r#"{"items":[{"id":1}],"next":null,"\u006eext":"p1"}"#)], 1, Err("DP0427")),
+    (&[(200, r#"{"items":[],"next":null,"items":[{"id":1}]}"#)], 0, Err("DP0427")),
+    (&[(200, r#"{"items":[{"id":1}],"errors":[],"errors":["x"],"next":null}"#)], 0, Err("DP0422")),
+    (&[(200, r#"{"items":[],"error":null,"\u0065rror":"x","next":null}"#)], 0, Err("DP0422")),
+    (&[(200, r#"{"items":[{"id":1}],"total":1,"total":2,"next":null}"#)], 1, Ok("no-next-request")),
     // Pages that hold nothing.
     (&[FIRST, (200, r#"{"items":null,"next":null}"#)], 1, Ok("no-next-request")),
     (&[FIRST, (200, r#"{"items":null,"next":"b"}"#), LAST], 2, Ok("no-next-request")),

@@ -7,9 +7,11 @@ mod support;
 use dpone_connections::{ApiKeyIn, Auth};
 use dpone_manifest::{Body, CursorFormat, Grants, Incremental, MaxFuture, OnMissing};
 use dpone_model::http::Credential;
-use dpone_model::plugin::{RecordsAt, RequestEdit, RequestValue};
+use dpone_model::plugin::{PageView, RecordsAt, RequestEdit, RequestValue};
 use dpone_model::{CursorValue, PagePlace, Place, Report, Secret};
-use dpone_source::{Page, ResumeFrom, SinglePage, Template, Walk, WalkConfig, client_config, probe, rescan};
+use dpone_source::{
+    Page, ResponseView, ResumeFrom, SinglePage, Template, Walk, WalkConfig, client_config, probe, rescan,
+};
 use support::{Api, Earlier, Follow, Setup, plugin, resume};
 use url::Url;
 
@@ -91,6 +93,34 @@ async fn records_that_the_extractor_made_are_scanned_too() {
     assert_eq!(found[0].records_path, None);
     let again = rescan(&setup.scanner, &found[0].place(), found[0].records_bytes(), None).unwrap();
     assert_eq!(again, found[0].records);
+}
+
+#[tokio::test]
+async fn a_name_that_occurs_twice_is_told_with_both_values() {
+    let body = r#"{"meta":{"next":null,"n\u0065xt":"p1"},"items":[{"id":1}]}"#;
+    let questions: [fn(&dyn PageView) -> Result<(), Report>; 4] = [
+        |page| page.get("meta.next").map(drop),
+        |page| page.get("meta.next.deeper").map(drop),
+        |page| page.count("meta.next").map(drop),
+        |page| page.last("meta.next").map(drop),
+    ];
+    for question in questions {
+        let view = view(body);
+        let report = question(&view).unwrap_err();
+        assert_eq!(report.code().id, "DP0427");
+        let message = report.message();
+        assert!(message.contains("`meta.next`") && message.contains("null at byte 16"), "{message}");
+        assert!(message.contains("\"p1\" at byte 33"), "{message}");
+        assert_eq!(report.place(), Some(&place().place()));
+    }
+}
+
+fn place() -> PagePlace {
+    PagePlace::new(1, "http://own.test/orders")
+}
+
+fn view(body: &str) -> ResponseView {
+    ResponseView::new(place(), 200, Vec::new(), body.to_owned().into(), "items".into(), Setup::new().scanner)
 }
 
 #[tokio::test]

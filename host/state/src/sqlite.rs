@@ -110,7 +110,10 @@ fn create_private(path: &Path) -> std::io::Result<()> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     // SQLite gives its -wal and -shm files the mode of the database file.
-    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+    let mut options = std::fs::OpenOptions::new();
+    // A pipe in its place is not waited for.
+    let file = options.append(true).create(true).mode(0o600).custom_flags(dpone_model::file::OPEN_FLAGS).open(path)?;
+    if file.metadata()?.is_file() { Ok(()) } else { Err(std::io::Error::other("it is no regular file")) }
 }
 
 #[cfg(not(unix))]

@@ -15,6 +15,7 @@ use dpone_run::{Host, LocalNeeds, LocalStarter};
 use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the program that is started again brings with it.
 #[derive(Clone)]
@@ -52,6 +53,15 @@ pub struct Confined {
 /// DP1308 where the policy requires a fence that there cannot be.
 pub fn confined(program: &Program) -> Result<Confined, Report> {
     let mut setup = read_setup()?;
+    #[cfg(target_os = "linux")]
+    if setup.command.is_some() {
+        // A command is of no use to anybody once who asked for it is gone. A worker's runs end by themselves,
+        // where they can go on later.
+        let signal = Some(rustix::process::Signal::KILL);
+        rustix::process::set_parent_process_death_signal(signal).map_err(|cause| {
+            Report::new(&codes::internal::BUG, format!("a command cannot be bound to its own: {cause}"))
+        })?;
+    }
     let keys = setup
         .signers
         .take()
@@ -79,6 +89,11 @@ impl Confined {
     /// The host of a command.
     pub fn host(&self, events: Arc<dyn Events>) -> Host {
         self.host_with(Arc::new(Given(self.local.clone())), events, Cancel::default())
+    }
+
+    /// The time that one of the tenant's runs may take.
+    pub(crate) fn wall(&self) -> Option<Duration> {
+        self.tenancy.as_ref().map(|tenancy| tenancy.tenant.limits.wall)
     }
 
     pub(crate) fn host_with(&self, local: Arc<dyn LocalStarter>, events: Arc<dyn Events>, cancel: Cancel) -> Host {

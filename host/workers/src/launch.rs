@@ -1,18 +1,48 @@
 //! Starting a process for a tenant: its environment, its control group, and what it is told it is.
 
 use crate::confine::group::Group as ControlGroup;
+use crate::lines::Said;
 use crate::protocol::{CommandSetup, Job, Local, Setup};
+use dpone_model::human::{bytes, duration};
 use dpone_model::{Report, codes};
 use dpone_run::signature::TrustedKey;
 use dpone_run::tenancy::Tenancy;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::timeout;
+
+/// Process groups of the workers that were started and have not ended.
+static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Ends all workers of this process at once, with whatever they have started: this process ends without
+/// waiting for them.
+pub fn end_all() {
+    for pid in std::mem::take(&mut *STARTED.lock().unwrap_or_else(PoisonError::into_inner)) {
+        end_group(Pid::from_raw(pid));
+    }
+}
+
+/// Ends a worker and whatever it has started.
+pub(crate) fn end_group(group: Option<Pid>) {
+    if let Some(group) = group {
+        // It may have ended by itself.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// A worker was waited for: its number may be another process's from now on.
+pub(crate) fn has_ended(group: Option<Pid>) {
+    if let Some(group) = group {
+        STARTED.lock().unwrap_or_else(PoisonError::into_inner).remove(&group.as_raw_nonzero().get());
+    }
+}
 
 /// How long a process may take to read what it is told.
 const READS_WITHIN: Duration = Duration::from_secs(10);
@@ -63,10 +93,17 @@ pub struct Delegated {
 pub async fn delegate(launch: &Launch, group: &Group, command: Delegated) -> Result<u8, Report> {
     let (mut process, stdin) = start(launch, group, Some(command), group.share()).await?;
     drop(stdin);
-    let status = process.child.wait().await.map_err(|cause| broken(group, &cause))?;
+    let wall = group.wall();
+    let status = match timeout(wall.unwrap_or(Duration::MAX), process.child.wait()).await {
+        Ok(status) => status.map_err(|cause| broken(group, &cause))?,
+        Err(_) => {
+            let _ = process.child.kill().await;
+            return Err(took_too_long(&format!("a command of {}", group.whose()), wall.unwrap_or_default()));
+        }
+    };
     match status.code() {
         Some(code) => Ok(u8::try_from(code).unwrap_or(dpone_model::Exit::Internal as u8)),
-        None => Err(cause_of_death(group, process.control.as_deref(), Some(status), "")),
+        None => Err(cause_of_death(group, process.control.as_deref(), Some(status), None)),
     }
 }
 
@@ -82,6 +119,18 @@ impl Group {
 
     pub(crate) fn share(&self) -> u32 {
         self.tenancy.as_ref().map_or(1, |tenancy| tenancy.tenant.share)
+    }
+
+    /// The time that one of its runs or commands may take.
+    pub(crate) fn wall(&self) -> Option<Duration> {
+        self.tenancy.as_ref().map(|tenancy| tenancy.tenant.limits.wall)
+    }
+
+    fn whose(&self) -> String {
+        match &self.tenancy {
+            Some(tenancy) => format!("the tenant `{}`", tenancy.tenant.name),
+            None => self.name.clone(),
+        }
     }
 
     pub(crate) fn at_once(&self) -> usize {
@@ -133,6 +182,11 @@ fn spawn(launch: &Launch, group: &Group, delegated: Option<&Delegated>, largest_
         command.env("DPONE_CACHE_DIR", group.workdir.join(".dpone/cache"));
     }
     let child = command.spawn().map_err(|cause| broken(group, &cause))?;
+    if delegated.is_none()
+        && let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok())
+    {
+        STARTED.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+    }
     let joined = |control: &Arc<ControlGroup>| {
         let joined = control.add(child.id().unwrap_or_default());
         joined.inspect_err(|cause| tracing::info!("no control group for `{}`: {cause}", group.name))
@@ -168,47 +222,68 @@ async fn tell(
     let mut text = serde_json::to_vec(&setup).map_err(|cause| broken(group, &cause))?;
     text.push(b'\n');
     let mut stdin = process.child.stdin.take().ok_or_else(|| broken(group, &"it has no standard input"))?;
-    let told = tokio::time::timeout(READS_WITHIN, stdin.write_all(&text)).await;
+    let told = timeout(READS_WITHIN, stdin.write_all(&text)).await;
     told.map_err(|_| broken(group, &"it does not read"))?.map_err(|cause| broken(group, &cause))?;
     Ok(stdin)
 }
 
-/// What is to be said where a process ended before its work was done. `last` is what it said last.
+/// What is to be said where a process ended before its work was done; none for `said` where its words were not
+/// heard.
 pub(crate) fn cause_of_death(
     group: &Group,
     control: Option<&ControlGroup>,
     status: Option<ExitStatus>,
-    last: &str,
+    said: Option<&Said>,
 ) -> Report {
     use std::os::unix::process::ExitStatusExt;
-    let whose = match &group.tenancy {
-        Some(tenancy) => format!("the worker of the tenant `{}`", tenancy.tenant.name),
-        None => format!("the worker of {}", group.name),
-    };
+    let whose = format!("the worker of {}", group.whose());
     let signal = status.and_then(|status| status.signal());
     let limits = group.tenancy.as_ref().map(|tenancy| &tenancy.tenant.limits);
     if let (Some(limits), Some(signal)) = (limits, signal)
-        && signal == rustix::process::Signal::XCPU.as_raw()
+        && signal == Signal::XCPU.as_raw()
     {
         let message = format!("{whose} has used up its CPU time: {} s", limits.cpu.as_secs());
         return Report::new(&codes::policy::CPU, message);
     }
-    let starved = limits.filter(|_| control.is_some_and(ControlGroup::ran_out_of_memory));
-    let how = match (starved, signal, status.and_then(|status| status.code())) {
-        (Some(limits), ..) => format!("was ended for want of memory: it has {} bytes", limits.memory),
-        (None, Some(signal), _) => format!("was ended by signal {signal}"),
-        (None, None, Some(code)) => format!("ended with code {code}"),
-        (None, None, None) => "is gone".to_owned(),
+    let by_kernel = control.is_some_and(ControlGroup::ran_out_of_memory);
+    // A command's words go to the terminal, past this process. What aborts is an allocation that failed: a
+    // panic ends with an exit code.
+    let is_abort = signal == Some(Signal::ABORT.as_raw());
+    if by_kernel || said.map_or(is_abort && limits.is_some(), |said| said.is_out_of_memory) {
+        return out_of_memory(&whose, limits.map(|limits| limits.memory), by_kernel);
+    }
+    let how = match (signal, status.and_then(|status| status.code())) {
+        (Some(signal), _) => format!("was ended by signal {signal}"),
+        (None, Some(code)) => format!("ended with code {code}"),
+        (None, None) => "is gone".to_owned(),
     };
-    let said = if last.is_empty() { String::new() } else { format!("; it said last: {last}") };
-    let report = Report::new(&codes::policy::WORKER, format!("{whose} {how}{said}"));
-    match limits {
-        // How the allocator of Rust's standard library takes its leave.
-        Some(limits) if last.starts_with("memory allocation of ") => {
-            report.hint(format!("it may have {} bytes of memory (`limits.memory`)", limits.memory))
+    let last = said.map(|said| said.last.as_str()).filter(|last| !last.is_empty());
+    let last = last.map(|last| format!("; it said last: {last}")).unwrap_or_default();
+    let report = Report::new(&codes::policy::WORKER, format!("{whose} {how}{last}"));
+    match signal {
+        // Nobody of this program sends it to a worker that is not to end.
+        Some(signal) if signal == Signal::KILL.as_raw() => {
+            report.hint("the kernel ends processes so where the machine or its container runs out of memory")
         }
         _ => report,
     }
+}
+
+fn out_of_memory(whose: &str, limit: Option<u64>, by_kernel: bool) -> Report {
+    let Some(limit) = limit else {
+        let message =
+            format!("{whose} ran out of memory: no more is to be had of the machine, its container or `ulimit`");
+        return Report::new(&codes::policy::MEMORY, message);
+    };
+    let how = if by_kernel { "its control group" } else { "the process" };
+    let message = format!("{whose} ran out of memory: `limits.memory` gives {how} {}", bytes(limit));
+    Report::new(&codes::policy::MEMORY, message).hint("raise `limits.memory` in the policy, or make the pages smaller")
+}
+
+/// `what` is a run or a command.
+pub(crate) fn took_too_long(what: &str, wall: Duration) -> Report {
+    let message = format!("{what} took longer than {} (`limits.wall`)", duration(wall));
+    Report::new(&codes::policy::WALL, message).hint("raise `limits.wall` in the policy, or load a smaller window")
 }
 
 fn broken(group: &Group, cause: &dyn std::fmt::Display) -> Report {
@@ -244,6 +319,27 @@ fn nice(share: u32, largest: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_worker_is_told_with_its_cause() {
+        use std::os::unix::process::ExitStatusExt;
+        let group = |tenancy| Group { name: "orders.yaml".into(), workdir: PathBuf::new(), tenancy, jobs: Vec::new() };
+        let said = |last: &str, is_out_of_memory| Said { last: last.into(), is_out_of_memory };
+        let failed = "memory allocation of 9 bytes failed";
+        for (raw, said, code, says) in [
+            (6, said(failed, true), &codes::policy::MEMORY, "orders.yaml ran out of memory"),
+            (6, said("assertion", false), &codes::policy::WORKER, "by signal 6; it said last: assertion"),
+            (9, said("", false), &codes::policy::WORKER, "by signal 9"),
+            (7 << 8, said("", false), &codes::policy::WORKER, "ended with code 7"),
+        ] {
+            let report = cause_of_death(&group(None), None, Some(ExitStatus::from_raw(raw)), Some(&said));
+            assert_eq!(report.code(), code, "{report}");
+            assert!(report.message().contains(says), "{report}");
+        }
+        let told = |limit, by_kernel| out_of_memory("the worker", limit, by_kernel).message().to_owned();
+        assert!(told(Some(1 << 30), false).contains("`limits.memory` gives the process 1 GiB"));
+        assert!(told(Some(1 << 30), true).contains("gives its control group 1 GiB"));
+    }
 
     #[test]
     fn a_quarter_of_the_share_is_about_six_steps_of_priority() {

@@ -18,7 +18,15 @@
 //! | other processes | Landlock scopes signals and abstract sockets to the worker; it is not dumpable; seccomp refuses ptrace and its kin, and limits and priorities of others |
 //! | the kernel | seccomp refuses namespaces, mounts, modules, BPF, keys, io_uring, and sockets other than IP; a root user's worker keeps no capability but to read |
 //! | programs | Landlock lets it execute no file but this program, which compiles its components, and the system's loader; what it starts is confined as it is |
+//! | time | `limits.wall` (6 h) for each run and each command: the worker asks its run to end where it can go on, and is ended itself 10 s later |
 //! | requests, bytes | one meter for all runs of the tenant |
+//!
+//! A file of a tenant (manifest, component, signature, lock, artifact, journal) is read only where it is a
+//! regular file, and up to a bound: 1 MiB of text, 128 MiB of a component, 64 MiB of a run's report, 8 MiB
+//! of certificates. Nothing waits for a pipe.
+//!
+//! SIGTERM or Ctrl-C asks all runs to end where they can go on; a worker that has been stopped is woken
+//! for it. What has not ended after 10 s is killed, and a second signal kills at once.
 //!
 //! What a kernel does not have is told when a run begins, unless the policy requires it; then the run is
 //! refused.
@@ -51,7 +59,7 @@ mod worker;
 
 pub use confine::{Fences, Terms, confine};
 pub use confined::{Confined, Program, confined};
-pub use launch::{Delegated, Group, Launch, delegate};
+pub use launch::{Delegated, Group, Launch, delegate, end_all};
 pub use lines::printable;
 pub use protocol::{Ended, Job, Local};
 pub use supervisor::{Supervisor, supervise};

@@ -9,15 +9,37 @@ const MAX_LINE_BYTES: u64 = 8 << 10;
 /// What one worker may say in all; its plugins' logs are bounded by themselves.
 const MAX_BYTES: usize = 16 << 20;
 
+/// What a worker said that matters when it has ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Its last line, but for what the standard library says of backtraces.
+    pub last: String,
+    /// A line told that memory could not be had.
+    pub is_out_of_memory: bool,
+}
+
+impl Said {
+    fn hear(&mut self, line: String) {
+        // How the allocator of Rust's standard library takes its leave, and how a system call tells of it.
+        self.is_out_of_memory |= line.starts_with("memory allocation of ")
+            || line.contains("Cannot allocate memory")
+            || line.contains("failed to allocate memory");
+        let is_of_backtrace = line.starts_with("note: run with `RUST_BACKTRACE") || line == "stack backtrace:";
+        if !is_of_backtrace {
+            self.last = line;
+        }
+    }
+}
+
 /// Passes lines on with a name before each, or as JSON objects that have it; returns what was said last.
-pub(crate) async fn pass_on(from: impl AsyncRead + Unpin, named: String, as_json: bool) -> String {
+pub(crate) async fn pass_on(from: impl AsyncRead + Unpin, named: String, as_json: bool) -> Said {
     let mut reader = BufReader::new(from);
-    let mut last = String::new();
+    let mut heard = Said::default();
     let mut said = 0;
     loop {
         let mut line = Vec::new();
         match (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return last,
+            Ok(0) | Err(_) => return heard,
             Ok(_) => {}
         }
         let text = printable(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
@@ -29,7 +51,7 @@ pub(crate) async fn pass_on(from: impl AsyncRead + Unpin, named: String, as_json
         let (line, said_last) = if as_json { object(&text, &named) } else { (format!("{named} | {text}"), text) };
         // A closed stderr must not end the runs.
         let _ = writeln!(std::io::stderr(), "{line}");
-        last = said_last;
+        heard.hear(said_last);
     }
 }
 
@@ -60,7 +82,29 @@ mod tests {
     #[tokio::test]
     async fn the_last_line_is_kept_and_controls_are_gone() {
         let last = pass_on(b"one\n\x1b[2Jtwo\x07\r\n\n".as_slice(), "sales".into(), false).await;
-        assert_eq!(last, " [2Jtwo");
+        assert_eq!(last.last, " [2Jtwo");
+    }
+
+    #[tokio::test]
+    async fn want_of_memory_is_heard_whatever_is_said_behind_it() {
+        let note = "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
+        for (said, last, is_out_of_memory) in [
+            (
+                format!("page 1\nmemory allocation of 16777216 bytes failed\n{note}\n"),
+                "memory allocation of 16777216 bytes failed",
+                true,
+            ),
+            (
+                format!("memory allocation of 9 bytes failed\nstack backtrace:\n{note}"),
+                "memory allocation of 9 bytes failed",
+                true,
+            ),
+            ("thread 'x' panicked: Cannot allocate memory (os error 12)\nx".to_owned(), "x", true),
+            (format!("page 1\n{note}"), "page 1", false),
+        ] {
+            let heard = pass_on(said.as_bytes(), "sales".into(), false).await;
+            assert_eq!(heard, Said { last: last.to_owned(), is_out_of_memory }, "{said}");
+        }
     }
 
     #[test]
@@ -89,6 +133,6 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_an_end_is_cut() {
         let endless = vec![b'x'; 3 * MAX_LINE_BYTES as usize];
-        assert_eq!(pass_on(endless.as_slice(), "sales".into(), false).await.len() as u64, MAX_LINE_BYTES);
+        assert_eq!(pass_on(endless.as_slice(), "sales".into(), false).await.last.len() as u64, MAX_LINE_BYTES);
     }
 }

@@ -4,7 +4,7 @@
 //! more than a bounded part of what it says, or takes its word for another's runs.
 
 use crate::launch::{self, Group, Launch, Process};
-use crate::lines;
+use crate::lines::{self, Said};
 use crate::protocol::{Ended, Job, Local, MAX_WORD_BYTES, Order, Word};
 use crate::queue::{self, Lane};
 use dpone_model::Report;
@@ -19,12 +19,16 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How long a worker may take to end once it has nothing to do, and its streams once it has ended.
 const LINGER: Duration = Duration::from_secs(10);
 /// How long runs may take to end where they can go on later.
-const STOP_WITHIN: Duration = Duration::from_secs(70);
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// What a run may take beyond `limits.wall`, at which its worker asks it to end.
+const WALL_GRACE: Duration = Duration::from_secs(10);
+/// Later than any run ends.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Orders that a worker has not yet read. One that reads none of them is ended.
 const MAX_ORDERS: usize = 64;
 /// Words of all workers that were not yet heard.
@@ -76,11 +80,13 @@ pub async fn supervise(
             drop(happenings);
             return shift.close().await;
         }
+        let overdue = shift.next_overdue();
         tokio::select! {
             Some((number, happened)) = happenings.recv() => shift.take(number, happened).await,
             reason = supervisor.cancel.guard(std::future::pending::<Result<(), Report>>()), if !stopping => {
                 (stopping, stopped) = (true, reason.err());
             }
+            () = sleep_until(overdue) => shift.end_overdue(),
             () = &mut patience, if stopping => {
                 shift.workers.iter().flatten().for_each(Worker::kill);
                 patience.as_mut().reset(Instant::now() + LINGER);
@@ -126,16 +132,32 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
         let Some(group) = self.groups.get(number) else { return Worker::failed(None) };
         match launch::start(&self.supervisor.launch, group, None, self.largest_share).await {
             Ok((process, stdin)) => {
-                let worker = Worker::new(stdin, &process);
+                let worker = Worker::new(stdin, &process, group.wall());
                 self.listeners.spawn(listen(process, group.name.clone(), number, heard));
                 worker
             }
             Err(report) => {
                 self.listeners.spawn(async move {
-                    let _ = heard.send((number, Happened::Closed { status: None, last: String::new() })).await;
+                    let _ = heard.send((number, Happened::Closed { status: None, said: Said::default() })).await;
                 });
                 Worker::failed(Some(report))
             }
+        }
+    }
+
+    /// When the next worker has to be ended because a run of it does not end.
+    fn next_overdue(&self) -> Instant {
+        let all = self.workers.iter().flatten().filter_map(Worker::overdue_at);
+        all.min().unwrap_or_else(|| Instant::now() + NEVER)
+    }
+
+    /// A worker that does not end its own run in time may be stopped, or not itself.
+    fn end_overdue(&mut self) {
+        let now = Instant::now();
+        for worker in self.workers.iter_mut().flatten().filter(|worker| worker.overdue_at().is_some_and(|at| at <= now))
+        {
+            worker.is_overdue = true;
+            worker.kill();
         }
     }
 
@@ -149,13 +171,16 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
         for (number, _) in self.lanes.iter_mut().flat_map(waiting).collect::<Vec<_>>() {
             self.finish(number, Ended::without_run(reason));
         }
-        self.workers.iter_mut().flatten().for_each(|worker| worker.send(&Order::Stop));
+        for worker in self.workers.iter_mut().flatten() {
+            worker.send(&Order::Stop);
+            worker.wake();
+        }
     }
 
     async fn take(&mut self, number: usize, happened: Happened) {
         match happened {
             Happened::Word(word) => self.hear(number, word).await,
-            Happened::Closed { status, last } => self.closed(number, status, &last),
+            Happened::Closed { status, said } => self.closed(number, status, &said),
         }
     }
 
@@ -180,17 +205,17 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
     }
 
     /// A worker is gone. Its runs have ended with it, but for those that it had not begun.
-    fn closed(&mut self, number: usize, status: Option<ExitStatus>, last: &str) {
+    fn closed(&mut self, number: usize, status: Option<ExitStatus>, said: &Said) {
         let slot = self.workers.get_mut(number).and_then(Option::take);
         let Some((worker, group)) = slot.zip(self.groups.get_mut(number)) else { return };
         let stopped = self.supervisor.cancel.check().err();
-        let died = worker.died(group, stopped.clone(), status, last);
+        let died = worker.died(group, stopped.clone(), status, said);
         if let Some(tenancy) = &mut group.tenancy {
             tenancy.halve_allowance();
         }
         // A worker that had begun none is no reason to start another like it.
         let next_goes_on = worker.has_begun && stopped.is_none();
-        for (job_number, (begun, job)) in worker.running.into_iter().rev() {
+        for (job_number, Given { begun, job, .. }) in worker.running.into_iter().rev() {
             match (next_goes_on && !begun, self.lanes.get_mut(number)) {
                 (true, Some(lane)) => {
                     lane.running -= 1;
@@ -236,22 +261,33 @@ async fn local(supervisor: &Supervisor, needs: LocalNeeds) -> Result<Local, Stri
 /// Messages from a worker.
 enum Happened {
     Word(Word),
-    /// It has ended; `last` is what it said last on its standard error.
+    /// It has ended; `said` is what it said on its standard error.
     Closed {
         status: Option<ExitStatus>,
-        last: String,
+        said: Said,
     },
 }
 
 type Heard = mpsc::Sender<(usize, Happened)>;
+
+/// A run that a worker was given.
+struct Given {
+    begun: bool,
+    job: Job,
+    at: Instant,
+}
 
 /// One worker, as long as it lives. Dropping it closes its orders, on which it ends.
 struct Worker {
     orders: Option<mpsc::Sender<Vec<u8>>>,
     /// Orders for a worker that is not yet ready.
     held: Option<VecDeque<Order>>,
-    /// Runs that it was given and has not ended, and whether it has begun them.
-    running: BTreeMap<usize, (bool, Job)>,
+    /// Runs that it was given and has not ended.
+    running: BTreeMap<usize, Given>,
+    /// What each of them may take by the clock.
+    wall: Option<Duration>,
+    /// It was ended because a run of it took longer.
+    is_overdue: bool,
     /// It has begun a run, whether that has ended or not.
     has_begun: bool,
     pid: Option<Pid>,
@@ -262,21 +298,22 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(stdin: ChildStdin, process: &Process) -> Self {
+    fn new(stdin: ChildStdin, process: &Process, wall: Option<Duration>) -> Self {
         let (orders, lines) = mpsc::channel(MAX_ORDERS);
         tokio::spawn(write(stdin, lines));
         let control = process.control.clone();
-        Self { orders: Some(orders), pid: process.pid(), control, ..Self::failed(None) }
+        Self { orders: Some(orders), pid: process.pid(), control, wall, ..Self::failed(None) }
     }
 
     fn failed(report: Option<Report>) -> Self {
         let (held, running) = (Some(VecDeque::new()), BTreeMap::new());
-        let (pid, control, has_begun) = (None, None, false);
-        Self { orders: None, held, running, has_begun, pid, control, refused: None, failed: report }
+        let (pid, control, wall) = (None, None, None);
+        let (has_begun, is_overdue) = (false, false);
+        Self { orders: None, held, running, wall, is_overdue, has_begun, pid, control, refused: None, failed: report }
     }
 
     fn run(&mut self, number: usize, job: Job) {
-        self.running.insert(number, (false, job.clone()));
+        self.running.insert(number, Given { begun: false, job: job.clone(), at: Instant::now() });
         let order = Order::Run { number, job };
         match &mut self.held {
             Some(held) => held.push_back(order),
@@ -291,10 +328,17 @@ impl Worker {
     }
 
     fn begun(&mut self, job: usize) {
-        if let Some((begun, _)) = self.running.get_mut(&job) {
-            *begun = true;
+        if let Some(given) = self.running.get_mut(&job) {
+            given.begun = true;
             self.has_begun = true;
         }
+    }
+
+    /// When the first of its runs has taken too long, the time to end by itself included.
+    fn overdue_at(&self) -> Option<Instant> {
+        let wall = self.wall.filter(|_| !self.is_overdue)?;
+        let first = self.running.values().map(|given| given.at).min()?;
+        first.checked_add(wall.saturating_add(WALL_GRACE))
     }
 
     fn send(&mut self, order: &Order) {
@@ -313,20 +357,26 @@ impl Worker {
 
     /// Ends it and whatever it has started.
     fn kill(&self) {
+        launch::end_group(self.pid);
+    }
+
+    /// One that somebody has stopped hears no order.
+    fn wake(&self) {
         if let Some(pid) = self.pid {
-            // It may have ended by itself.
-            let _ = kill_process_group(pid, Signal::KILL);
+            let _ = kill_process_group(pid, Signal::CONT);
         }
     }
 
     /// What is to be said of the runs of a worker that ended before they did.
-    fn died(&self, group: &Group, stopped: Option<Report>, status: Option<ExitStatus>, last: &str) -> Ended {
+    fn died(&self, group: &Group, stopped: Option<Report>, status: Option<ExitStatus>, said: &Said) -> Ended {
         if let Some((error, exit)) = &self.refused {
             let report = serde_json::Value::Null;
             return Ended { report, error: Some(error.clone()), exit: *exit, artifact: None, remedy: Remedy::NewRun };
         }
-        let cause = || launch::cause_of_death(group, self.control.as_deref(), status, last);
-        Ended::without_run(&self.failed.clone().or(stopped).unwrap_or_else(cause))
+        let overdue = self.wall.filter(|_| self.is_overdue);
+        let overdue = overdue.map(|wall| launch::took_too_long("a run of the tenant", wall));
+        let cause = || launch::cause_of_death(group, self.control.as_deref(), status, Some(said));
+        Ended::without_run(&self.failed.clone().or(stopped).or(overdue).unwrap_or_else(cause))
     }
 }
 
@@ -350,18 +400,17 @@ async fn listen(process: Process, named: String, number: usize, heard: Heard) {
     let words = child.stdout.take().map(|stdout| tokio::spawn(words(stdout, number, heard_words, group)));
     let status = child.wait().await.ok();
     // What it has started goes with it, also what still holds its streams.
-    if let Some(group) = group {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
+    launch::end_group(group);
+    launch::has_ended(group);
     if let Some(words) = words {
         let _ = timeout(LINGER, words).await;
     }
-    let last = match said {
+    let said = match said {
         Some(said) => timeout(LINGER, said).await.ok().and_then(Result::ok).unwrap_or_default(),
-        None => String::new(),
+        None => Said::default(),
     };
     drop(control);
-    let _ = heard.send((number, Happened::Closed { status, last })).await;
+    let _ = heard.send((number, Happened::Closed { status, said })).await;
 }
 
 /// Hears words until the stream ends. One that no worker of this program says ends the worker.
@@ -381,9 +430,7 @@ async fn words(stdout: ChildStdout, number: usize, heard: Heard, group: Option<P
             }
             Err(error) => {
                 tracing::warn!(%error, "a worker's word is not understood; it is ended");
-                if let Some(group) = group {
-                    let _ = kill_process_group(group, Signal::KILL);
-                }
+                launch::end_group(group);
                 return;
             }
         }
@@ -402,7 +449,21 @@ mod tests {
         assert_eq!(worker.held.as_ref().map(VecDeque::len), Some(1));
         worker.begun(3);
         worker.begun(4);
-        let begun: BTreeSet<usize> = worker.running.iter().filter(|(_, (begun, _))| *begun).map(|(n, _)| *n).collect();
+        let begun: BTreeSet<usize> = worker.running.iter().filter(|(_, given)| given.begun).map(|(n, _)| *n).collect();
         assert_eq!((begun, worker.has_begun), (BTreeSet::from([3]), true));
+    }
+
+    #[test]
+    fn a_worker_is_overdue_by_its_oldest_run_and_once() {
+        let mut worker = Worker { wall: Some(Duration::from_secs(60)), ..Worker::failed(None) };
+        assert_eq!(worker.overdue_at(), None);
+        worker.run(1, Job::default());
+        worker.run(2, Job::default());
+        let first = worker.running[&1].at;
+        assert_eq!(worker.overdue_at(), Some(first + Duration::from_secs(60) + WALL_GRACE));
+        worker.is_overdue = true;
+        assert_eq!(worker.overdue_at(), None);
+        worker.wall = None;
+        assert_eq!(worker.overdue_at(), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The worker's end: it confines itself to its tenant, and then runs what it is told to.
 
 use crate::confined::{Confined, Program, confined};
+use crate::launch::took_too_long;
 use crate::protocol::{Ended, Job, Local, Order, Word};
 use async_trait::async_trait;
 use dpone_connections::LocalServices;
@@ -20,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long runs may take to end where they can go on later. What then still runs is stuck in a system
 /// call, and ends with the process.
-const STOP_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_secs(8);
 
 /// Runs a worker from its start to its end. The process must have one thread.
 pub fn worker_main(program: &Program) -> ExitCode {
@@ -119,7 +120,20 @@ fn begin(worker: Worker, number: usize, job: Job, cancel: Cancel, ended: Endings
     });
 }
 
+/// One run, which is asked to end once it has taken what its tenant's runs may take.
 async fn run(worker: &Worker, job: Job, cancel: Cancel) -> Ended {
+    let Some(wall) = worker.base.wall() else { return unbounded(worker, job, cancel).await };
+    let bounded = cancel.clone();
+    let clock = tokio::spawn(async move {
+        tokio::time::sleep(wall).await;
+        bounded.stop(took_too_long("the run", wall));
+    });
+    let ended = unbounded(worker, job, cancel).await;
+    clock.abort();
+    ended
+}
+
+async fn unbounded(worker: &Worker, job: Job, cancel: Cancel) -> Ended {
     let base = &worker.base;
     let stem = || job.manifest.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let named = job.resume.clone().unwrap_or_else(stem);

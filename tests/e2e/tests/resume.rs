@@ -78,7 +78,7 @@ fn a_kill_while_pages_come_loses_and_refetches_nothing() {
     assert_eq!(keys(&workspace), all_keys());
     assert_eq!(revision(&workspace), 1);
     // What is done is not done again.
-    resume(&workspace, &run_id).expect_exit(40).expect_error(&["DP1007", &run_id, "it is done"]);
+    resume(&workspace, &run_id).expect_exit(2).expect_error(&["DP0015", &run_id, "is done"]);
     resume(&workspace, "20260101T000000Z-0000000000").expect_exit(2).expect_error(&["DP0002"]);
     assert_eq!(keys(&workspace).len(), 30);
 }
@@ -127,8 +127,7 @@ fn a_kill_around_the_write_of_state() {
     let workspace = stand.workspace();
     let run_id = kill_at(&workspace, "K:after");
     assert_eq!((revision(&workspace), keys(&workspace)), (1, all_keys()));
-    let ran = resume(&workspace, &run_id);
-    assert_ne!(ran.exit, Some(70), "{}", ran.stderr);
+    resume(&workspace, &run_id).expect_exit(2).expect_error(&["DP0015", &run_id, "is done"]);
     assert_eq!((revision(&workspace), keys(&workspace)), (1, all_keys()));
 }
 
@@ -300,6 +299,90 @@ fn release_lease(workspace: &Workspace) {
     std::fs::remove_file(workspace.path().join(".dpone/local/state.db")).unwrap();
 }
 
+/// Journals and artifacts of an earlier run beside a store without its state.
+#[test]
+fn state_that_is_gone_is_not_taken_for_a_first_run() {
+    let stand = Stand::small();
+    let database = ".dpone/local/state.db";
+    let remove = |workspace: &Workspace| {
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(workspace.path().join(format!("{database}{end}")));
+        }
+    };
+    let empty = |workspace: &Workspace| {
+        remove(workspace);
+        workspace.write(database, "");
+    };
+    let forget = |workspace: &Workspace, folder: &str| {
+        std::fs::remove_dir_all(workspace.path().join(folder)).unwrap();
+    };
+    let losses: [(&str, &dyn Fn(&Workspace), bool); 6] = [
+        ("emptied", &empty, true),
+        ("removed", &remove, true),
+        (
+            "emptied, without journals",
+            &|workspace| {
+                empty(workspace);
+                forget(workspace, ".dpone/journal");
+            },
+            true,
+        ),
+        (
+            "removed, without artifacts",
+            &|workspace| {
+                remove(workspace);
+                forget(workspace, ".dpone/runs");
+            },
+            true,
+        ),
+        (
+            "neither is kept",
+            &|workspace| {
+                remove(workspace);
+                forget(workspace, ".dpone/journal");
+                forget(workspace, ".dpone/runs");
+            },
+            false,
+        ),
+        ("nothing is lost", &|_| {}, false),
+    ];
+    for (what, lose, is_refused) in losses {
+        let workspace = stand.workspace();
+        let pass = dpone_harness::GUIDE.replace("  mode: fail\n", "  mode: fail\n  on_empty_boundary: pass\n");
+        workspace.write("guide.yaml", pass);
+        run(&workspace).expect_exit(0);
+        let before = keys(&workspace).len();
+        lose(&workspace);
+        let ran = run(&workspace);
+        if !is_refused {
+            ran.expect_exit(0);
+            continue;
+        }
+        ran.expect_exit(31).expect_error(&["DP0807", "holds no state of api_to_kafka_example", "dpone state reset"]);
+        assert_eq!(keys(&workspace).len(), before, "{what}");
+        let reset = workspace.dpone(&["state", "reset", "guide.yaml", "--profile", "test", "--yes"]);
+        reset.expect_exit(0);
+        run(&workspace).expect_exit(0);
+        assert_eq!(keys(&workspace).len(), before + 30, "{what}");
+    }
+}
+
+/// SQLite makes its file before it writes, so that a first run that is killed may leave it empty.
+#[test]
+fn a_first_run_that_was_killed_needs_no_operator() {
+    for point in ["D:1", "H:1", "K:before"] {
+        let stand = Stand::small();
+        let workspace = stand.workspace();
+        let run_id = kill_at(&workspace, point);
+        for end in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(workspace.path().join(format!(".dpone/local/state.db{end}")));
+        }
+        workspace.write(".dpone/local/state.db", "");
+        run(&workspace).expect_exit(0);
+        assert!(keys(&workspace).ends_with(&all_keys()), "{point} {run_id}");
+    }
+}
+
 /// The effect of a mended manifest, and the second attempt's words.
 struct Mended {
     change: (&'static str, &'static str),
@@ -351,6 +434,24 @@ fn a_run_goes_on_with_a_mended_manifest_where_its_pages_hold() {
             change: ("unique_key: order_id", "unique_key: customer_id"),
             exit: 2,
             says: &["`sink.strategy.unique_key` was `order_id`"],
+        },
+        Mended {
+            change: ("    records_path", "    allow_origins: [\"https://files.example.com\"]\n    records_path"),
+            exit: 2,
+            says: &["DP0013", "`source.options.allow_origins` was not there", "more than it was started with"],
+        },
+        Mended {
+            change: (
+                "    - type: min_rows\n",
+                "    - { type: min_rows, id: more, threshold: 1, grants: { clock: real } }\n    - type: min_rows\n",
+            ),
+            exit: 2,
+            says: &["DP0013", "`quality.checks[0].grants` was not there", "more than it was started with"],
+        },
+        Mended {
+            change: ("    envelope: flat\n", "    envelope: flat\n    topic_config: { create: true }\n"),
+            exit: 2,
+            says: &["DP0013", "`sink.options.topic_config` was not there"],
         },
         Mended { change: ("name: api_to", "name: from_api_to"), exit: 2, says: &["`name` was `api_to_kafka_example`"] },
     ];

@@ -166,7 +166,7 @@ fn a_kill_around_the_loads_own_write_of_state_loses_and_repeats_nothing() {
         match revision {
             0 => drop(resumed.expect_exit(0)),
             // State says so, whatever is left of the journal.
-            _ => drop(resumed.expect_exit(40).expect_error(&["DP1007", "is done", "state revision 1"])),
+            _ => drop(resumed.expect_exit(2).expect_error(&["DP0015", "is done", "state revision 1"])),
         }
         assert_eq!(state(&workspace)["revision"], 1, "{point}");
         assert_eq!(keys(&workspace), loaded, "{point}: every slice was loaded before");
@@ -267,6 +267,29 @@ fn a_slice_may_be_called_whatever_the_loads_own_row_is_called() {
     }
     let state = state(&workspace);
     assert_eq!((&state["revision"], &state["slices"]["all"]["revision"]), (&json!(4), &json!(4)));
+}
+
+/// A load without a slice is judged as one is in which nothing was found.
+#[test]
+fn a_slicer_that_lists_nothing_is_judged() {
+    let stand = Stand::small();
+    let server = PageServer::start(|_| br#"{"parents":[]}"#.to_vec());
+    let rows = [
+        ("", "", 30, Some("DP0701")),
+        ("  mode: fail\n", "  mode: fail\n  on_empty_boundary: pass\n", 0, None),
+        ("  mode: fail\n", "  mode: warn\n", 0, Some("quality.mode is warn")),
+        ("    - type: min_rows\n      threshold: 1\n", "", 0, None),
+    ];
+    for (before, after, exit, says) in rows {
+        let workspace = parents(&server, &stand, PATH_GRANT);
+        let manifest = std::fs::read_to_string(workspace.path().join("guide.yaml")).unwrap();
+        assert!(manifest.contains(before), "{before}");
+        workspace.write("guide.yaml", manifest.replacen(before, after, 1));
+        let ran = run(&workspace);
+        ran.expect_exit(exit).expect_error(says.as_slice());
+        let moved = if exit == 0 { 1 } else { 0 };
+        assert_eq!(state(&workspace)["revision"], moved, "{after}");
+    }
 }
 
 #[test]

@@ -481,7 +481,7 @@ fn a_tenant_that_takes_too_much_memory_fails_alone() {
     assert_ne!(entries[0]["exit_code"], 0, "{}", entries[0]);
     assert_eq!(entries[1]["exit_code"], 0, "{}", entries[1]);
     let error = entries[0]["error"].as_str().unwrap();
-    assert!(error.contains("DP0312") || error.contains("DP1307"), "{error}");
+    assert!(error.contains("DP0312") || error.contains("DP1310"), "{error}");
     assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
 }
 
@@ -522,6 +522,126 @@ fn an_interrupt_ends_every_worker_where_its_run_can_go_on() {
     ran.expect_exit(130);
     assert_eq!(ran.stdout.matches("resume with: dpone resume").count(), 2, "{}\n{}", ran.stdout, ran.stderr);
     // Their control groups and processes are gone.
+    assert!(!workers_of(&workspace), "a worker is left");
+}
+
+/// What a team puts in the place of a file holds up neither the operator nor the other team.
+#[test]
+fn nothing_waits_for_what_is_no_file() {
+    let stand = Stand::small();
+    let digest = format!("    plugins: {{ sha256: [{}] }}\n", "0".repeat(64));
+    let workspace = house(&stand, &digest, "");
+    let sales = workspace.path().join("teams/sales");
+    let uses_component = manifest("orders", "sales.orders") + "\ntransforms: [{ uses: ./own.wasm }]\n";
+    let run = ["run", "teams/sales/orders.yaml", "teams/ops/orders.yaml", "--jobs", "1"];
+    let commands: [&[&str]; 4] = [
+        &run,
+        &["check", "teams/sales/orders.yaml"],
+        &["plan", "teams/sales/orders.yaml"],
+        &["state", "show", "teams/sales/orders.yaml"],
+    ];
+    for (file, kind, says) in [
+        ("orders.yaml", "pipe", "a named pipe"),
+        ("orders.yaml", "sparse", "more than 1 MiB"),
+        ("own.wasm", "pipe", "a named pipe"),
+        ("own.wasm", "sparse", "more than 128 MiB"),
+        ("orders.lock", "pipe", "a named pipe"),
+        ("orders.lock", "sparse", "more than 1 MiB"),
+    ] {
+        workspace.write(
+            "teams/sales/orders.yaml",
+            if file == "own.wasm" { uses_component.clone() } else { manifest("orders", "sales.orders") },
+        );
+        let path = sales.join(file);
+        let _ = fs::remove_file(&path);
+        match kind {
+            "pipe" => assert!(Command::new("mkfifo").arg(&path).status().unwrap().success()),
+            _ => fs::File::create(&path).unwrap().set_len(20 << 30).unwrap(),
+        }
+        for command in commands.iter().filter(|command| file != "orders.lock" || command[0] != "state") {
+            let started = Instant::now();
+            let ran =
+                workspace.dpone(&[command, ["--policy", "tenants.yaml", "--profile", "test"].as_slice()].concat());
+            assert_ne!(ran.exit, Some(0), "{file} {kind} {command:?}");
+            assert!(started.elapsed() < Duration::from_secs(20), "{file} {kind} {command:?}: {:?}", started.elapsed());
+            ran.expect_error(&[file, says]);
+            if command[0] == "run" {
+                assert!(ran.stdout.contains("(ops): succeeded"), "{file} {kind}: {}", ran.stdout);
+            }
+        }
+        assert!(!workers_of(&workspace), "{file} {kind}: a worker is left");
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_slow_tenant_does_not_hold_up_the_queue() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "    limits: { wall: 2s }\n", "");
+    stand.misbehave(vec![Fault { path: None, page: Some(2), times: Some(1), kind: FaultKind::Hang }]);
+    let started = Instant::now();
+    let ran = run(&workspace, &["--jobs", "1"]);
+    ran.expect_exit(13).expect_error(&["DP1309", "took longer than 2 s (`limits.wall`)"]);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(ran.stdout.contains("(ops): succeeded"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("resume with: dpone resume"), "{}", ran.stdout);
+    // A command has the same time.
+    workspace.write("tenants.yaml", policy("    limits: { wall: 1ms }\n", ""));
+    let check = ["check", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"];
+    workspace.dpone(&check).expect_exit(13).expect_error(&["DP1309", "a command of the tenant `sales`"]);
+    assert!(!workers_of(&workspace), "a process is left");
+}
+
+/// A worker that was stopped neither reads its orders nor looks at the clock.
+#[test]
+fn a_stopped_worker_is_ended() {
+    for (limits, signal) in [("", true), ("    limits: { wall: 1s }\n", false)] {
+        let stand = Stand::small();
+        let workspace = house(&stand, limits, "");
+        stand.misbehave(vec![Fault { path: None, page: Some(2), times: None, kind: FaultKind::Hang }]);
+        let mut command =
+            workspace.command(&["run", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+        let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while stand.page_requests() < 2 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let kill =
+            |signal: &str, pid: &str| assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+        worker_pids(&workspace).iter().for_each(|pid| kill("-STOP", pid));
+        let started = Instant::now();
+        if signal {
+            kill("-TERM", &child.id().to_string());
+        }
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        ran.expect_exit(if signal { 130 } else { 13 });
+        assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+        assert!(!workers_of(&workspace), "a worker is left");
+    }
+}
+
+#[test]
+fn a_second_signal_leaves_no_worker() {
+    let stand = Stand::small();
+    let workspace = house(&stand, "", "");
+    stand.misbehave(vec![Fault { path: None, page: Some(2), times: None, kind: FaultKind::Hang }]);
+    let mut command =
+        workspace.command(&["run", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+    let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while stand.page_requests() < 2 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    worker_pids(&workspace).iter().for_each(|pid| drop(Command::new("kill").args(["-STOP", pid]).status()));
+    for _ in 0..2 {
+        let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    child.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while workers_of(&workspace) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     assert!(!workers_of(&workspace), "a worker is left");
 }
 
@@ -577,10 +697,16 @@ fn state_that_two_tenants_could_share_is_refused() {
 
 /// Whether a process works in a folder of this workspace's tenants.
 fn workers_of(workspace: &Workspace) -> bool {
+    !worker_pids(workspace).is_empty()
+}
+
+fn worker_pids(workspace: &Workspace) -> Vec<String> {
     let tenants = workspace.path().canonicalize().unwrap().join(".dpone/tenants");
     let processes = fs::read_dir("/proc").unwrap().flatten();
-    let folders = processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
-    folders.into_iter().any(|folder| folder.starts_with(&tenants))
+    let works = |process: &fs::DirEntry| {
+        fs::read_link(process.path().join("cwd")).is_ok_and(|folder| folder.starts_with(&tenants))
+    };
+    processes.filter(works).map(|process| process.file_name().to_string_lossy().into_owned()).collect()
 }
 
 fn walk(folder: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {

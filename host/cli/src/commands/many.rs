@@ -171,10 +171,10 @@ fn print_ended(named: &Named, ended: &Ended, format: Format) {
     let summary = summary(&ended.report, ended.artifact.as_deref(), ended.remedy, named.tenant.is_some());
     let summary = summary.map(|summary| printable(&summary));
     if format == Format::Md {
-        outln!("# {name}{whose}: {how}\n");
+        output::outcome(&format!("# {name}{whose}: {how}\n"));
         summary.iter().for_each(|summary| outln!("{}\n", to_markdown(summary)));
     } else {
-        outln!("{name}{whose}: {how}");
+        output::outcome(&format!("{name}{whose}: {how}"));
         summary.iter().flat_map(|summary| summary.lines()).for_each(|line| outln!("  {line}"));
     }
     if let Some(error) = &ended.error {
@@ -196,7 +196,7 @@ fn print_json(named: &[Named], ended: &BTreeMap<usize, Ended>) {
         })
     };
     let entries: Vec<_> = ended.iter().map(entry).collect();
-    outln!("{}", serde_json::to_string_pretty(&entries).unwrap_or_default());
+    output::outcome(&serde_json::to_string_pretty(&entries).unwrap_or_default());
 }
 
 fn has_journal(home: &Path, run_id: &RunId) -> bool {

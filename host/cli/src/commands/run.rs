@@ -4,9 +4,9 @@ use crate::Outcome;
 use crate::args::{Common, Format, ManifestArgs, Resume, Run};
 use crate::commands::many;
 use crate::context;
-use crate::output::outln;
+use crate::output;
 use crate::summary::{summary, to_markdown};
-use dpone_model::{Exit, Report, RunId, codes};
+use dpone_model::{Exit, Report, RunId, codes, file};
 use dpone_run::{Again, Finished, Request};
 use std::path::Path;
 
@@ -41,7 +41,7 @@ pub async fn resume(common: &Common, args: Resume) -> Outcome {
 }
 
 fn reviewed(common: &Common, path: &Path) -> Result<Request, Report> {
-    let text = std::fs::read(path)
+    let text = file::read(path, file::MAX_REPORT_BYTES)
         .map_err(|cause| Report::new(&codes::review::INVALID, format!("{}: {cause}", path.display())))?;
     let mut request =
         Request::from_reviewed(&text).map_err(|report| report.hint("write one with `dpone plan --out FILE`"))?;
@@ -54,11 +54,11 @@ fn reviewed(common: &Common, path: &Path) -> Result<Request, Report> {
 fn render(finished: Finished, format: Format) -> Outcome {
     let report = &finished.report;
     match format {
-        Format::Json => outln!("{}", serde_json::to_string_pretty(report).unwrap_or_default()),
+        Format::Json => output::outcome(&serde_json::to_string_pretty(report).unwrap_or_default()),
         Format::Text | Format::Md => {
             let report = serde_json::to_value(report).unwrap_or_default();
             if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.remedy, false) {
-                outln!("{}", if format == Format::Md { to_markdown(&summary) } else { summary });
+                output::outcome(&if format == Format::Md { to_markdown(&summary) } else { summary });
             }
         }
     }

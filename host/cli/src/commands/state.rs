@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Format, PluginDemands, State, StateArgs, WindowArgs};
 use crate::context;
-use crate::output::{Messages, outln};
+use crate::output::{self, Messages, outln};
 use dpone_model::state::{HistoryEntry, StateRow};
 use dpone_model::{Exit, Report, codes};
 use dpone_run::state::StateAccess;
@@ -24,7 +24,7 @@ pub async fn state(common: &Common, args: State) -> Outcome {
         State::Adopt(args) => {
             let access = access(common, &args).await?;
             let revision = access.adopt().await?;
-            outln!("adopted: revision {revision} belongs to the manifest as it is now");
+            output::outcome(&format!("adopted: revision {revision} belongs to the manifest as it is now"));
             Ok(Exit::Ok)
         }
         State::Reset { state, yes } => {
@@ -34,7 +34,8 @@ pub async fn state(common: &Common, args: State) -> Outcome {
                 return Ok(Exit::Ok);
             }
             let revision = access.reset().await?;
-            outln!("reset: revision {revision} holds no cursor; the next run starts at the manifest's `start`");
+            let starts = "the next run starts at the manifest's `start`";
+            output::outcome(&format!("reset: revision {revision} holds no cursor; {starts}"));
             Ok(Exit::Ok)
         }
     }

@@ -120,6 +120,13 @@ static LIMITS: &[Key] = &[
     .default("1GiB")
     .example("2GiB"),
     key("cpu", PositiveDuration, "CPU time of the process, in whole seconds.").default("1h").example("10m"),
+    key(
+        "wall",
+        PositiveDuration,
+        "Time by the clock of one run, or of one command such as `plan`; then it is ended, and a run can be resumed.",
+    )
+    .default("6h")
+    .example("30m"),
     key("requests", Integer(1, u64::MAX), "HTTP requests; every attempt and every redirect counts.")
         .default("100000")
         .example("5000"),

@@ -15,6 +15,10 @@ crate::codes! { Policy:
         "`limits.cpu` of the policy bounds the CPU time of a tenant's process. The process was ended; other tenants went on. Raise the limit, or look for the plugin that computes so much: the run artifact has each plugin's time.";
     WORKER = "DP1307", Now, "a worker process ended before its run did",
         "Runs of several manifests live in processes of their own. One ended by a signal or without a word, most often for want of memory: `limits.memory` of the policy, or the machine's. Other processes went on; `dpone resume` goes on with what was journalled.";
+    WALL = "DP1309", Never, "a run or a command of a tenant took longer than it may",
+        "`limits.wall` of the policy bounds the time that one run, or one command such as `plan`, may take by the clock, however little it computes, so that a slow API, plugin or disk of one tenant does not hold up the others. The run was ended where it can go on: `dpone resume` does that under the same limit. Raise the limit, or load a smaller window.";
+    MEMORY = "DP1310", Never, "a worker process ran out of memory",
+        "The process asked for more memory than `limits.memory` of the policy gives it, or, without a policy, than the machine, its container or `ulimit` does. It was ended; other processes went on, and `dpone resume` goes on with what was journalled. Raise the limit, or make the pages smaller: a page is held whole, once for each run at a time.";
     CONFINEMENT = "DP1308", AfterFix, "a worker process cannot be confined as the policy requires",
         "`require` in the policy names what has to be in force: `landlock`, `seccomp`, `cgroup`. This kernel does not have it, or does not let this user have it. Run on another kernel, or take the name out of `require`.";
 }

@@ -53,6 +53,8 @@ crate::codes! { Source:
         "A URL may have 60 KiB; HTTP libraries refuse longer ones, and servers far shorter ones. A cursor, a parameter or a redirect of the API is longer than that.";
     LONG_HEADERS = "DP0426", AfterFix, "the headers of a request are too long to be sent",
         "A header may have 16 KiB, and all headers of a request 64 KiB; servers commonly take less. The message names the header. It is set by the manifest, the connection, or a plugin.";
+    REPEATED_NAME = "DP0427", AfterFix, "a name that is read occurs twice in a page",
+        "The records path, a cursor, a URL or an error field was looked up in the page, and a name on its way occurs twice in its object, spelt alike or escaped. Readers of JSON differ in which of the two they take, so a page could be the last one for this host and not for others. The API has to send the name once; names that nobody reads may repeat.";
     CURSOR_UNIT = "DP0430", AfterFix, "the cursor's unit is not known, or another one",
         "Numbers can count seconds, milliseconds or microseconds, or be no times at all. `incremental.record_format` (epoch, epoch_ms, epoch_us) says which, so that timestamps and durations in the manifest apply to them; ids take numbers, such as `lookback: 1000`.";
     ALL_AHEAD = "DP0431", AfterFix, "all rows lie in the future",

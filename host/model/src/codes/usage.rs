@@ -15,6 +15,8 @@ crate::codes! { Usage:
         "Templates and SDKs are embedded when dpone is built. Use a language that the message names, or a build that carries the other one.";
     OTHER_EXTRACT = "DP0013", AfterFix, "the mended manifest would extract or send something else",
         "`dpone resume RUN --manifest FILE` goes on with the pages and keys of the run's journal, so whatever made them may not change: source, pagination, boundary, transforms, topic, keys, envelope. Quality checks, limits, timeouts, retries, delivery, journal and artifacts may. Each difference is named with its place; change it back, or start a new run.";
+    RUN_IS_DONE = "DP0015", Never, "the run is done",
+        "`dpone resume` goes on with a run that stopped. This one came to its end: its rows are published, and its state has moved where it was to. Nothing is left to do; `dpone run` loads what has come since.";
     NO_RUNS = "DP0014", AfterFix, "there are no runs of that name",
         "`dpone runs` takes a manifest's file, or the name of a pipeline that has run below this working directory. A tenant's runs are in its own folder, `.dpone/tenants/NAME`.";
 }

@@ -12,6 +12,11 @@ const LISTS: &[Row] = &[
     (r#"{"items":[],"errors":[]}"#, Nothing, None),
     (r#"{"items":[],"errors":[ ]}"#, Nothing, None),
     (r#"{"items":[],"errors":null}"#, Nothing, None),
+    // Of a name that occurs twice, either may be the one that counts.
+    (r#"{"items":[],"errors":[],"errors":["x"]}"#, Records, Some("errors")),
+    (r#"{"items":[],"error":null,"\u0065rror":"boom"}"#, Nothing, Some("error")),
+    (r#"{"items":[],"error":"boom","error":null}"#, Nothing, Some("error")),
+    (r#"{"message":"quota exceeded","code":0,"code":42}"#, Nothing, Some("message")),
     (r#"{"items":[],"errors":0}"#, Nothing, None),
     // Laravel, Shopify, a count, JavaScript's own errors.
     (r#"{"items":[],"errors":{"page":["is too large"]}}"#, Nothing, Some("errors")),

@@ -107,7 +107,7 @@ impl Walk {
         }
         let leaves_out = self.core.empty_where_records_are_missing;
         let Some(shape) = &self.shape else { return leaves_out };
-        let is_object = || matches!(view.at(&Path::parse(reached)), Some((Kind::Object, _)));
+        let is_object = || matches!(view.at(&Path::parse(reached)), Ok(Some((Kind::Object, _))));
         shape.has_all(reached, keys) && (!keys.is_empty() || leaves_out && is_object())
     }
 
@@ -182,7 +182,7 @@ impl Walk {
             ended.path = ended.path.or_else(asked);
         }
         if let Some(path) = ended.path.clone() {
-            let there = |path: &str| view.at(&Path::parse(path)).is_some();
+            let there = |path: &str| matches!(view.at(&Path::parse(path)), Ok(Some(_)));
             let was_there = looked_at.was_there(&path).unwrap_or_else(|| there(&path));
             // Every last page lacks the relation that would lead on.
             ended.path_was_there = (!looked_at::is_link(&path)).then_some(was_there);

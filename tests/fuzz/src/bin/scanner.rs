@@ -135,13 +135,13 @@ fn at_a_path(scanner: &mut Scanner, body: &[u8]) -> Result<(), String> {
         if nested.is_err() || oracle::noted(scanner, body, &at_root)? != oracle::noted(scanner, &wrapped, &at_path)? {
             return Err(format!("other records at a path: {nested:?} for {}", String::from_utf8_lossy(body)));
         }
-        let found = get(&wrapped, &path, None).map(|(_, span)| span.of(&wrapped));
-        let last = last(&wrapped, &path, None).map(|span| span.of(&wrapped));
+        let found = get(&wrapped, &path, None).unwrap_or_default().map(|(_, span)| span.of(&wrapped));
+        let last = last(&wrapped, &path, None).unwrap_or_default().map(|span| span.of(&wrapped));
         let expected = at_path.records.last().map(|record| record.span.of(&wrapped));
         if found != Some(body.trim_ascii()) || (expected.is_some() && last != expected) {
             return Err(format!("lookups disagree for {}", String::from_utf8_lossy(body)));
         }
-        let counted = count(&wrapped, &path, None).unwrap_or_default() as usize;
+        let counted = count(&wrapped, &path, None).unwrap_or_default().unwrap_or_default() as usize;
         if counted != at_path.len() {
             return Err(format!("{counted} records were counted in {}", String::from_utf8_lossy(body)));
         }

@@ -17,7 +17,7 @@ pub async fn test(common: &Common, args: PluginTest) -> Outcome {
     let project = Project::open(&args.dir)?;
     let component = project.component();
     let shown = component.display().to_string();
-    let content = std::fs::read(&component).map_err(|cause| {
+    let content = dpone_model::file::read(&component, dpone_model::file::MAX_COMPONENT_BYTES).map_err(|cause| {
         Report::new(&codes::plugin::NOT_FOUND, format!("{shown}: {cause}"))
             .hint(format!("build it first: `dpone plugin build {}`", args.dir.display()))
     })?;
