@@ -253,7 +253,7 @@ async fn list(opened: &Opened, whole: &SlicePlan) -> Result<Vec<Slice>, Report> 
         scanner: Arc::new(Mutex::new(dpone_json::Scanner::new())),
         grants: &used.grants,
     };
-    let listed = list_slices(config, slicer.as_mut(), &context).await;
+    let listed = opened.cancel.guard(list_slices(config, slicer.as_mut(), &context)).await;
     *opened.slicing.lock().unwrap_or_else(PoisonError::into_inner) = slicer.usage();
     listed
 }

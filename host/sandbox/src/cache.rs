@@ -1,4 +1,4 @@
-//! Compiled plugins on disk, by digest and engine, under a keyed checksum.
+//! Compiled plugins on disk, by digest and engine, and which options were found sound, under a keyed checksum.
 //!
 //! An entry is `dponeCC2`, 32 bytes HMAC-SHA256 over the entry's name and what follows, four bytes with
 //! the milliseconds that compiling took, then the code.
@@ -29,6 +29,8 @@ const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_READ_OR_WRITE: u32 = 0o077;
 /// Entries beyond this many are removed, those first that were used longest ago.
 const MAX_ENTRIES: usize = 256;
+/// The same for options that were judged; such an entry has less than 100 bytes.
+const MAX_SOUND: usize = 4096;
 /// How exactly it is known when an entry was used.
 const TOUCHED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
@@ -60,6 +62,23 @@ impl Cache {
     /// Keeps code that the compile child made.
     pub fn put(&self, name: &str, code: &OwnCode, compile_ms: u32) -> Result<(), Error> {
         self.write(name, code.bytes(), compile_ms).map_err(Error::CacheIo)
+    }
+
+    /// Whether options with this digest were found sound.
+    pub fn has_sound(&self, digest: &str) -> Result<bool, Error> {
+        let name = format!("{digest}{SOUND_SUFFIX}");
+        let Some(entry) = self.read(&name).map_err(Error::CacheIo)? else { return Ok(false) };
+        let key = self.key().map_err(Error::CacheIo)?;
+        let is_sound = verified(&key, &name, entry).is_some();
+        if !is_sound {
+            self.discard(&name);
+        }
+        Ok(is_sound)
+    }
+
+    /// Keeps that options with this digest are sound. The entry's name says it all.
+    pub fn put_sound(&self, digest: &str) -> Result<(), Error> {
+        self.write(&format!("{digest}{SOUND_SUFFIX}"), &[], 0).map_err(Error::CacheIo)
     }
 
     /// Removes an entry that does not fit, with a warning.
@@ -116,7 +135,11 @@ impl Cache {
         file.write_all(&time)?;
         file.write_all(code)?;
         file.replace(name)?;
-        self.prune();
+        for (suffix, max) in [(SUFFIX, MAX_ENTRIES), (SOUND_SUFFIX, MAX_SOUND)] {
+            if name.ends_with(suffix) {
+                self.prune(suffix, max);
+            }
+        }
         Ok(())
     }
 
@@ -173,21 +196,22 @@ impl Cache {
 
     /// Keeps the folder from growing with every new version of a plugin. Best effort: what cannot
     /// be removed now is removed another time.
-    fn prune(&self) {
+    fn prune(&self, suffix: &str, max: usize) {
         let Ok(entries) = self.dir.entries() else { return };
         let mut aged: Vec<_> = entries
             .flatten()
-            .filter(|entry| entry.file_name().to_string_lossy().ends_with(SUFFIX))
+            .filter(|entry| entry.file_name().to_string_lossy().ends_with(suffix))
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry)))
             .collect();
         aged.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
-        for (_, entry) in aged.into_iter().skip(MAX_ENTRIES) {
+        for (_, entry) in aged.into_iter().skip(max) {
             let _ = entry.remove_file();
         }
     }
 }
 
 const SUFFIX: &str = ".cwasm";
+const SOUND_SUFFIX: &str = ".sound";
 
 /// The file name of a component's code for this engine.
 pub(crate) fn entry_name(sha256: &str, compatibility: &str) -> String {

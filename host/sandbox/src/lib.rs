@@ -56,21 +56,45 @@
 //!
 //! | limit | default | counts | set by |
 //! |---|---|---|---|
-//! | `limits.memory` | 128 MiB | all memories of an instance | manifest, 1 MiB to 4 GiB |
-//! | `limits.deadline` | 1 s a call | computing; looked at every 10 ms | manifest |
+//! | `limits.memory` | 128 MiB | all memories of an instance; and for itself, as much again, what the host holds for a call | manifest, 1 MiB to 4 GiB |
+//! | `limits.deadline` | 1 s a call | computing, the host's work for the call included; looked at every 10 ms, and by the host after each 1024 values | manifest |
 //! | `limits.wall_clock` | 10 s a call | everything, host calls and sleeps included | manifest |
 //! | `limits.output` | 64 MiB a call | what it returns or hands to the host | manifest, up to 1 GiB |
 //! | `limits.log` | 64 KiB a run | its log lines and what it prints | manifest, up to 64 MiB |
+//! | `limits.state` | 64 KiB | what an extractor or a slicer keeps from call to call | manifest, up to 16 MiB |
+//! | `journal.max_bytes` | 20 GiB | values that checks add to sets, beside the run's pages | manifest |
 //! | stack | 512 KiB | the guest's calls | fixed |
 //! | tables | 64, of 1,000,000 elements in all | | fixed |
 //! | memories, core instances | 16, 64 | | fixed |
 //! | handles | 1024 at a time | streams, files, clocks | fixed |
 //! | component | 64 MiB | its bytes | fixed |
 //! | compiling | 30 s CPU, 60 s, 4 GiB, 512 MiB of code | a child process without environment | fixed |
-//! | options schema, name, version | 1 MiB, 64 characters each | | fixed |
+//! | options schema | 256 KiB, 64 levels | its text | fixed |
+//! | judging options by it | 2 s CPU, 30 s, 1 GiB | a child process, as for compiling; what was sound is kept by its digest | fixed |
+//! | name, version | 64 characters each | | fixed |
+//!
+//! What a plugin hands over in one call is bounded in number and in length too, so that the host's work for it
+//! stays small; all of these are fixed:
+//!
+//! | part | at most |
+//! |---|---|
+//! | a path; any other name | 1 KiB and 64 names; 1 KiB |
+//! | query parameters, body fields of a request | 1024 each, 1 MiB in all |
+//! | headers of a request | 64, 256 bytes a name, 8 KiB a value, 32 KiB in all |
+//! | URL, path, method of a request | 64 KiB, 64 KiB, 32 bytes; what is sent has 60 KiB (`host/egress`) |
+//! | fields that a transform or a check declares | 1024 |
+//! | fields of a set, sets of a check | 64, 16; all sets of a check share one table and its scratch files |
+//! | names that an edit renames, drops or sets | 16,384 each |
+//! | slices a step, a list | 10,000; 100,000 and 64 MiB |
+//! | a slice's id, its bounds | 200 bytes, 256 bytes |
+//! | terms of a signature | 256, 1 MiB in all, 4 MiB read of each other; 8 KiB a header |
+//! | what a check gives as measured | 64 KiB |
+//! | a message in an error or a log line | 2 KiB are shown, and the length is told |
+//! | random bytes a call | 1 MiB |
 //!
 //! A call that runs into a limit is stopped; the instance is dropped and the run ends with the
-//! limit's name (DP0310 to DP0314). Other plugins and other runs of the process go on.
+//! limit's name (DP0310 to DP0314). Other plugins and other runs of the process go on. A run that is asked to
+//! end does so in the middle of a call, in a host function too.
 //!
 //! A policy (`--policy`) can cap each of a tenant's plugins (`limits.plugin`) and bounds the tenant's
 //! process as a whole: memory, CPU time, requests, bytes. `host/workers` has that side.
@@ -114,6 +138,7 @@ mod bindings;
 mod bounds;
 mod cache;
 mod check;
+mod child;
 mod compile;
 mod engine;
 mod error;
@@ -121,6 +146,7 @@ mod extractor;
 mod gate;
 mod host;
 mod inspection;
+mod judging;
 mod limits;
 mod log;
 mod options;
@@ -138,7 +164,8 @@ mod v0_0_9;
 mod wasi;
 
 pub use bindings::{WIT_PACKAGE, WIT_VERSION};
-pub use compile::{ChildCommand, CompileLimits, compile_child_main};
+pub use child::ChildCommand;
+pub use compile::{CompileLimits, compile_child_main};
 pub use error::{Error, Fault};
 pub use inspection::{Inspection, Loaded};
 pub use limits::Stop;

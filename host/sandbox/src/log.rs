@@ -100,7 +100,7 @@ mod tests {
         for message in ["12345", "", "6789abc", "never"] {
             log.write(LogLevel::Info, message);
         }
-        let expected = ["12345", "", "6789…", "the log reached its limit of 10 bytes; the rest is dropped"];
+        let expected = ["12345", "", "6789… (7 bytes)", "the log reached its limit of 10 bytes; the rest is dropped"];
         assert_eq!(*lines.lock().unwrap(), expected);
         assert!(!log.is_open());
     }

@@ -1,19 +1,79 @@
-//! A plugin's options against the schema that it publishes: every problem, each with its place.
+//! A plugin's options against the schema that it publishes: every problem, each with its place. The schema is
+//! the plugin's own word, so that only a child process evaluates it ([`judging`](crate::judging)).
 
+use crate::text;
 use dpone_json::{Path, PathError};
 use dpone_model::codes::manifest::PLUGIN_OPTIONS;
 use dpone_model::{Place, Report};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{Keyword, ValidationError, Validator};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A schema larger than this is a mistake.
-pub(crate) const MAX_SCHEMA_BYTES: usize = 1 << 20;
+/// A schema larger or deeper than this is a mistake.
+const MAX_SCHEMA_BYTES: usize = 256 << 10;
+const MAX_SCHEMA_DEPTH: usize = 64;
+/// Problems that are told; one mistake in a schema may make thousands.
+const MAX_PROBLEMS: usize = 100;
+
+/// One problem of the options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    /// The option's dotted path (`fields.id`, `rules[0].to`), or the empty path where the whole block is meant.
+    at: String,
+    message: String,
+    hint: Option<String>,
+}
+
+/// Reads the text of a schema, without evaluating it.
+pub(crate) fn read(text: &str) -> Result<Value, String> {
+    if text.len() > MAX_SCHEMA_BYTES {
+        return Err(format!("its options schema has {} bytes; the limit is {MAX_SCHEMA_BYTES}", text.len()));
+    }
+    let schema: Value =
+        serde_json::from_str(text).map_err(|error| format!("its options schema is not JSON: {error}"))?;
+    if depth(&schema) > MAX_SCHEMA_DEPTH {
+        return Err(format!("its options schema is nested deeper than {MAX_SCHEMA_DEPTH} levels"));
+    }
+    Ok(schema)
+}
+
+/// The problems of options, or why the schema is none. Without options it judges the schema alone. It may
+/// take for ever.
+pub(crate) fn judge(schema: &Value, with: Option<&Map<String, Value>>) -> Result<Vec<Problem>, String> {
+    let validator = compile(schema).map_err(|error| text::one_line(&error, text::MAX_MESSAGE_BYTES))?;
+    let Some(with) = with else { return Ok(Vec::new()) };
+    let instance = Value::Object(with.clone());
+    let found = validator.iter_errors(&instance).flat_map(|error| problems(&error, key(error.instance_path()), schema));
+    Ok(found.take(MAX_PROBLEMS).collect())
+}
+
+/// Each problem at its place in the manifest.
+pub(crate) fn reports(plugin: &str, problems: Vec<Problem>, place: &dyn Fn(&str) -> Place) -> Vec<Report> {
+    let report = |problem: Problem| {
+        let message = text::one_line(&problem.message, text::MAX_MESSAGE_BYTES);
+        let report = Report::new(&PLUGIN_OPTIONS, format!("{message} (plugin {plugin})")).at(place(&problem.at));
+        match problem.hint {
+            Some(hint) => report.hint(text::one_line(&hint, text::MAX_MESSAGE_BYTES)),
+            None => report,
+        }
+    };
+    problems.into_iter().map(report).collect()
+}
+
+/// JSON's reader goes no deeper than its own limit, so that this does not, either.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
 
 /// Compiles a schema (JSON Schema 2020-12; references stay inside of the document). Its keyword
 /// `x-dpone-path` says that a text is a dotted path, in the grammar that the manifest's own are in.
-pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
+fn compile(schema: &Value) -> Result<Validator, String> {
     let options = jsonschema::draft202012::options().with_keyword("x-dpone-path", |_, _, _| Ok(Box::new(IsPath)));
     options.build(schema).map_err(|error| error.to_string())
 }
@@ -39,37 +99,12 @@ impl<'i> Keyword<'i> for IsPath {
     }
 }
 
-/// All problems of `options`. `place` is asked with the option's dotted path (`fields.id`,
-/// `rules[0].to`), or with the empty path where the whole block is meant.
-pub(crate) fn check(
-    plugin: &str,
-    schema: &Value,
-    validator: &Validator,
-    options: &Map<String, Value>,
-    place: &dyn Fn(&str) -> Place,
-) -> Vec<Report> {
-    let instance = Value::Object(options.clone());
-    let mut reports = Vec::new();
-    for error in validator.iter_errors(&instance) {
-        let at = key(error.instance_path());
-        for (at, message, hint) in problems(&error, at, schema) {
-            let mut report = Report::new(&PLUGIN_OPTIONS, format!("{message} (plugin {plugin})")).at(place(&at));
-            if let Some(hint) = hint {
-                report = report.hint(hint);
-            }
-            reports.push(report);
-        }
-    }
-    reports
-}
-
-type Problem = (String, String, Option<String>);
-
 fn problems(error: &ValidationError<'_>, at: String, schema: &Value) -> Vec<Problem> {
+    let problem = |at: String, message: String, hint: Option<String>| Problem { at, message, hint };
     match error.kind() {
         ValidationErrorKind::Required { property } => {
             let missing = joined(&at, property.as_str().unwrap_or_default());
-            vec![(at, format!("the option `{missing}` is missing"), None)]
+            vec![problem(at, format!("the option `{missing}` is missing"), None)]
         }
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
@@ -77,13 +112,13 @@ fn problems(error: &ValidationError<'_>, at: String, schema: &Value) -> Vec<Prob
             .map(|name| {
                 let hint = if at.is_empty() { known_options(schema) } else { None };
                 let full = joined(&at, name);
-                (full.clone(), format!("the option `{full}` does not exist"), hint)
+                problem(full.clone(), format!("the option `{full}` does not exist"), hint)
             })
             .collect(),
-        _ if at.is_empty() => vec![(at, format!("the options do not fit: {error}"), None)],
+        _ if at.is_empty() => vec![problem(at, format!("the options do not fit: {error}"), None)],
         _ => {
             let message = format!("the option `{at}` does not fit: {error}");
-            vec![(at, message, None)]
+            vec![problem(at, message, None)]
         }
     }
 }
@@ -125,9 +160,8 @@ mod tests {
             "additionalProperties": false,
         });
         let options = json!({ "limit": 0, "rules": [{ "to": 1 }, {}], "nxet": "x" });
-        let validator = compile(&schema).unwrap();
         let place = |key: &str| Place::Named { what: "key".into(), name: key.into() };
-        let reports = check("p", &schema, &validator, options.as_object().unwrap(), &place);
+        let reports = reports("p", judge(&schema, options.as_object()).unwrap(), &place);
         let mut found: Vec<String> = reports
             .iter()
             .map(|report| match report.place() {
@@ -152,14 +186,12 @@ mod tests {
     #[test]
     fn a_path_is_in_the_manifests_grammar() {
         let schema = json!({ "properties": { "next": { "type": "string", "x-dpone-path": true } } });
-        let validator = compile(&schema).unwrap();
-        let place = |key: &str| Place::Named { what: "key".into(), name: key.into() };
         for (next, problem) in
             [("meta.next", None), (r"@odata\.nextLink", None), ("$.next", Some("JSONPath")), ("a.-1", Some(r"`\-1`"))]
         {
             let options = json!({ "next": next });
-            let reports = check("p", &schema, &validator, options.as_object().unwrap(), &place);
-            let found = reports.first().map(|report| report.message().to_owned());
+            let problems = judge(&schema, options.as_object()).unwrap();
+            let found = problems.first().map(|problem| problem.message.clone());
             assert_eq!(found.is_some(), problem.is_some(), "{next}: {found:?}");
             assert!(found.unwrap_or_default().contains(problem.unwrap_or_default()), "{next}");
         }
@@ -167,7 +199,31 @@ mod tests {
 
     #[test]
     fn a_schema_does_not_reach_out() {
-        assert!(compile(&json!({ "$ref": "https://example.com/schema.json" })).is_err());
-        assert!(compile(&json!({ "type": 5 })).is_err());
+        assert!(judge(&json!({ "$ref": "https://example.com/schema.json" }), None).is_err());
+        assert!(judge(&json!({ "type": 5 }), None).is_err());
+    }
+
+    #[test]
+    fn schemas_and_what_is_told_are_bounded() {
+        let nested = |levels: usize| format!("{}{{}}{}", r#"{"not":"#.repeat(levels), "}".repeat(levels));
+        for (text, problem) in [
+            (nested(63), None),
+            (nested(64), Some("deeper than 64 levels")),
+            (nested(1000), Some("is not JSON: recursion limit exceeded")),
+            (format!(r#"{{"title":"{}"}}"#, "x".repeat(256 << 10)), Some("262156 bytes; the limit is 262144")),
+        ] {
+            let found = read(&text);
+            assert_eq!(found.is_err(), problem.is_some(), "{found:?} instead of {problem:?}");
+            assert!(found.err().unwrap_or_default().contains(problem.unwrap_or_default()), "{problem:?}");
+        }
+        let schema = json!({ "properties": { "a": {} }, "additionalProperties": false });
+        let options: Map<String, Value> = (0..1000).map(|n| (format!("o{n}"), Value::from("x".repeat(5000)))).collect();
+        assert_eq!(judge(&schema, Some(&options)).unwrap().len(), MAX_PROBLEMS);
+        let schema = json!({ "properties": { "a": { "type": "integer" } } });
+        let options = json!({ "a": "y".repeat(1 << 20) });
+        let place = |key: &str| Place::Named { what: "key".into(), name: key.into() };
+        let reports = reports("p", judge(&schema, options.as_object()).unwrap(), &place);
+        assert!(reports.iter().all(|report| report.message().len() < 2200), "{}", reports.len());
+        assert!(reports.iter().any(|report| report.message().contains("bytes)")), "{reports:?}");
     }
 }

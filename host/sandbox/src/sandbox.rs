@@ -8,13 +8,15 @@ use crate::bindings::slicer::SlicerPlugin;
 use crate::bindings::transform::TransformPlugin;
 use crate::cache::{self, Cache};
 use crate::check::SandboxedCheck;
-use crate::compile::{self, ChildCommand, CompileLimits};
+use crate::child::ChildCommand;
+use crate::compile::{self, CompileLimits};
 use crate::engine::{Counting, compatibility, engine};
 use crate::error::{Error, Fault};
 use crate::extractor::SandboxedExtractor;
 use crate::gate::{self, Passed};
 use crate::host::{Host, Sets};
 use crate::inspection::{Inspection, Loaded};
+use crate::judging::Judging;
 use crate::limits::Stop;
 use crate::log::{LogSink, PluginLog, tracing_log};
 use crate::runner::{Runner, Settings, Terms, World};
@@ -40,6 +42,7 @@ pub struct Sandbox {
     cache: Arc<Cache>,
     limits: CompileLimits,
     child: ChildCommand,
+    judging: Judging,
     counting: Counting,
     instance_per_call: bool,
 }
@@ -75,7 +78,8 @@ impl Sandbox {
     /// None today; the signature leaves room for checking the folder.
     pub fn new(cache: Dir, compile: CompileLimits, child: ChildCommand) -> Result<Self, Error> {
         let cache = Arc::new(Cache::new(cache, compile.code));
-        Ok(Self { cache, limits: compile, child, counting: Counting::Nothing, instance_per_call: false })
+        let judging = Judging::new(cache.clone(), child.clone());
+        Ok(Self { cache, limits: compile, child, judging, counting: Counting::Nothing, instance_per_call: false })
     }
 
     /// The same, with code that counts fuel: `Usage::fuel` tells what calls have cost. It is slower,
@@ -115,7 +119,7 @@ impl Sandbox {
     /// # Errors
     /// DP0305 for another kind, DP0113 for each option that does not fit, DP0309 where `configure` refuses, and any fault.
     pub async fn extractor(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Extractor>, Report> {
-        let mut runner = prepare::<ExtractorPlugin>(loaded, PluginKind::Extractor, setup, None)?;
+        let mut runner = self.prepare::<ExtractorPlugin>(loaded, PluginKind::Extractor, setup, None).await?;
         runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedExtractor(runner)))
     }
@@ -125,9 +129,9 @@ impl Sandbox {
     pub async fn transform(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Transform>, Report> {
         #[cfg(test)]
         if loaded.inspection().wit_version == crate::v0_0_9::VERSION {
-            return open_transform::<crate::v0_0_9::bound::TransformPlugin>(loaded, setup).await;
+            return self.open_transform::<crate::v0_0_9::bound::TransformPlugin>(loaded, setup).await;
         }
-        open_transform::<TransformPlugin>(loaded, setup).await
+        self.open_transform::<TransformPlugin>(loaded, setup).await
     }
 
     /// `sets` serve this check alone.
@@ -141,7 +145,7 @@ impl Sandbox {
         sets: Box<dyn DistinctSets>,
     ) -> Result<Box<dyn Check>, Report> {
         let sets: Sets = Arc::new(Mutex::new(sets));
-        let mut runner = prepare::<CheckPlugin>(loaded, PluginKind::Check, setup, Some(sets))?;
+        let mut runner = self.prepare::<CheckPlugin>(loaded, PluginKind::Check, setup, Some(sets)).await?;
         let stage = runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedCheck { runner, stage, state: Arc::default() }))
     }
@@ -149,7 +153,7 @@ impl Sandbox {
     /// # Errors
     /// As [`extractor`](Self::extractor).
     pub async fn slicer(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Slicer>, Report> {
-        let mut runner = prepare::<SlicerPlugin>(loaded, PluginKind::Slicer, setup, None)?;
+        let mut runner = self.prepare::<SlicerPlugin>(loaded, PluginKind::Slicer, setup, None).await?;
         runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedSlicer(runner)))
     }
@@ -158,7 +162,7 @@ impl Sandbox {
     /// As [`extractor`](Self::extractor).
     pub async fn signer(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Signer>, Report> {
         let secrets = setup.grants.secrets.clone();
-        let mut runner = prepare::<SignerPlugin>(loaded, PluginKind::Signer, setup, None)?;
+        let mut runner = self.prepare::<SignerPlugin>(loaded, PluginKind::Signer, setup, None).await?;
         runner.open().await.map_err(Error::into_report)?;
         Ok(Box::new(SandboxedSigner { runner, secrets }))
     }
@@ -178,12 +182,67 @@ impl Sandbox {
         loaded.await.map_err(Error::into_report)
     }
 
+    #[cfg(test)]
+    pub(crate) fn judging(&self) -> &Judging {
+        &self.judging
+    }
+
+    async fn open_transform<W: Transforms>(&self, loaded: &Loaded, setup: Setup) -> Result<Box<dyn Transform>, Report>
+    where
+        W::Configured: Send,
+    {
+        let mut runner = self.prepare::<W>(loaded, PluginKind::Transform, setup, None).await?;
+        runner.open().await.map_err(Error::into_report)?;
+        Ok(Box::new(SandboxedTransform(runner)))
+    }
+
+    async fn prepare<W: World>(
+        &self,
+        loaded: &Loaded,
+        wanted: PluginKind,
+        setup: Setup,
+        sets: Option<Sets>,
+    ) -> Result<Runner<W>, Report> {
+        let inspection = loaded.inspection();
+        let identity = inspection.identity.clone();
+        if inspection.kind != wanted {
+            return Err(Error::WrongWorld { who: Box::new(identity), found: inspection.kind, wanted }.into());
+        }
+        let problems = self.judging.options(&identity, &inspection.options_schema, &setup.with).await?;
+        if let Some(report) = Report::all(options::reports(&identity.name, problems, &*setup.place)) {
+            return Err(report);
+        }
+        let settings = Settings {
+            options: Value::Object(setup.with).to_string(),
+            records_path: setup.records_path,
+            secrets: setup.grants.secrets,
+        };
+        let terms = Terms {
+            log: PluginLog::new(identity.name.clone(), setup.log, setup.limits.log),
+            identity,
+            counting: loaded.counting,
+            instance_per_call: loaded.instance_per_call,
+            limits: setup.limits,
+            real_clock: setup.grants.real_clock,
+            real_random: setup.grants.real_random,
+            files: setup.files_dir,
+            seed: setup.seed,
+            started_at: setup.started_at,
+            sets,
+            http: setup.http,
+            stop: setup.stop,
+        };
+        let pre = W::pre(loaded.pre.clone()).map_err(|error| Error::Engine(format!("{error:#}")))?;
+        Ok(Runner::new(pre, terms, settings))
+    }
+
     async fn load_inner(&self, bytes: Vec<u8>, named: &str) -> Result<Loaded, Error> {
         self.judge_header(&bytes, named)?;
         let size = bytes.len() as u64;
         let sha256 = hex::encode(Sha256::digest(&bytes));
         let Compiled { component, compile_ms, cached } = self.component(&bytes, &sha256, named).await?;
         let loaded = let_in(component, named, sha256, self.counting).await?;
+        self.judging.schema(&loaded.inspection().identity, &loaded.inspection().options_schema).await?;
         let inspection = Inspection { size, compile_ms, cached, ..loaded.inspection().clone() };
         let instance_per_call = self.instance_per_call;
         let Inspection { identity, kind, .. } = &inspection;
@@ -319,56 +378,6 @@ async fn describe(
     }
 }
 
-async fn open_transform<W: Transforms>(loaded: &Loaded, setup: Setup) -> Result<Box<dyn Transform>, Report>
-where
-    W::Configured: Send,
-{
-    let mut runner = prepare::<W>(loaded, PluginKind::Transform, setup, None)?;
-    runner.open().await.map_err(Error::into_report)?;
-    Ok(Box::new(SandboxedTransform(runner)))
-}
-
-fn prepare<W: World>(
-    loaded: &Loaded,
-    wanted: PluginKind,
-    setup: Setup,
-    sets: Option<Sets>,
-) -> Result<Runner<W>, Report> {
-    let inspection = loaded.inspection();
-    let identity = inspection.identity.clone();
-    if inspection.kind != wanted {
-        return Err(Error::WrongWorld { who: Box::new(identity), found: inspection.kind, wanted }.into());
-    }
-    let schema = &inspection.options_schema;
-    let validator = options::compile(schema).map_err(Error::Engine)?;
-    let problems = options::check(&identity.name, schema, &validator, &setup.with, &*setup.place);
-    if let Some(report) = Report::all(problems) {
-        return Err(report);
-    }
-    let settings = Settings {
-        options: Value::Object(setup.with).to_string(),
-        records_path: setup.records_path,
-        secrets: setup.grants.secrets,
-    };
-    let terms = Terms {
-        log: PluginLog::new(identity.name.clone(), setup.log, setup.limits.log),
-        identity,
-        counting: loaded.counting,
-        instance_per_call: loaded.instance_per_call,
-        limits: setup.limits,
-        real_clock: setup.grants.real_clock,
-        real_random: setup.grants.real_random,
-        files: setup.files_dir,
-        seed: setup.seed,
-        started_at: setup.started_at,
-        sets,
-        http: setup.http,
-        stop: setup.stop,
-    };
-    let pre = W::pre(loaded.pre.clone()).map_err(|error| Error::Engine(format!("{error:#}")))?;
-    Ok(Runner::new(pre, terms, settings))
-}
-
 async fn described<W: World>(
     pre: &InstancePre<Host>,
     counting: Counting,
@@ -408,12 +417,7 @@ fn understood(description: Description, sha256: &str) -> Result<(Identity, Value
             return Err(format!("its {what} `{value}` is not 1 to 64 letters, digits or `-_.+`"));
         }
     }
-    if options_schema.len() > options::MAX_SCHEMA_BYTES {
-        return Err(format!("its options schema has more than {} bytes", options::MAX_SCHEMA_BYTES));
-    }
-    let schema: Value =
-        serde_json::from_str(&options_schema).map_err(|error| format!("its options schema is not JSON: {error}"))?;
-    options::compile(&schema).map_err(|error| format!("its options schema is not JSON Schema: {error}"))?;
+    let schema = options::read(&options_schema)?;
     Ok((Identity { name, version, sha256: sha256.to_owned() }, schema))
 }
 

@@ -110,7 +110,8 @@ impl Transforms for TransformPlugin {
 
 mod tests {
     use super::*;
-    use crate::compile::{ChildCommand, CompileLimits};
+    use crate::child::ChildCommand;
+    use crate::compile::CompileLimits;
     use crate::engine::{Counting, engine};
     use crate::error::Error;
     use crate::inspection::Loaded;
@@ -196,7 +197,9 @@ mod tests {
         let cache = cap_std::fs::Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
         let child = ChildCommand { program: "none".into(), args: Vec::new() };
         let sandbox = Sandbox::new(cache, CompileLimits::default(), child).unwrap();
-        sandbox.transform(&loaded, Setup::plain("guest", jiff::Timestamp::UNIX_EPOCH)).await
+        let setup = Setup::plain("guest", jiff::Timestamp::UNIX_EPOCH);
+        sandbox.judging().trust(&loaded.inspection().options_schema, &setup.with);
+        sandbox.transform(&loaded, setup).await
     }
 
     struct Batch;

@@ -10,6 +10,8 @@ use dpone_harness::{GUIDE, Stand, Workspace, components};
 use serde_json::Value;
 use sha2::Digest;
 use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// An error holds two or three texts of a plugin, each of 2 KiB at most, and their places and hints.
 const MAX_ERROR_BYTES: usize = 8 << 10;
@@ -36,6 +38,7 @@ const GUESTS: &[&str] = &[
     "hostile-check",
     "hostile-slicer",
     "hostile-signer",
+    "hostile-schema",
     "liar",
     "sleeper",
     "lookup",
@@ -328,6 +331,12 @@ fn files_and_lies() -> Vec<Row> {
         not_a_plugin("empty.wasm", "is an empty file", "DP0302"),
         not_a_plugin("text.wasm", "is a text", "DP0302"),
         not_a_plugin("amounts.wasm", "is of another world", "DP0305"),
+        row(
+            "has an options schema that takes for ever",
+            "2 s in a child process",
+            with_transform("{ uses: ./hostile-schema.wasm }"),
+            &["DP0314", "options schema cannot be judged"],
+        ),
     ]);
     rows
 }
@@ -419,6 +428,37 @@ fn hostile_guests_are_contained_and_everything_else_goes_on() {
     }
     assert!(!ran.stderr.contains("DP1307"), "one process did all of it: {}", ran.stderr);
     assert_eq!(elsewhere.page_requests(), 0, "nothing was sent there");
+}
+
+/// A call that keeps the guest or the host busy does not keep a run from ending.
+#[test]
+fn a_signal_ends_a_run_in_the_middle_of_a_call() {
+    let stand = Stand::small();
+    let workspace = stand.workspace();
+    for guest in GUESTS {
+        workspace.write(&format!("{guest}.wasm"), fs::read(components::path(guest).unwrap()).unwrap());
+    }
+    for row in [
+        check("endless-sets", "a signal", &[]),
+        check("endless-columns", "a signal", &[]),
+        check("endless-repeats", "a signal", &[]),
+        transform("endless-loop", "a signal", &[]),
+        asking("endless-bodies", "a signal", &[]),
+        slicer("endless-loop", "a signal", &[]),
+    ] {
+        workspace.write("busy.yaml", row.manifest.replace("deadline: 300ms", "deadline: 100s, wall_clock: 100s"));
+        let mut command = workspace.command(&["run", "busy.yaml", "--profile", "test"]);
+        let pipe = std::process::Stdio::piped;
+        let mut child = command.stdout(pipe()).stderr(pipe()).spawn().unwrap();
+        // It is busy from then on: the guest is asked a moment after the first page at the latest.
+        std::thread::sleep(Duration::from_secs(4));
+        assert!(child.try_wait().unwrap().is_none(), "{} ended by itself", row.does);
+        let started = Instant::now();
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(130), "{}: {}", row.does, String::from_utf8_lossy(&ended.stderr));
+        assert!(started.elapsed() < Duration::from_secs(10), "{}: {:?}", row.does, started.elapsed());
+    }
 }
 
 /// Nothing was published, and the cursor is where it was.

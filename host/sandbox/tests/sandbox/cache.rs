@@ -1,7 +1,8 @@
 //! The cache of compiled code: found again, and never believed without its checksum.
 
 use crate::guest::Guest;
-use crate::support::{sandbox_in, setup};
+use crate::support::{open, sandbox_in, setup};
+use dpone_sandbox::{ChildCommand, CompileLimits, Sandbox};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -28,6 +29,38 @@ async fn the_second_load_comes_from_the_cache() {
     }
     let key = std::fs::metadata(dir.path().join("key")).unwrap();
     assert_eq!((key.permissions().mode() & 0o777, key.len()), (0o600, 64));
+}
+
+/// A warm start starts no child, whatever it is for.
+#[tokio::test]
+async fn options_that_were_sound_are_not_judged_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = r#"{"properties":{"next":{"type":"string"}}}"#;
+    let bytes = Guest::extractor().schema(schema).component();
+    let nobody = ChildCommand { program: "/nonexistent".into(), args: Vec::new() };
+    let with = |next: &str| {
+        let mut setup = setup();
+        setup.with.insert("next".into(), next.into());
+        setup
+    };
+    let first = sandbox_in(&dir);
+    let loaded = first.load(bytes.clone(), "guest.wasm").await.unwrap();
+    first.extractor(&loaded, with("a")).await.unwrap();
+    let warm = || Sandbox::new(open(&dir), CompileLimits::default(), nobody.clone()).unwrap();
+    let loaded = warm().load(bytes.clone(), "guest.wasm").await.unwrap();
+    warm().extractor(&loaded, with("a")).await.unwrap();
+    let report = warm().extractor(&loaded, with("b")).await.err().unwrap();
+    assert!(report.message().contains("cannot be run"), "other options are judged: {report}");
+    // Nobody but the host says that something is sound.
+    for entry in std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_some_and(|extension| extension == "sound") {
+            let mut bytes = std::fs::read(&entry).unwrap();
+            bytes[10] ^= 1;
+            std::fs::write(&entry, bytes).unwrap();
+        }
+    }
+    let report = warm().load(bytes, "guest.wasm").await.err().unwrap();
+    assert!(report.message().contains("cannot be run"), "{report}");
 }
 
 #[tokio::test]

@@ -121,6 +121,39 @@ async fn options_are_checked_against_the_plugins_schema() {
     assert!(text.contains("the option `nxt` does not exist (plugin guest)\n  at key with.nxt"), "{text}");
 }
 
+/// Levels of references, each of which stands for two of the one before.
+fn doubling(levels: usize) -> String {
+    let level =
+        |n: usize| format!(r##""d{n}":{{"allOf":[{{"$ref":"#/$defs/d{0}"}},{{"$ref":"#/$defs/d{0}"}}]}}"##, n - 1);
+    let levels: Vec<String> = (1..=levels).map(level).collect();
+    format!(r##"{{"$defs":{{"d0":{{}},{}}},"$ref":"#/$defs/d{}"}}"##, levels.join(","), levels.len())
+}
+
+#[tokio::test]
+async fn a_schema_takes_no_more_than_a_childs_time() {
+    let deep = format!("{}{{}}{}", r#"{"not":"#.repeat(70), "}".repeat(70));
+    let schemas = [
+        (doubling(39), "its options schema cannot be judged: it took more than 2s of CPU time"),
+        (
+            doubling(25).replace("allOf", "anyOf").replace("\"d0\":{}", "\"d0\":false"),
+            "its options schema cannot be judged",
+        ),
+        (doubling(30).replace("allOf", "oneOf"), "its options schema cannot be judged"),
+        (deep, "nested deeper than 64 levels"),
+    ];
+    for (schema, text) in schemas {
+        let started = std::time::Instant::now();
+        let report = match support::load(&Guest::extractor().schema(&schema)).await {
+            Ok(loaded) => sandbox().extractor(&loaded, support::setup()).await.err(),
+            Err(report) => Some(report),
+        };
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+        let report = report.unwrap_or_else(|| panic!("it is sound: {text}"));
+        assert_eq!(report.code().id, "DP0314", "{report}");
+        assert!(report.message().contains(text), "{report}\n  lacks: {text}");
+    }
+}
+
 #[tokio::test]
 async fn compiling_is_bounded() {
     let bytes = Guest::extractor().component();

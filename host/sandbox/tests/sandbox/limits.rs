@@ -1,7 +1,10 @@
 //! Each limit, reached by a guest that does its worst.
 
-use crate::guest::{DATA, Guest, RESULT, STATE};
+use crate::guest::{DATA, Guest, RESULT, STATE, ZEROS};
 use crate::support::{self, batch, contained, page};
+use dpone_model::plugin::{Budget, Check, Column, DistinctSets, Repeats};
+use dpone_model::{Report, codes};
+use dpone_sandbox::Setup;
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -165,4 +168,70 @@ async fn memory_that_a_component_starts_with_counts() {
     let report = support::load(&guest).await.err().unwrap();
     assert_eq!(report.code().id, "DP0311", "{report}");
     assert!(report.message().contains("`instantiate` asked for"), "{report}");
+}
+
+/// A host function that works for as long as it may, and for as much as it is told.
+struct Greedy {
+    bytes: u64,
+}
+
+impl DistinctSets for Greedy {
+    fn add(&mut self, _: &str, _: u64, _: &[Column], budget: &dyn Budget) -> Result<(), Report> {
+        budget.hold(self.bytes)?;
+        loop {
+            budget.go_on()?;
+        }
+    }
+
+    fn repeats(&mut self, _: &str, _: &dyn Budget) -> Result<Repeats, Report> {
+        Ok(Repeats::default())
+    }
+}
+
+/// A check that adds to a set, once for each batch.
+async fn adding(setup: Setup, bytes: u64) -> Box<dyn Check> {
+    let add = r#"(import "dpone:plugin/distinct@0.1.0" "add" (func $add (param i32 i32 i32 i32 i32)))"#;
+    let body = format!(
+        "(call $add (i32.const {DATA}) (i32.const 0) (local.get 0) (i32.const {DATA}) (i32.const 0)) (i32.const {ZEROS})"
+    );
+    let guest = Guest::check().items(add).body("observe", &body);
+    let loaded = support::load(&guest).await.unwrap();
+    support::sandbox().check(&loaded, setup, Box::new(Greedy { bytes })).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_the_host_does_for_a_call_counts_and_is_stopped_inside() {
+    let mut setup = support::setup();
+    setup.limits.deadline = Duration::from_millis(100);
+    let mut check = adding(setup, 0).await;
+    let started = Instant::now();
+    contained(check.observe(batch()).await, "DP0310", "`observe` computed for longer than its deadline of 100ms").await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    let mut check = adding(support::setup(), (128 << 20) + 1).await;
+    let text = "`observe` asked the host to hold 134217729 bytes for it; the limit is 128 MiB";
+    contained(check.observe(batch()).await, "DP0311", text).await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_to_end_ends_in_the_middle_of_a_call() {
+    let minute = Duration::from_secs(60);
+    let patient = || {
+        let mut setup = support::setup();
+        (setup.limits.deadline, setup.limits.wall_clock) = (minute, minute);
+        let started = Instant::now();
+        setup.stop = Some(std::sync::Arc::new(move || match started.elapsed() > Duration::from_millis(200) {
+            true => Err(Report::new(&codes::interrupted::INTERRUPTED, "enough")),
+            false => Ok(()),
+        }));
+        setup
+    };
+    let started = Instant::now();
+    let in_the_host = adding(patient(), 0).await.observe(batch()).await.unwrap_err();
+    let endless = Guest::extractor().body("next", "(loop (br 0)) (unreachable)");
+    let mut extractor = support::extractor(&endless, patient()).await.unwrap();
+    let in_the_guest = extractor.next(page(), b"").await.unwrap_err();
+    for report in [in_the_host, in_the_guest] {
+        assert_eq!((report.code(), report.message()), (&codes::interrupted::INTERRUPTED, "enough"));
+    }
+    assert!(started.elapsed() < minute / 2, "{:?}", started.elapsed());
 }
