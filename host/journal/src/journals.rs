@@ -341,20 +341,28 @@ fn try_lock(dir: &Dir, run: &str) -> Result<File, Error> {
 fn describe(dir: &Dir, pipeline: &PipelineName, run: &RunId) -> Result<(Head, Progress), Error> {
     let not_resumable = |why: String| Error::NotResumable { run: run.to_string(), why };
     let mark = run_mark(pipeline.as_str(), run.as_str());
-    let text = disk::found(disk::read(dir, HEAD)).map_err(Error::io(HEAD))?;
+    let text = read(dir, HEAD)?;
     let text = text.ok_or_else(|| not_resumable("its head is missing".into()))?;
     let format = serde_json::from_slice::<Format>(&text).map_err(|error| damaged(HEAD, &error.to_string()))?.format;
     if format != Head::FORMAT {
         return Err(not_resumable(format!("its format is {format}, this release reads {}", Head::FORMAT)));
     }
     let head: Head = decode(&text, HEAD, mark)?;
-    let progress = match disk::found(disk::read(dir, PROGRESS)).map_err(Error::io(PROGRESS))? {
+    let progress = match read(dir, PROGRESS)? {
         Some(text) => decode(&text, PROGRESS, mark)?,
         // A crash between the first two files leaves a run that has no pages yet.
         None if segments(dir)?.is_empty() => Progress::new(head.started_at),
         None => return Err(damaged(PROGRESS, "it is missing, and there are pages")),
     };
     Ok((head, progress))
+}
+
+/// One of the files beside the pages. What is no file of such a length is damaged, whatever the disk says.
+fn read(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    disk::found(disk::read(dir, name)).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::InvalidData => damaged(name, &cause.to_string()),
+        _ => Error::io(name)(cause),
+    })
 }
 
 #[derive(serde::Deserialize)]

@@ -534,7 +534,10 @@ fn nothing_waits_for_a_pipe_in_the_place_of_a_file() {
         assert!(status.success());
         let error = scratch.reopen("r1").unwrap_err().to_string();
         assert!(error.contains("a named pipe") || file == "head.json", "{file}: {error}");
-        let _ = (scratch.journals.list(), scratch.journals.purge(&PurgeFilter::All));
+        assert!(scratch.journals.list().is_ok(), "{file}");
+        if file.ends_with(".json") {
+            assert!(scratch.journals.purge(&PurgeFilter::All).is_ok(), "{file}");
+        }
     }
 }
 

@@ -485,6 +485,29 @@ fn a_tenant_that_takes_too_much_memory_fails_alone() {
     assert_eq!(workspace.topic("sales.orders", "test").len(), 0);
 }
 
+/// One page is more than the whole process may have.
+#[test]
+fn a_worker_without_memory_says_so() {
+    let row = format!(r#"{{"order_id":1,"updated_at":"2026-01-02T00:00:00Z","pad":"{}"}}"#, "x".repeat(100 << 20));
+    let body = format!(r#"{{"data":{{"items":[{row}]}}}}"#);
+    let server = ScriptedServer::start(move |_| Answer::ok(body.clone()));
+    let stand = Stand::small();
+    let workspace = house(&stand, "    limits: { memory: 160MiB }\n", "");
+    let profile = format!(
+        "extends: local\nconnections:\n  example_api: {{ type: http, base_url: \"http://{}\" }}\n  \
+         kafka_cluster: {{ type: kafka, bootstrap_servers: \"{}\" }}\n",
+        server.host(),
+        stand.bootstrap()
+    );
+    workspace.write(".dpone/profiles/test.yaml", profile);
+    let large =
+        manifest("orders", "sales.orders").replacen("    pagination:", "    max_page_bytes: 1GiB\n    pagination:", 1);
+    workspace.write("teams/sales/orders.yaml", large);
+    let ran = workspace.dpone(&["run", "teams/sales/orders.yaml", "--policy", "tenants.yaml", "--profile", "test"]);
+    ran.expect_exit(13).expect_error(&["DP1310", "`limits.memory` gives the process 160 MiB"]);
+    assert!(!ran.stderr.contains("it said last"), "{}", ran.stderr);
+}
+
 #[test]
 fn a_tenant_that_computes_too_long_loses_its_worker_alone() {
     let stand = Stand::small();
