@@ -14,7 +14,7 @@ crate::codes! { Usage:
     NO_SUCH_LANGUAGE = "DP0012", AfterFix, "this build of dpone carries no template for the language",
         "Templates and SDKs are embedded when dpone is built. Use a language that the message names, or a build that carries the other one.";
     OTHER_EXTRACT = "DP0013", AfterFix, "the mended manifest would extract or send something else",
-        "`dpone resume RUN --manifest FILE` goes on with the pages and keys of the run's journal, so whatever made them may not change: source, pagination, boundary, transforms, topic, keys, envelope. Quality checks, limits, timeouts, retries, delivery, journal and artifacts may. Each difference is named with its place; change it back, or start a new run.";
+        "`dpone resume RUN --manifest FILE` goes on with the pages and keys of the run's journal, so whatever made them may not change: source, pagination, boundary, transforms, topic, keys, envelope. Quality checks, limits, timeouts, retries, delivery, journal and artifacts may. Nor does it get more than it was started with: no further origin, no topic that is created, no check with a grant that was not there. Each difference is named with its place; change it back, or start a new run.";
     RUN_IS_DONE = "DP0015", Never, "the run is done",
         "`dpone resume` goes on with a run that stopped. This one came to its end: its rows are published, and its state has moved where it was to. Nothing is left to do; `dpone run` loads what has come since.";
     NO_RUNS = "DP0014", AfterFix, "there are no runs of that name",
