@@ -95,6 +95,7 @@ pub fn launch(common: &Common, workdir: &Path, demanded: &PluginDemands) -> Resu
         quiet: common.quiet,
         logs: logs(common),
         logs_json: crate::output::is_json(),
+        say: crate::output::line_of_worker,
     })
 }
 

@@ -4,7 +4,7 @@
 //! the filter names one crate alone.
 
 use crate::args::LogFormat;
-use crate::output::{self, Messages};
+use crate::output::{self, Log};
 use serde_json::{Map, Value};
 use std::fmt::Debug;
 use tracing::field::{Field, Visit};
@@ -33,7 +33,8 @@ pub fn start(filter: &str, format: LogFormat) {
     match format {
         // What cannot be written to stderr is not written to stderr either.
         LogFormat::Text => {
-            let lines = fmt::layer().with_ansi(output::is_terminal()).with_writer(|| Messages);
+            // Colours come last: what an event holds must not bring its own.
+            let lines = fmt::layer().with_ansi(false).with_writer(|| Log);
             registry.with(lines.log_internal_errors(false)).init();
         }
         LogFormat::Json => registry.with(Objects).init(),
@@ -76,7 +77,7 @@ impl<S: Subscriber + for<'span> LookupSpan<'span>> Layer<S> for Objects {
             }
         }
         event.record(&mut line);
-        output::line(&Value::Object(line.0).to_string());
+        output::json_line(&Value::Object(line.0));
     }
 }
 

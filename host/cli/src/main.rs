@@ -60,11 +60,7 @@ fn main() -> ExitCode {
 
 /// Prints what a command line gets instead of a command: help, the version, or what is wrong with it.
 fn command_line(answer: &clap::Error) -> Exit {
-    if let Err(cause) = answer.print()
-        && !answer.use_stderr()
-    {
-        output::remember(&cause);
-    }
+    output::command_line(answer);
     if answer.use_stderr() { Exit::Usage } else { Exit::Ok }
 }
 

@@ -101,7 +101,7 @@ impl Shown {
                         output::with_bar(bar);
                         bar.enable_steady_tick(Duration::from_millis(120));
                     }
-                    bar.set_message(status);
+                    bar.set_message(output::shown(&status));
                 }
             }
         }

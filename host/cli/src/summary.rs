@@ -3,6 +3,7 @@
 //! The report is JSON, because a worker's comes through a pipe. Each fact has a function of its own that
 //! gives no line where the report does not have it; a line is `name: what`.
 
+use dpone_model::foreign;
 use dpone_model::human::{bytes, count, duration};
 use dpone_run::Remedy;
 use serde_json::Value;
@@ -14,6 +15,7 @@ const MAX_WARNINGS: usize = 10;
 
 /// A run's report for a person. A run that never got an id has nothing to sum up but its error.
 pub fn summary(report: &Value, artifact: Option<&Path>, remedy: Remedy, is_tenants: bool) -> Option<String> {
+    let report = &one_line(report);
     let run_id = report["run_id"].as_str().filter(|run_id| !run_id.is_empty())?;
     let mut lines = vec![rows(report, run_id)];
     lines.extend(speed(report));
@@ -24,9 +26,22 @@ pub fn summary(report: &Value, artifact: Option<&Path>, remedy: Remedy, is_tenan
     lines.extend(state(report));
     lines.extend(mixed(report));
     lines.extend(warnings(report));
-    lines.extend(artifact.map(|folder| format!("artifact: {}", folder.display())));
+    lines.extend(artifact.map(|folder| format!("artifact: {}", foreign::one_line(&folder.display().to_string()))));
     lines.extend(resume(run_id, remedy, is_tenants));
     Some(lines.join("\n"))
+}
+
+/// The report with each text as one line: a worker's may hold anything.
+fn one_line(report: &Value) -> Value {
+    match report {
+        Value::String(text) => foreign::one_line(text).into(),
+        Value::Array(items) => items.iter().map(one_line).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), one_line(value)));
+            Value::Object(fields.collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// A summary as Markdown: a heading, and an item for each line.
@@ -140,7 +155,7 @@ fn warnings(report: &Value) -> Vec<String> {
         return Vec::new();
     }
     let shown = warnings.iter().filter_map(Value::as_str).take(MAX_WARNINGS);
-    let shown = shown.map(|warning| format!("  {}", warning.replace('\n', " ")));
+    let shown = shown.map(|warning| format!("  {warning}"));
     let more =
         (warnings.len() > MAX_WARNINGS).then(|| format!("  and {} more, in run.json", warnings.len() - MAX_WARNINGS));
     std::iter::once(format!("warnings: {}", warnings.len())).chain(shown).chain(more).collect()
@@ -185,7 +200,7 @@ mod tests {
         let expected = "run r1 succeeded in 2 min 5 s: 1 page, 251 rows extracted, 1 filtered, 250 published, 250 acknowledged\n\
             speed: 2 rows/s, 3 MiB read\n\
             state: revision 3, cursor 2026-01-01T00:00:00Z\n\
-            warnings: 1\n  a field is mixed\n\
+            warnings: 1\n  a field\\nis mixed\n\
             artifact: .dpone/runs/r1\n\
             resume with: dpone resume r1 --policy FILE (it keeps the manifest that it was started with)";
         assert_eq!(text, expected);
@@ -198,7 +213,7 @@ mod tests {
             - **pages and rows**: 1 page, 251 rows extracted, 1 filtered, 250 published, 250 acknowledged\n\
             - **speed**: 2 rows/s, 3 MiB read\n\
             - **state**: revision 3, cursor 2026-01-01T00:00:00Z\n\
-            - **warnings**: 1\n\x20 - a field is mixed";
+            - **warnings**: 1\n\x20 - a field\\nis mixed";
         assert_eq!(to_markdown(&text), expected);
     }
 

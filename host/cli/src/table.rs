@@ -1,9 +1,10 @@
 //! Cells of the tables that a person reads.
 
+use dpone_model::redact;
 use jiff::Timestamp;
 
-/// The longest cell of foreign text, in characters.
-const MAX_CELL: usize = 160;
+/// The longest cell of foreign text.
+const MAX_CELL_BYTES: usize = 160;
 
 /// How long ago something was, in its largest unit: `12 s`, `5 min`, `3 h`, `9 d`.
 pub fn age(now: Timestamp, then: Timestamp) -> String {
@@ -16,14 +17,9 @@ pub fn age(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
-/// Text from a file, such as an error's message, as one short line that moves no terminal's cursor.
-pub fn one_line(text: &str) -> String {
-    let mut line: String = dpone_workers::printable(text).replace('\n', " ");
-    if let Some((cut, _)) = line.char_indices().nth(MAX_CELL) {
-        line.truncate(cut);
-        line.push('…');
-    }
-    line
+/// Text from a file, such as an error's message, as one short line.
+pub fn cell(text: &str) -> String {
+    redact::excerpt(text, MAX_CELL_BYTES)
 }
 
 #[cfg(test)]
@@ -51,8 +47,7 @@ mod tests {
 
     #[test]
     fn foreign_text_is_one_short_line() {
-        assert_eq!(one_line("page 3:\nno JSON"), "page 3: no JSON");
-        assert!(!one_line("\u{1b}[2Jgone").contains('\u{1b}'));
-        assert_eq!(one_line(&"é".repeat(500)).chars().count(), MAX_CELL + 1);
+        assert_eq!(cell("page 3:\nno JSON\u{1b}[2J"), "page 3:\\nno JSON\\u{1b}[2J");
+        assert_eq!(cell(&"é".repeat(500)).len(), MAX_CELL_BYTES + "…".len());
     }
 }

@@ -1,6 +1,6 @@
 //! Connections as the rooms that open them take them.
 
-use dpone_model::Secret;
+use dpone_model::{Secret, redact};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use url::Url;
@@ -20,6 +20,28 @@ pub struct HttpConnection {
     pub ca_pem: Option<Vec<u8>>,
     /// Those that the manifest grants to a plugin, by name.
     pub secrets: BTreeMap<String, Secret>,
+}
+
+impl HttpConnection {
+    /// From now on nothing shows the connection's secrets.
+    pub(crate) fn protect(&self) {
+        self.every_secret().iter().for_each(redact::protect);
+    }
+
+    /// What nobody may see of it.
+    pub fn every_secret(&self) -> Vec<String> {
+        let auth = match &self.auth {
+            Auth::None => Vec::new(),
+            Auth::Bearer(value) | Auth::ApiKey { value, .. } => vec![value.expose().to_owned()],
+            // Without a password the user name is the key. As a pair they are sent in base64.
+            Auth::Basic { username, password } => {
+                let key = if password.is_empty() { username } else { password.expose() };
+                vec![key.to_owned(), format!("{username}:{}", password.expose())]
+            }
+        };
+        let granted = self.secrets.values().map(|secret| secret.expose().to_owned());
+        auth.into_iter().chain(granted).collect()
+    }
 }
 
 /// How requests of a connection prove who they are.
@@ -67,6 +89,17 @@ pub struct KafkaConnection {
 pub enum OptionValue {
     Plain(String),
     Secret(Secret),
+}
+
+impl KafkaConnection {
+    /// From now on nothing shows the connection's secrets.
+    pub(crate) fn protect(&self) {
+        self.options.values().for_each(|option| {
+            if let OptionValue::Secret(secret) = option {
+                secret.protect();
+            }
+        });
+    }
 }
 
 impl OptionValue {

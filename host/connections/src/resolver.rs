@@ -122,7 +122,9 @@ impl Resolver {
                 fields.values.extend(value.map(|value| (field, Value::Set(Secret::new(value)))));
             }
         }
-        Ok(build::http(&fields, &self.workdir, &reference.secrets)?)
+        let connection = build::http(&fields, &self.workdir, &reference.secrets)?;
+        connection.protect();
+        Ok(connection)
     }
 
     pub async fn kafka(&self, reference: &ConnectionRef) -> Result<KafkaConnection, Report> {
@@ -138,7 +140,9 @@ impl Resolver {
             });
         }
         let fields = self.fields(reference, Kind::Kafka, "a Kafka connection").await?;
-        Ok(build::kafka(&fields, &self.workdir)?)
+        let connection = build::kafka(&fields, &self.workdir)?;
+        connection.protect();
+        Ok(connection)
     }
 
     /// A profile may give a manifest's PostgreSQL connection as one of type sqlite, and the other way round.
@@ -176,7 +180,11 @@ impl Resolver {
         let fields = self.fields(reference, kind, wanted).await?;
         Ok(match kind {
             Kind::Sqlite => build::sqlite(&fields, &self.workdir)?,
-            _ => build::postgres(&fields, &self.workdir)?,
+            _ => {
+                let password = fields.secret("password")?;
+                password.iter().for_each(Secret::protect);
+                build::postgres(&fields, &self.workdir)?
+            }
         })
     }
 

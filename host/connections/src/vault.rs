@@ -79,6 +79,15 @@ enum Login {
     AppRole { role_id: Secret, secret_id: Secret },
 }
 
+impl Login {
+    fn protect(&self) {
+        match self {
+            Self::Token(token) => token.protect(),
+            Self::AppRole { role_id, secret_id } => [role_id, secret_id].into_iter().for_each(Secret::protect),
+        }
+    }
+}
+
 pub(crate) struct Vault {
     server: Server,
     namespace: Option<String>,
@@ -132,6 +141,7 @@ impl Vault {
             })?),
             None => None,
         };
+        login.protect();
         let server = Server { address, ca_pem };
         let client = connect(&server)?;
         Ok(Self { server, namespace: set("VAULT_NAMESPACE"), login, client, token: tokio::sync::OnceCell::new() })
@@ -198,7 +208,9 @@ impl Vault {
             request: request.to_owned(),
             cause: "the answer has no auth.client_token".to_owned(),
         };
-        Ok(Secret::new(token.ok_or_else(no_token)?))
+        let token = Secret::new(token.ok_or_else(no_token)?);
+        token.protect();
+        Ok(token)
     }
 
     /// `<address>/v1/<parts>`; none where a part could leave the path it stands for.
@@ -228,6 +240,7 @@ impl Vault {
             method: method.to_owned(),
             url: url.into(),
             headers,
+            body_holds_secret: body.is_some(),
             body: body.map(Into::into),
             credentials: credentials.collect(),
             max_body_bytes: MAX_BODY_BYTES,

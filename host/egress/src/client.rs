@@ -7,7 +7,7 @@ use crate::resolve::GuardedResolver;
 use crate::retry::{RetryPolicy, is_transient, retry_after};
 use async_trait::async_trait;
 use dpone_model::http::{HttpEgress, HttpRequest, HttpResponse, Pause, Pauses};
-use dpone_model::{Meter, Report};
+use dpone_model::{Meter, Report, redact};
 use reqwest::header::RETRY_AFTER;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -216,7 +216,7 @@ impl HttpEgress for Client {
             attempts,
             status: answer.status,
             asks_to_wait: answer.asks_to_wait(),
-            excerpt: excerpt(&prepared, &answer.body),
+            excerpt: excerpt(&answer.body),
         })?
     }
 }
@@ -256,13 +256,13 @@ fn certificates(config: &ClientConfig) -> Result<Vec<reqwest::Certificate>, Erro
 fn response(prepared: &Prepared, answer: Answer, attempts: u32) -> HttpResponse {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
-    let excerpt = (!is_success(answer.status)).then(|| excerpt(prepared, &answer.body));
+    let excerpt = (!is_success(answer.status)).then(|| excerpt(&answer.body));
     HttpResponse {
         excerpt,
         status: answer.status,
         headers: headers.collect(),
         body: answer.body,
-        url: prepared.without_secrets(&answer.url),
+        url: prepared.without_secrets(&answer.url).into(),
         attempts,
     }
 }
@@ -271,20 +271,18 @@ fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-/// Up to 200 printable characters of a body, white space joined, credentials taken out.
-fn excerpt(prepared: &Prepared, body: &[u8]) -> String {
-    const CHARACTERS: usize = 200;
+/// Up to 200 characters of a body, white space joined, secrets taken out before anything is cut.
+fn excerpt(body: &[u8]) -> String {
+    const BYTES: usize = 200;
     // A few bytes more than needed, so that a long run of white space leaves something to show.
-    const BYTES: usize = 4096;
-    let start = body.get(..BYTES.min(body.len())).unwrap_or_default();
-    let text = prepared.redact(&String::from_utf8_lossy(start));
+    const LOOKED_AT: usize = 4096;
+    let text = redact::window(body, 0, LOOKED_AT);
+    let text = String::from_utf8_lossy(&text);
     let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
-    let joined = words.join(" ");
-    match joined.char_indices().nth(CHARACTERS) {
-        _ if joined.is_empty() => "(empty body)".into(),
-        Some((end, _)) => format!("{}…", joined.get(..end).unwrap_or_default()),
-        None => joined,
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    match redact::excerpt(words.join(" "), BYTES) {
+        empty if empty.is_empty() => "(empty body)".into(),
+        text => text,
     }
 }
 

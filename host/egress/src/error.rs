@@ -23,6 +23,8 @@ pub enum Error {
     Request { url: String, cause: String },
     #[error("{from} {verb} {origin}, which is not the connection's origin {own}", verb = if *.redirected { "redirects to" } else { "leads to" })]
     OtherOrigin { from: String, origin: String, own: String, redirected: bool },
+    #[error("{from} {verb} {origin}, and the request would take a secret of the connection there", verb = if *.redirected { "redirects to" } else { "leads to" })]
+    SecretLeaves { from: String, origin: String, redirected: bool },
     #[error("{from} {verb} a URL of {bytes} bytes, more than {MAX_URL_BYTES}", verb = if *.redirected { "redirects to" } else { "became" })]
     LongUrl { from: String, bytes: usize, redirected: bool },
     #[error("the request's {what} {bytes} bytes, more than {limit}")]
@@ -84,6 +86,7 @@ impl Error {
         match self {
             Self::Client { .. } | Self::Certificates { .. } | Self::Credential { .. } | Self::Quota(_) => None,
             Self::OtherOrigin { from: url, .. }
+            | Self::SecretLeaves { from: url, .. }
             | Self::LongUrl { from: url, .. }
             | Self::LongHeaders { url, .. }
             | Self::Request { url, .. }
@@ -106,7 +109,7 @@ impl Failure for Error {
             Self::Client { .. } | Self::Request { .. } => &internal::BUG,
             Self::Certificates { .. } => &connection::TLS_FILE,
             Self::Credential { .. } => &connection::INCOMPLETE,
-            Self::OtherOrigin { .. } => &source::OTHER_ORIGIN,
+            Self::OtherOrigin { .. } | Self::SecretLeaves { .. } => &source::OTHER_ORIGIN,
             Self::LongUrl { .. } => &source::LONG_URL,
             Self::LongHeaders { .. } => &source::LONG_HEADERS,
             Self::Address { .. } => &source::ADDRESS_REFUSED,
@@ -133,6 +136,11 @@ impl Failure for Error {
         Some(match self {
             Self::Credential { .. } => {
                 "a line break at the end of a token's file or variable is the usual cause".into()
+            }
+            Self::SecretLeaves { .. } => {
+                "secrets go to the connection's own origin alone, and a redirect that keeps the \
+                                          request's body, or a URL that echoes a secret, would break that"
+                    .into()
             }
             Self::OtherOrigin { origin, own, .. } => other_origin_hint(origin, own),
             Self::Unreachable { permanent: true, .. } => {

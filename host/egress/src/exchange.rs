@@ -9,7 +9,7 @@ use crate::resolve::{Refused, check_literal};
 use bytes::Bytes;
 use dpone_model::http::{Credential, HttpRequest, RequestSigner};
 use dpone_model::plugin::Outgoing;
-use dpone_model::{Report, codes};
+use dpone_model::{Report, codes, redact};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Request, Response};
 use sha2::{Digest, Sha256};
@@ -28,6 +28,7 @@ pub(crate) struct Prepared {
     url: Url,
     headers: HeaderMap,
     body: Option<Bytes>,
+    body_holds_secret: bool,
     secret_headers: Vec<(HeaderName, HeaderValue)>,
     secret_params: Vec<(String, String)>,
     signers: Vec<Arc<dyn RequestSigner>>,
@@ -76,6 +77,7 @@ impl Prepared {
             url: without_userinfo(&url),
             headers,
             body: request.body,
+            body_holds_secret: request.body_holds_secret,
             secret_headers: Vec::new(),
             secret_params: Vec::new(),
             signers: Vec::new(),
@@ -87,8 +89,14 @@ impl Prepared {
 
     fn add_credential(&mut self, credential: &Credential) -> Result<(), Error> {
         match credential {
-            Credential::Query { name, value } => self.secret_params.push((name.clone(), value.expose().to_owned())),
+            Credential::Query { name, value } => {
+                value.protect();
+                self.secret_params.push((name.clone(), value.expose().to_owned()));
+            }
             Credential::Header { name, value } => {
+                // Of `Bearer TOKEN` the token is the secret.
+                value.protect();
+                redact::protect(value.expose().rsplit(' ').next().unwrap_or_default());
                 let invalid = || Error::Credential { carrier: format!("header {name}") };
                 let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
                 let mut value = HeaderValue::from_str(value.expose()).map_err(|_| invalid())?;
@@ -105,40 +113,30 @@ impl Prepared {
     }
 
     pub(crate) fn printable(&self, url: &Url) -> String {
-        printable_url(url, &self.secret_names())
+        printable_url(url, &names(&self.secret_names()))
     }
 
     pub(crate) fn printable_start(&self) -> String {
         self.printable(&self.url)
     }
 
-    /// The URL as others may keep it: without the credential, should the server have echoed it.
-    pub(crate) fn without_secrets(&self, url: &Url) -> String {
-        without_params(url, &self.secret_names()).into()
+    /// The URL without the credentials, should the server have echoed them: as others may keep it, and as it
+    /// is asked for next.
+    pub(crate) fn without_secrets(&self, url: &Url) -> Url {
+        without_params(url, &names(&self.secret_names()))
     }
 
-    /// Replaces what a server may have echoed of the credentials.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        const SHORTEST: usize = 4;
-        let headers = self.secret_headers.iter().filter_map(|(_, value)| value.to_str().ok());
-        let params = self.secret_params.iter().map(|(_, value)| value.as_str());
-        headers
-            // Of `Bearer TOKEN` the token is the secret.
-            .flat_map(|value| [value, value.rsplit(' ').next().unwrap_or(value)])
-            .chain(params)
-            .filter(|secret| secret.len() >= SHORTEST)
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
-    }
-
-    fn secret_names(&self) -> Vec<&str> {
-        self.secret_params.iter().map(|(name, _)| name.as_str()).collect()
+    /// The query parameters that carry a credential, and those of the signatures so far.
+    fn secret_names(&self) -> Vec<String> {
+        let own = self.secret_params.iter().map(|(name, _)| name.clone());
+        own.chain(self.signers.iter().flat_map(|signer| signer.params())).collect()
     }
 
     /// The request on the wire for one hop. Only a trusted hop carries credentials.
     async fn wire_request(&self, hop: &Hop) -> Result<Request, Error> {
         let mut url = hop.url.clone();
         if hop.trusted && !self.secret_params.is_empty() {
-            url = without_params(&url, &self.secret_names());
+            url = self.without_secrets(&url);
             url.query_pairs_mut().extend_pairs(&self.secret_params);
         }
         let mut request = Request::new(hop.method.clone(), url);
@@ -243,14 +241,16 @@ impl Client {
 
     fn first_hop(&self, prepared: &Prepared) -> Result<Hop, Error> {
         let trusted = same_origin(&prepared.url, &self.config().own_origin);
+        let url = prepared.without_secrets(&prepared.url);
         if !trusted {
-            self.permit(prepared, &prepared.url, &prepared.url, false)?;
+            self.permit(prepared, &prepared.url, &url, false)?;
+            keep_secrets(prepared, &prepared.url, &url, prepared.body.is_some(), false)?;
         } else if self.config().own_is_guarded {
             check_literal(&prepared.url, self.config().allow_private)
                 .map_err(|refused| Error::Address { url: prepared.printable_start(), refused })?;
         }
         Ok(Hop {
-            url: prepared.url.clone(),
+            url,
             method: prepared.method.clone(),
             headers: if trusted { prepared.headers.clone() } else { harmless(&prepared.headers) },
             body: prepared.body.clone(),
@@ -273,7 +273,11 @@ impl Client {
             hop.body = None;
             hop.headers.remove(CONTENT_TYPE);
         }
-        hop.url = without_userinfo(&next.url);
+        let url = prepared.without_secrets(&without_userinfo(&next.url));
+        if !own {
+            keep_secrets(prepared, &hop.url, &url, hop.body.is_some(), true)?;
+        }
+        hop.url = url;
         hop.method = next.method;
         Ok(())
     }
@@ -321,17 +325,29 @@ impl Client {
 
 /// The start of a URL that may be too long to be shown.
 fn cut(url: &str) -> String {
-    const SHOWN: usize = 200;
-    match url.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", url.get(..end).unwrap_or_default()),
-        None => url.to_owned(),
+    const SHOWN_BYTES: usize = 200;
+    redact::excerpt(url, SHOWN_BYTES)
+}
+
+fn names(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// Nothing of a request to another origin may hold a secret: not the body that a plugin put one into, and not
+/// the URL into which a server put what it was sent.
+fn keep_secrets(prepared: &Prepared, from: &Url, to: &Url, has_body: bool, redirected: bool) -> Result<(), Error> {
+    if (has_body && prepared.body_holds_secret) || redact::holds_secret(to.as_str().as_bytes()) {
+        return Err(Error::SecretLeaves { from: prepared.printable(from), origin: origin_text(to), redirected });
     }
+    Ok(())
 }
 
 /// The headers that another origin may see: a manifest's own may hold a key that nobody declared.
 fn harmless(headers: &HeaderMap) -> HeaderMap {
-    let is_harmless = |name: &HeaderName| [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE].contains(name);
-    headers.iter().filter(|(name, _)| is_harmless(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    let is_harmless = |(name, value): &(&HeaderName, &HeaderValue)| {
+        [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE].contains(name) && !redact::holds_secret(value.as_bytes())
+    };
+    headers.iter().filter(is_harmless).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Reads an error of the HTTP library: refused address, timeout, bad certificate, or anything that
@@ -350,7 +366,7 @@ fn failure(prepared: &Prepared, hop: &Hop, error: reqwest::Error) -> Error {
         return Error::Request { url, cause: root_cause(&error) };
     }
     let permanent = error.is_connect() && chain(&error).filter_map(|cause| cause.downcast_ref()).any(is_invalid_data);
-    Error::Unreachable { method, url, attempts: 1, cause: prepared.redact(&root_cause(&error)), permanent }
+    Error::Unreachable { method, url, attempts: 1, cause: root_cause(&error), permanent }
 }
 
 /// TLS reports a peer that does not verify, or does not speak it, as invalid data; the error may be

@@ -5,6 +5,12 @@
 //! to be allowed by name, is sent no credential and none of the manifest's headers, and may not
 //! resolve to an address inside the operator's network ([`address`]).
 //!
+//! A request takes no secret to another origin. Credentials and signatures are not added there. Query
+//! parameters of their names are taken out of every URL that a server gives, so that an echo is not sent on,
+//! journalled or shown to a plugin; at the own origin they are made anew. A body into which a plugin put a secret,
+//! a URL in which the value of a secret stands, in whichever encoding, and a redirect that would take one of them
+//! along, are refused (DP0409). Excerpts of answers lose secrets before they are cut.
+//!
 //! One call of [`Client::send`] is:
 //! ```text
 //! attempt 1..=max_attempts            retry.rs    back-off with full jitter, Retry-After

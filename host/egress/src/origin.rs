@@ -1,12 +1,10 @@
 //! Origins (RFC 6454) and URLs as they may be printed.
 
+use dpone_model::redact::REDACTED;
 use url::Url;
 
 /// Longest URL that is sent or followed. The `http` crate refuses more than 65,534 bytes.
 pub const MAX_URL_BYTES: usize = 60 << 10;
-
-/// What stands for the value of a secret query parameter in a printed URL.
-const REDACTED: &str = "[redacted]";
 
 /// Same scheme, host and port; default ports count as written. Only http and https have an origin
 /// here, so that any other URL is foreign even to itself.

@@ -42,8 +42,9 @@ fn request(url: &str) -> HttpRequest {
         url: url.into(),
         headers: vec![("X-Manifest".into(), "mine".into()), ("Accept".into(), "application/json".into())],
         body: None,
+        body_holds_secret: false,
         credentials: vec![
-            Credential::Header { name: "Authorization".into(), value: Secret::new("Bearer t0ken") },
+            Credential::Header { name: "Authorization".into(), value: Secret::new("Bearer t0ken1") },
             Credential::Query { name: "api_key".into(), value: Secret::new("s3cret") },
         ],
         max_body_bytes: 1 << 20,
@@ -80,7 +81,7 @@ async fn a_page_with_credentials_that_nobody_prints() {
     let seen = server.seen();
     assert_eq!(seen[0].line, "GET /orders?a=%41+b&api_key=s3cret");
     for line in
-        ["authorization: bearer t0ken", "x-manifest: mine", "accept-encoding: gzip, zstd", "user-agent: dpone-test"]
+        ["authorization: bearer t0ken1", "x-manifest: mine", "accept-encoding: gzip, zstd", "user-agent: dpone-test"]
     {
         assert!(seen[0].head.contains(line), "{line} in {}", seen[0].head);
     }
@@ -133,17 +134,14 @@ async fn a_post_is_repeated_as_it_stands() {
 
 #[tokio::test]
 async fn a_status_that_stays_names_url_attempts_and_excerpt() {
-    let server = Server::start(|_, _| answer(503, &[], "down\r\n\u{7}since  t0ken s3cret noon".repeat(20))).await;
+    let server = Server::start(|_, _| answer(503, &[], "down\r\n\u{7}since  t0ken1 s3cret noon".repeat(20))).await;
     let report = fails(config(&server.url), request(&format!("{}/orders?api_key=s3cret", server.url))).await;
     assert_eq!((report.code().id, report.retry()), ("DP0403", Retry::Later));
     assert!(
-        report.message().starts_with(&format!(
-            "GET {}/orders?api_key=[redacted] answered 503 after 3 attempts: down since",
-            server.url
-        )),
+        report.message().starts_with(&format!("GET {}/orders answered 503 after 3 attempts: down since", server.url)),
         "{report}"
     );
-    assert!(!report.to_string().contains("s3cret") && !report.to_string().contains("t0ken"), "{report}");
+    assert!(!report.to_string().contains("s3cret") && !report.to_string().contains("t0ken1"), "{report}");
     assert!(report.message().len() < 400, "{report}");
     assert_eq!(server.seen().len(), 3);
 }
@@ -315,7 +313,7 @@ async fn redirects_on_the_own_origin_keep_credentials() {
     let response = send(config(&server.url), request(&format!("{}/orders", server.url))).await.unwrap();
     assert_eq!(response.url, format!("{}/v2/orders?x=1", server.url));
     assert_eq!(server.lines(), ["GET /orders?api_key=s3cret", "GET /v2/orders?x=1&api_key=s3cret"]);
-    assert!(server.seen()[1].head.contains("bearer t0ken"));
+    assert!(server.seen()[1].head.contains("bearer t0ken1"));
 }
 
 #[tokio::test]
@@ -432,7 +430,7 @@ async fn an_allowed_origin_sees_no_credential_and_no_header_of_the_manifest() {
     allowing.allow_private = true;
     send(allowing, request(&server.url)).await.unwrap();
     for seen in [&other.seen()[0], &server.seen()[1]] {
-        for secret in ["t0ken", "api_key", "x-manifest"] {
+        for secret in ["t0ken1", "api_key", "x-manifest"] {
             assert!(!seen.head.contains(secret), "{secret} in {}", seen.head);
         }
         assert!(seen.head.contains("accept: application/json"), "{}", seen.head);
@@ -460,12 +458,12 @@ async fn an_allowed_origin_may_not_lie_inside_the_network() {
 #[tokio::test]
 async fn a_credential_with_a_line_break_is_named_without_its_value() {
     let broken = HttpRequest {
-        credentials: vec![Credential::Header { name: "Authorization".into(), value: Secret::new("Bearer t0ken\n") }],
+        credentials: vec![Credential::Header { name: "Authorization".into(), value: Secret::new("Bearer t0ken1\n") }],
         ..request("http://127.0.0.1:9/")
     };
     let report = fails(config("http://127.0.0.1:9/"), broken).await;
     assert_eq!(report.code().id, "DP0204");
-    assert!(report.message().contains("Authorization") && !report.to_string().contains("t0ken"), "{report}");
+    assert!(report.message().contains("Authorization") && !report.to_string().contains("t0ken1"), "{report}");
 }
 
 #[tokio::test]

@@ -13,11 +13,14 @@
 //! 88 zero             8
 //! 96 meta (JSON), state, index, body, records, output
 //! ```
+//! Body, records and output are data and stay byte for byte. Of the meta part, what nobody sends again (URL and
+//! headers of the answer, messages) is without secrets.
+//!
 //! The chain of `previous` makes the head checksum of the last page a digest of all of them.
 
 use bytes::Bytes;
 use dpone_model::plugin::{Ending, RequestEdit};
-use dpone_model::{Span, WalkEnded};
+use dpone_model::{Span, WalkEnded, redact};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
@@ -342,15 +345,18 @@ pub(crate) fn encode_head(entry: &PageEntry, label: &Label, out: &mut Vec<u8>) -
     out.resize(HEAD_BYTES, 0);
     let meta = Meta {
         request: entry.request.clone(),
-        url: entry.url.clone(),
+        url: redact::text(&entry.url).into_owned(),
         status: entry.status,
-        headers: entry.headers.clone(),
+        headers: entry.headers.iter().map(|(name, value)| (name.clone(), redact::text(value).into_owned())).collect(),
         records_path: entry.records_path.clone(),
         next: entry.next.clone(),
-        ended: entry.ended.clone(),
+        ended: entry.ended.clone().map(|ended| Ending { message: redact::text(&ended.message).into_owned(), ..ended }),
         records_digest: entry.records_digest.clone(),
         newly_seen: entry.newly_seen.clone(),
-        walk_ended: entry.walk_ended.clone(),
+        walk_ended: entry
+            .walk_ended
+            .clone()
+            .map(|ended| WalkEnded { message: redact::text(&ended.message).into_owned(), ..ended }),
     };
     serde_json::to_writer(&mut *out, &meta).ok()?;
     let meta_len = out.len() - HEAD_BYTES;

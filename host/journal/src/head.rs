@@ -4,7 +4,7 @@
 //! the file's name, as pages have it: no other run's file is taken for this one's, and none that was changed.
 
 use dpone_model::plugin::Identity;
-use dpone_model::{Exit, PipelineName, Report, RunId, WalkEnded};
+use dpone_model::{Exit, PipelineName, Report, RunId, WalkEnded, redact};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -153,7 +153,8 @@ pub struct StoredFailure {
 
 impl From<&Report> for StoredFailure {
     fn from(report: &Report) -> Self {
-        Self { code: report.code().id.to_owned(), message: report.message().to_owned(), exit_code: report.exit() as u8 }
+        let message = redact::text(report.message()).into_owned();
+        Self { code: report.code().id.to_owned(), message, exit_code: report.exit() as u8 }
     }
 }
 

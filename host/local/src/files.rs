@@ -2,9 +2,9 @@
 
 use crate::Error;
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Opens a folder, creating it where it is missing.
@@ -16,7 +16,9 @@ pub fn open_dir(path: &Path) -> Result<Dir, Error> {
 /// Replaces a file as a whole, so that a reader or the next start never sees half of it.
 pub fn write_whole(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = format!("{name}.tmp");
-    dir.write(&temporary, bytes)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    dir.open_with(&temporary, &options)?.write_all(bytes)?;
     dir.rename(&temporary, dir, name)
 }
 

@@ -8,6 +8,7 @@ use crate::units::{parse_duration, parse_size};
 use crate::yaml::{Content, Node, Position, Scalar, ScalarKind};
 use dpone_json::Path;
 use dpone_model::CursorValue;
+use dpone_model::foreign;
 use dpone_model::number::ExactNumber;
 use serde_json::{Map, Value as Json};
 use std::ops::RangeInclusive;
@@ -463,11 +464,7 @@ impl Scalar {
     /// For messages: variables stay names, and no value breaks the line.
     fn shown(&self) -> String {
         let text = self.written.as_deref().unwrap_or(&self.text);
-        let mut shown: String = text
-            .chars()
-            .take(80)
-            .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
-            .collect();
+        let mut shown = foreign::one_line(&text.chars().take(80).collect::<String>()).into_owned();
         if text.chars().count() > 80 {
             shown.push('…');
         }

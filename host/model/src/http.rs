@@ -17,6 +17,8 @@ pub struct HttpRequest {
     /// Headers that may be printed.
     pub headers: Vec<(String, String)>,
     pub body: Option<Bytes>,
+    /// The body has a secret of the connection: it is sent to the connection's own origin alone.
+    pub body_holds_secret: bool,
     /// Credentials that are added on the way out, only for the connection's own origin.
     pub credentials: Vec<Credential>,
     /// Decoded bytes.
@@ -44,6 +46,12 @@ pub enum Credential {
 #[async_trait]
 pub trait RequestSigner: Send + Sync + fmt::Debug {
     async fn sign(&self, request: Outgoing) -> Result<Signed, Report>;
+
+    /// Names of the query parameters that its signatures had. A server may echo them in a URL that it gives;
+    /// there they are old ones.
+    fn params(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A signature's additions to a request.

@@ -1,5 +1,6 @@
 //! Sizes, times and numbers as people read them.
 
+use crate::redact;
 use std::time::Duration;
 
 /// A number of bytes: `20 GiB`, `1.5 MiB`, `937 B`. A size that is no round number has one decimal.
@@ -44,11 +45,8 @@ pub fn count(number: u64, thing: &str) -> String {
 /// a long name is cut, too, because an API may use whole documents as keys.
 pub fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 100;
-    const MAX_CHARS: usize = 100;
-    let quoted = |name: &str| match name.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("`{}…`", name.get(..end).unwrap_or_default()),
-        None => format!("`{name}`"),
-    };
+    const MAX_NAME_BYTES: usize = 200;
+    let quoted = |name: &str| format!("`{}`", redact::excerpt(name, MAX_NAME_BYTES));
     let mut names = names.into_iter();
     let shown: Vec<String> = names.by_ref().take(SHOWN).map(quoted).collect();
     let more = names.count();

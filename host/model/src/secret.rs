@@ -1,5 +1,6 @@
 //! A value that must not be printed.
 
+use crate::redact;
 use std::fmt;
 
 /// A credential. It prints as `[redacted]` and has no serialization; `expose` is the one way out,
@@ -14,6 +15,11 @@ impl Secret {
 
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// From now on nothing shows its value, wherever it comes from.
+    pub fn protect(&self) {
+        redact::protect(&self.0);
     }
 
     pub fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::document::{NewTopic, Plan, PluginPlan, TopicFacts};
 use crate::tenancy::TenantPlan;
+use dpone_model::foreign;
 use dpone_model::human::{bytes, count};
 use dpone_model::schema::Schema;
 use std::fmt::Write as _;
@@ -9,7 +10,8 @@ use std::fmt::Write as _;
 impl Plan {
     /// The whole plan as Markdown; plain enough to be read in a terminal.
     pub fn to_markdown(&self) -> String {
-        let mut page = Page(format!("# Plan for {}\n", self.pipeline));
+        let mut page = Page(String::new());
+        page.line(&format!("# Plan for {}", self.pipeline));
         page.facts(&[
             ("Manifest", format!("`{}` (sha256 {})", self.manifest_file, self.manifest_sha256)),
             ("Profile", self.profile.clone().unwrap_or_else(|| "none".to_owned())),
@@ -179,12 +181,13 @@ fn write_plugin(page: &mut Page, plugin: &PluginPlan) {
     page.sub_item("limits", &plugin.limits);
 }
 
-/// A page of Markdown that grows line by line.
+/// A page of Markdown that grows line by line; what plugins, APIs and manifests say makes no line of its own.
 struct Page(String);
 
 impl Page {
     fn heading(&mut self, title: &str) {
-        self.line(&format!("\n## {title}"));
+        self.line("");
+        self.line(&format!("## {title}"));
     }
 
     fn facts(&mut self, facts: &[(&str, String)]) {
@@ -201,6 +204,6 @@ impl Page {
 
     fn line(&mut self, line: &str) {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{line}");
+        let _ = writeln!(self.0, "{}", foreign::one_line(line));
     }
 }

@@ -14,7 +14,7 @@ use dpone_json::Path;
 use dpone_manifest::{DuplicatePolicy, KeyMode};
 use dpone_model::human::names;
 use dpone_model::plugin::Unbounded;
-use dpone_model::{CursorValue, EpochUnit, Kind, Place, Report, Room};
+use dpone_model::{CursorValue, EpochUnit, Kind, Place, Report, Room, redact};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -317,16 +317,7 @@ impl std::fmt::Display for Example {
 
 /// A key as a message may show it: one line, bounded.
 fn shown(key: &[u8]) -> String {
-    let cut = key.get(..SHOWN_KEY_BYTES).unwrap_or(key);
-    let text: String = String::from_utf8_lossy(cut)
-        .chars()
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect();
-    if cut.len() < key.len() { format!("{text}…") } else { text }
+    redact::excerpt(key, SHOWN_KEY_BYTES)
 }
 
 /// Whether a record that was read later is nevertheless older.

@@ -1,13 +1,15 @@
 //! The run artifact: what happened, in files that are there on success and on failure.
 //!
+//! They hold no secret, and every hidden character as an escape; only their owner reads them.
 //! Every file is written beside its name and renamed, so that a reader never sees half of one.
 
 use crate::events::Step;
 use crate::resume::Reopened;
 use dpone_model::plugin::{Identity, Usage};
-use dpone_model::{Counts, LeftOut, Report, Traffic, WalkEnded, codes};
+use dpone_model::{Counts, LeftOut, Report, Traffic, WalkEnded, codes, foreign, redact};
 use serde::Serialize;
 use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// `run.json`, also printed by `run --format json`.
@@ -336,16 +338,18 @@ impl Artifact {
         let folder = self.slice.map_or_else(|| folder.clone(), |number| folder.join(format!("slices/{number}")));
         std::fs::create_dir_all(&folder).map_err(|cause| io_report(&folder, &cause))?;
         let path = folder.join(name);
-        let text = serde_json::to_vec_pretty(content).map_err(|cause| {
+        let text = serde_json::to_string_pretty(content).map_err(|cause| {
             Report::new(&codes::internal::BUG, format!("{name} cannot be written as JSON: {cause}"))
         })?;
-        replace(&path, &text).map_err(|cause| io_report(&path, &cause))
+        replace(&path, foreign::json(&redact::json(&text)).as_bytes()).map_err(|cause| io_report(&path, &cause))
     }
 }
 
 fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("json.partial");
-    let mut file = std::fs::File::create(&beside)?;
+    // It may quote rows. A file that an earlier run left half written keeps its own mode otherwise.
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     file.write_all(text)?;
     file.write_all(b"\n")?;
     file.sync_data()?;

@@ -7,7 +7,7 @@ use crate::resolve::Local;
 use crate::resume::Reopened;
 use dpone_manifest::{Difference, Grants, PluginUse, differences};
 use dpone_model::plugin::PluginKind;
-use dpone_model::{Place, Report, codes};
+use dpone_model::{Place, Report, codes, redact};
 
 /// Keys that may change between two attempts of one run, with everything below them; `[]` is any entry of
 /// a list. They judge, bound, deliver or report: no page, record or key in the journal depends on them.
@@ -47,7 +47,7 @@ const WIDENING: &[&str] = &["quality", "source.options.allow_origins", "sink.opt
 /// It chooses among records that the journal holds all of: it may change as long as none of them was sent.
 const BEFORE_DELIVERY: &str = "sink.strategy.duplicate_policy";
 
-const MAX_SHOWN_CHARS: usize = 80;
+const MAX_SHOWN_BYTES: usize = 80;
 
 impl Reopened {
     /// The mended manifest must extract and send what the run's own would.
@@ -68,10 +68,7 @@ impl Reopened {
 
     fn refusal(&self, difference: &Difference, file: &str) -> Report {
         let shown = |value: &Option<String>| match value {
-            Some(value) if value.chars().count() > MAX_SHOWN_CHARS => {
-                format!("`{}…`", value.chars().take(MAX_SHOWN_CHARS).collect::<String>())
-            }
-            Some(value) => format!("`{value}`"),
+            Some(value) => format!("`{}`", redact::excerpt(value, MAX_SHOWN_BYTES)),
             None => "not there".to_owned(),
         };
         let (line, column) = difference.position;

@@ -9,7 +9,7 @@ use dpone_manifest::{Manifest, MaxFuture, Mode};
 use dpone_model::plugin::{RequestEdit, Slice};
 use dpone_model::state::StateRow;
 use dpone_model::target::{TargetReader, TopicDescription};
-use dpone_model::{CursorValue, Report, codes};
+use dpone_model::{CursorValue, Report, codes, redact};
 use dpone_plan::{Boundary, Fingerprint, Plan, PlanInput, StateFacts, TopicFacts, Window};
 use dpone_sandbox::Sandbox;
 use dpone_sink::Kafka;
@@ -49,7 +49,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
         session.warn(warning.clone());
     }
     session.report.guarantee = Some(strategy.guarantee.clone());
-    let document = dpone_plan::plan(PlanInput {
+    let document = without_secrets(dpone_plan::plan(PlanInput {
         manifest,
         profile: opened.resolved.profile.as_deref(),
         first_request: first_request(&opened.sandbox, &opened.resolved, &opened.plugins, &boundary, Some(&opened.row))
@@ -67,7 +67,7 @@ pub async fn slice(session: &mut Session, request: &Request, opened: &Opened) ->
         lock: opened.admission.lock.clone(),
         warnings: warnings(&opened.resolved, &opened.admission),
         tenant: opened.tenant.clone(),
-    });
+    }));
     if let Some(artifact) = &session.artifact {
         artifact.write("plan.json", &document)?;
     }
@@ -153,7 +153,7 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
     let topic = topic_facts(&resolved).await;
     let target = checkpoint.and_then(|checkpoint| checkpoint.target.as_ref());
     let strategy = dpone_plan::judge_strategy(manifest, topic.topic(), target)?;
-    Ok(dpone_plan::plan(PlanInput {
+    Ok(without_secrets(dpone_plan::plan(PlanInput {
         manifest,
         profile: resolved.profile.as_deref(),
         first_request: first_request(
@@ -180,7 +180,14 @@ pub async fn plan(host: &Host, request: &Request) -> Result<Plan, Report> {
         warnings,
         lock: admission.lock,
         tenant: host.tenancy.as_ref().map(|tenancy| tenancy.rules().plan(manifest)),
-    }))
+    })))
+}
+
+/// The plan as it is printed, written to a file, and compared with one that was reviewed.
+fn without_secrets(plan: Plan) -> Plan {
+    let Ok(text) = serde_json::to_string(&plan) else { return plan };
+    let clean = redact::json(&text);
+    if clean == text { plan } else { serde_json::from_str(&clean).unwrap_or(plan) }
 }
 
 /// Notes for a reviewer before a run: on the connections, and on the plugins' authority.

@@ -84,6 +84,7 @@ impl PluginHttp for Granted {
             url: url.into(),
             headers,
             body: request.body.map(Into::into),
+            body_holds_secret: false,
             credentials,
             max_body_bytes: request.max_body_bytes,
             answers: &[],

@@ -131,6 +131,7 @@ async fn named_http(resolver: &Resolver, id: &str) -> Result<String, Report> {
         url: url.to_string(),
         headers: Vec::new(),
         body: None,
+        body_holds_secret: false,
         credentials: Vec::new(),
         max_body_bytes: 1 << 20,
         answers: &[],

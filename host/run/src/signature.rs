@@ -9,7 +9,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dpone_model::{Report, codes, file};
+use dpone_model::{Report, codes, file, redact};
 use minisign_verify::{Error, PublicKey, Signature};
 use serde::Serialize;
 use std::fmt;
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// Key and signature files have a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 16 << 10;
+const MAX_COMMENT_BYTES: usize = 200;
 
 /// A public key whose signatures count.
 #[derive(Clone)]
@@ -73,7 +74,7 @@ pub fn verify(trusted: &[TrustedKey], bytes: &[u8], signature: Option<&str>) -> 
     for trusted in trusted {
         match trusted.key.verify(bytes, &signature, false) {
             Ok(()) => {
-                let comment = printable(signature.trusted_comment());
+                let comment = redact::excerpt(signature.trusted_comment(), MAX_COMMENT_BYTES);
                 return Ok(Signed { key_id, key: trusted.named.clone(), comment });
             }
             Err(Error::UnexpectedKeyId) => {}
@@ -202,11 +203,6 @@ fn key_id(line: &str) -> Option<String> {
     let bytes = STANDARD.decode(line.trim()).ok()?;
     let id: [u8; 8] = bytes.get(2..10)?.try_into().ok()?;
     Some(format!("{:016X}", u64::from_le_bytes(id)))
-}
-
-fn printable(text: &str) -> String {
-    const MAX_CHARS: usize = 200;
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
 }
 
 /// A small text file; `None` where it is not there.

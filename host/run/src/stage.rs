@@ -9,7 +9,7 @@ use dpone_json::Path;
 use dpone_model::human::count;
 use dpone_model::plugin::CheckCounts;
 use dpone_model::schema::{FieldType, Schema, described};
-use dpone_model::{Report, codes};
+use dpone_model::{Report, codes, redact};
 use dpone_plan::{Breaking, Mixed, SchemaPlan};
 use dpone_quality::Skip;
 use std::ops::RangeInclusive;
@@ -140,7 +140,7 @@ impl Examples<'_> {
 }
 
 fn cut(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.get(..bytes.len().min(300)).unwrap_or(bytes)).into_owned()
+    redact::excerpt(bytes, 300)
 }
 
 /// G: duplicates and checks give their verdicts; sizes and keys were judged page by page.

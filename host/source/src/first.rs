@@ -5,13 +5,13 @@ use crate::rules::{self, Asker};
 use crate::template::Template;
 use dpone_connections::HttpConnection;
 use dpone_manifest::Source;
-use dpone_model::PagePlace;
 use dpone_model::http::{Credential, HttpRequest};
 use dpone_model::plugin::{RequestEdit, RequestValue};
+use dpone_model::{PagePlace, redact};
 use dpone_plan::Boundary;
 
 /// A body that is longer is cut.
-const MAX_BODY_CHARS: usize = 1_000;
+const MAX_BODY_BYTES: usize = 1_000;
 
 /// Method, URL and body of the request that `edit` makes of the manifest's, with the names of secrets in the
 /// place of their values, and the headers that carry a credential.
@@ -49,9 +49,7 @@ fn text(shown: &HttpRequest, sent: &HttpRequest, edit: &RequestEdit, connection:
         }
     }
     if let Some(body) = &shown.body {
-        let body = String::from_utf8_lossy(body);
-        let cut: String = body.chars().take(MAX_BODY_CHARS).collect();
-        text.push_str(&format!(" {cut}{}", if cut.len() < body.len() { "…" } else { "" }));
+        text.push_str(&format!(" {}", redact::excerpt(body, MAX_BODY_BYTES)));
     }
     if !headers.is_empty() {
         text.push_str(&format!(" (with {} of {})", headers.join(", "), connection.id));

@@ -1,7 +1,7 @@
 //! Pages whose records came before: an API that repeats its last page, or goes in a circle under new
 //! requests.
 
-use dpone_model::{PagePlace, Records};
+use dpone_model::{PagePlace, Records, redact};
 use std::collections::{HashMap, VecDeque};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -88,11 +88,7 @@ impl Repeats {
 }
 
 fn cut(url: &str) -> String {
-    if url.len() <= Repeats::MAX_URL_BYTES {
-        return url.to_owned();
-    }
-    let end = url.floor_char_boundary(Repeats::MAX_URL_BYTES);
-    format!("{}…", url.get(..end).unwrap_or_default())
+    redact::excerpt(url, Repeats::MAX_URL_BYTES)
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ pub(crate) fn apply(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) 
         url: url.into(),
         headers,
         body: body.map(Into::into),
+        body_holds_secret: template.body_holds_secret || sets_secret(&edit.body),
         credentials,
         max_body_bytes: template.max_body_bytes,
     })
@@ -90,6 +91,7 @@ pub(crate) fn vary(template: &Template, edit: &RequestEdit, asker: &Asker<'_>) -
     if !edit.body.is_empty() {
         let fields = request_body.and_then(|body| serde_json::from_slice(&body).ok());
         varied.body = TemplateBody::Fields(fields.unwrap_or_default());
+        varied.body_holds_secret |= sets_secret(&edit.body);
     }
     Ok(varied)
 }
@@ -125,7 +127,8 @@ fn server_given(template: &Template, given: &str, asker: &Asker<'_>) -> Result<U
         asker.refuse(format!("a URL that is none ({error})"), "resolve it against the page, or leave it out")
     })?;
     // A server may echo the credential; it is attached anew on the way out and kept nowhere else.
-    let mut url = without_params(&url, &credential_params(template).collect::<Vec<_>>());
+    let names = echoed_params(template);
+    let mut url = without_params(&url, &names.iter().map(String::as_str).collect::<Vec<_>>());
     url.set_fragment(None);
     // A URL with user information would be a credential that the server chose.
     let _ = url.set_username("");
@@ -245,6 +248,48 @@ fn credential_params(template: &Template) -> impl Iterator<Item = &str> {
         Credential::Query { name, .. } => Some(name.as_str()),
         Credential::Header { .. } | Credential::Signed(_) => None,
     })
+}
+
+/// Names of the query parameters that are made anew for each request: credentials, and what signatures had.
+fn echoed_params(template: &Template) -> Vec<String> {
+    let signed = template.credentials.iter().filter_map(|credential| match credential {
+        Credential::Signed(signer) => Some(signer.params()),
+        Credential::Query { .. } | Credential::Header { .. } => None,
+    });
+    credential_params(template).map(str::to_owned).chain(signed.flatten()).collect()
+}
+
+/// The edit as it may be kept: without the parameters that carry a credential, should its URL echo them. The
+/// request that it leads to is the same. `before` is the edit of the request that the server answered.
+pub(crate) fn without_echoes(template: &Template, edit: RequestEdit, before: &RequestEdit) -> RequestEdit {
+    let mut names = echoed_params(template);
+    let secrets = before.query.iter().chain(&edit.query).filter(|(_, value)| is_secret(value));
+    names.extend(secrets.map(|(name, _)| name.clone()));
+    let clean = |given: String| match given.split_once('?') {
+        None => given,
+        Some((path, rest)) => {
+            let (query, fragment) = rest.split_once('#').map_or((rest, None), |(query, part)| (query, Some(part)));
+            let is_echo = |pair: &&str| {
+                let name = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
+                name.is_some_and(|name| names.iter().any(|echoed| echoed.eq_ignore_ascii_case(&name)))
+            };
+            if !query.split('&').any(|pair| is_echo(&pair)) {
+                return given;
+            }
+            let kept = query.split('&').filter(|pair| !is_echo(pair)).collect::<Vec<_>>().join("&");
+            let fragment = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
+            format!("{path}{}{kept}{fragment}", if kept.is_empty() { "" } else { "?" })
+        }
+    };
+    RequestEdit { url: edit.url.map(clean), ..edit }
+}
+
+fn is_secret(value: &RequestValue) -> bool {
+    matches!(value, RequestValue::Secret(_))
+}
+
+fn sets_secret(fields: &[(String, RequestValue)]) -> bool {
+    fields.iter().any(|(_, value)| is_secret(value))
 }
 
 /// The body with the edit's fields set; they are inserted as the JSON text that they are.

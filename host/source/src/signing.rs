@@ -1,4 +1,8 @@
 //! What a signer says is computed here, where the secrets are: its component never sees one.
+//!
+//! A signer that is granted a secret may send it to the connection's own origin in any header or parameter, as it
+//! stands or in any form; it is added there alone. What it places of a secret is known to [`redact`] from then
+//! on, and a parameter that it set is taken out of every URL that a server gives, as an old one.
 
 use crate::readings;
 use async_trait::async_trait;
@@ -6,11 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dpone_model::http::{RequestSigner, Signed};
 use dpone_model::plugin::{Encoding, Hash, Identity, Outgoing, Signature, Signer, Term, Usage};
-use dpone_model::{Report, Secret, codes, header};
+use dpone_model::{Report, Secret, codes, header, redact};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::PoisonError;
 use tokio::sync::Mutex;
@@ -22,12 +26,17 @@ const MAX_READ_BYTES: usize = 4 << 20;
 /// Longest value of a header; servers commonly take no more.
 const MAX_HEADER_BYTES: usize = 8 << 10;
 
+/// Names of parameters that are remembered; a signer has few, and always the same.
+const MAX_PARAMS: usize = 64;
+
 /// A signer with the secrets that the manifest grants it.
 pub struct Signing {
     identity: Identity,
     /// Requests that are under way at the same time wait for each other here.
     signer: Mutex<Box<dyn Signer>>,
     usage: std::sync::Mutex<Usage>,
+    /// Names of the query parameters that it set, the newest last.
+    params: std::sync::Mutex<VecDeque<String>>,
     secrets: BTreeMap<String, Secret>,
 }
 
@@ -35,12 +44,24 @@ impl Signing {
     /// `secrets` are the granted ones alone.
     pub fn new(signer: Box<dyn Signer>, secrets: BTreeMap<String, Secret>) -> Self {
         let (identity, usage) = (signer.identity().clone(), signer.usage());
-        Self { identity, signer: Mutex::new(signer), usage: usage.into(), secrets }
+        Self { identity, signer: Mutex::new(signer), usage: usage.into(), params: Default::default(), secrets }
     }
 
     /// What the signer has cost so far.
     pub fn usage(&self) -> Usage {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_params(&self, signed: &Signed) {
+        let mut params = self.params.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, _) in &signed.query {
+            if !params.contains(name) {
+                params.push_back(name.clone());
+            }
+        }
+        while params.len() > MAX_PARAMS {
+            params.pop_front();
+        }
     }
 
     fn refuse(&self, what: String) -> Report {
@@ -71,6 +92,7 @@ impl Signing {
                 return Err(self.refuse(what));
             }
         }
+        protect(signature, &values);
         let placed = |placed: &[(String, u32)], is_header: bool| -> Result<Vec<(String, Secret)>, Report> {
             placed.iter().map(|(name, term)| self.placed(name, value(&values, *term), is_header)).collect()
         };
@@ -149,13 +171,46 @@ impl RequestSigner for Signing {
         let signature = signer.sign(request).await;
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = signer.usage();
         drop(signer);
-        self.compute(&signature?)
+        let signed = self.compute(&signature?)?;
+        self.note_params(&signed);
+        Ok(signed)
+    }
+
+    fn params(&self) -> Vec<String> {
+        self.params.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
 impl fmt::Debug for Signing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signing").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// What is made of a secret is one: a server may echo it, and nothing shows it then. Text that the signer
+/// wrote itself, such as a time or a name, is none.
+fn protect(signature: &Signature, values: &[Vec<u8>]) {
+    let mut secret: Vec<bool> = Vec::with_capacity(values.len());
+    for (term, made) in signature.terms.iter().zip(values) {
+        let is_secret = |term: &u32| secret.get(*term as usize).copied().unwrap_or_default();
+        let is_made_of_one = match term {
+            Term::Text(_) | Term::Bytes(_) => false,
+            Term::Secret(_) => true,
+            Term::Concat(parts) => parts.iter().any(is_secret),
+            Term::Hashed { message, .. } => is_secret(message),
+            Term::Hmac { key, message, .. } => is_secret(key) || is_secret(message),
+            Term::Encoded { bytes, .. } => is_secret(bytes),
+        };
+        // Of parts that are joined, each is known by itself.
+        if is_made_of_one && !matches!(term, Term::Concat(_)) {
+            redact::protect_for_now(made);
+        }
+        secret.push(is_made_of_one);
+    }
+    for (_, term) in signature.headers.iter().chain(&signature.query) {
+        if secret.get(*term as usize).copied().unwrap_or_default() {
+            redact::protect_for_now(value(values, *term));
+        }
     }
 }
 
@@ -285,6 +340,34 @@ mod tests {
         ] {
             let signed = signed(in_header("X-Signature", terms)).await.unwrap();
             assert_eq!(signed.headers[0].1.expose(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_made_of_a_secret_is_shown_nowhere() {
+        let term = |hash| Term::Hmac { hash, key: 0, message: 1 };
+        let signature = Signature {
+            terms: vec![
+                Term::Secret("key".into()),
+                Term::Text("2026-01-02T03:04:05Z".into()),
+                term(Hash::Sha256),
+                Term::Encoded { encoding: Encoding::Hex, bytes: 2 },
+                Term::Text("Team orders, time ".into()),
+                Term::Concat(vec![4, 1]),
+                Term::Concat(vec![4, 3]),
+                Term::Encoded { encoding: Encoding::Base64, bytes: 2 },
+            ],
+            headers: vec![("X-Signature".into(), 6), ("X-Time".into(), 5)],
+            query: vec![("sig".into(), 7), ("ts".into(), 1)],
+        };
+        let signed = signed(signature).await.unwrap();
+        let (header, hex) =
+            (signed.headers[0].1.expose(), hex::encode(STANDARD.decode(signed.query[0].1.expose()).unwrap()));
+        for secret in [header, &hex, signed.query[0].1.expose(), &hex.to_ascii_uppercase()] {
+            assert_eq!(redact::text(&format!("401 for {secret}!")), "401 for [redacted]!", "{secret}");
+        }
+        for shown in [signed.headers[1].1.expose(), signed.query[1].1.expose()] {
+            assert_eq!(redact::text(shown), shown);
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Template {
     pub(crate) url: Url,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: TemplateBody,
+    /// A slicer put a secret into it.
+    pub(crate) body_holds_secret: bool,
     pub(crate) credentials: Vec<Credential>,
     /// Those that the manifest grants to plugins, by name.
     pub(crate) secrets: BTreeMap<String, Secret>,
@@ -56,6 +58,7 @@ impl Template {
             url,
             headers,
             body,
+            body_holds_secret: false,
             credentials: credentials(&connection.auth),
             secrets: connection.secrets.clone(),
             allow_origins: allow_origins(source)?,

@@ -10,12 +10,14 @@ use crate::{SharedScanner, lock, repeats};
 use bytes::Bytes;
 use dpone_json::{Found, Lookup, Path, ScanError, TwiceOnPath};
 use dpone_model::plugin::PageView;
-use dpone_model::{Kind, PagePlace, Records, Report, Span};
+use dpone_model::{Kind, PagePlace, Records, Report, Span, redact};
 use std::sync::{Mutex, PoisonError};
 
 /// A page that answered.
 pub struct ResponseView {
     place: PagePlace,
+    /// Without secrets, should a redirect have put one there.
+    shown_url: String,
     status: u16,
     headers: Vec<(String, String)>,
     body: Bytes,
@@ -45,6 +47,7 @@ impl ResponseView {
         scanner: SharedScanner,
     ) -> Self {
         Self {
+            shown_url: redact::text(&place.url).into_owned(),
             place,
             status,
             headers,
@@ -206,7 +209,7 @@ impl PageView for ResponseView {
     }
 
     fn url(&self) -> &str {
-        &self.place.url
+        &self.shown_url
     }
 
     fn get(&self, path: &str) -> Result<Option<String>, Report> {

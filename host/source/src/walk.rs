@@ -347,6 +347,8 @@ impl Walk {
         ));
         let step = self.extractor.next(view.clone(), &self.state).await;
         let Step { records: at, next, ended, state } = step.map_err(|report| self.blamed(&view, &place, report))?;
+        // What is kept of the next request, in the journal and in the state, has no credential in it.
+        let next = next.map(|next| rules::without_echoes(&self.core.template, next, &pending.edit));
         self.state.clone_from(&state);
         self.note_cursor(&place, next.as_ref());
         let looked_at = view.take_looked_at();

@@ -1,12 +1,13 @@
 //! Where two answers differ, for a person to read.
 
 use crate::answer::{Answer, Item};
+use dpone_model::redact;
 use std::collections::HashMap;
 
 /// Differences that are shown of one page, and in all.
 const SHOWN_A_GROUP: usize = 3;
 const SHOWN: usize = 12;
-/// Longest text of one side, in characters.
+/// Longest text of one side, in bytes.
 const MAX_TEXT: usize = 400;
 
 /// Lines that say what differs, the first one with the place of the first difference. Empty where
@@ -68,9 +69,9 @@ fn differing<'a>(expected: &'a [Item], found: &'a [Item]) -> Vec<Differing<'a>> 
 }
 
 fn clipped(text: &str) -> String {
-    match text.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or(text), text.len()),
-        None => text.to_owned(),
+    match text.len() > MAX_TEXT {
+        true => format!("{} ({} bytes)", redact::excerpt(text, MAX_TEXT), text.len()),
+        false => text.to_owned(),
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn write(case: &Dir, shown: &str, pages: &[RecordedPage]) -> Result<(
         for (name, content) in
             [(format!("{number:04}.json"), text.as_slice()), (format!("{number:04}.body"), &page.body)]
         {
-            dir.write(&name, content).map_err(Error::io(format!("{folder}/{name}")))?;
+            crate::record::write_private(&dir, &name, content).map_err(Error::io(format!("{folder}/{name}")))?;
         }
     }
     Ok(())

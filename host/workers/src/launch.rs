@@ -1,7 +1,7 @@
 //! Starting a process for a tenant: its environment, its control group, and what it is told it is.
 
 use crate::confine::group::Group as ControlGroup;
-use crate::lines::Said;
+use crate::lines::{Said, Say};
 use crate::protocol::{CommandSetup, Job, Local, Setup};
 use dpone_model::human::{bytes, duration};
 use dpone_model::{Report, codes};
@@ -61,6 +61,8 @@ pub struct Launch {
     pub logs: Vec<String>,
     /// Each line of its standard error is to be a JSON object.
     pub logs_json: bool,
+    /// Prints such a line.
+    pub say: Say,
 }
 
 /// The runs of one process.
@@ -143,6 +145,7 @@ pub(crate) struct Process {
     pub child: Child,
     /// Its lines on standard error are JSON objects.
     pub logs_json: bool,
+    pub say: Say,
     pub control: Option<Arc<ControlGroup>>,
 }
 
@@ -192,7 +195,7 @@ fn spawn(launch: &Launch, group: &Group, delegated: Option<&Delegated>, largest_
         joined.inspect_err(|cause| tracing::info!("no control group for `{}`: {cause}", group.name))
     };
     let control = control.filter(|control| joined(control).is_ok());
-    Ok(Process { child, logs_json: launch.logs_json, control })
+    Ok(Process { child, logs_json: launch.logs_json, say: launch.say, control })
 }
 
 async fn tell(

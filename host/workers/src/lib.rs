@@ -60,7 +60,7 @@ mod worker;
 pub use confine::{Fences, Terms, confine};
 pub use confined::{Confined, Program, confined};
 pub use launch::{Delegated, Group, Launch, delegate, end_all};
-pub use lines::printable;
+pub use lines::Say;
 pub use protocol::{Ended, Job, Local};
 pub use supervisor::{Supervisor, supervise};
 pub use worker::worker_main;

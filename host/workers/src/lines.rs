@@ -1,7 +1,7 @@
-//! Lines of a worker's standard error, which may be anything: bounded, printable, and said to be whose.
+//! Lines of a worker's standard error, which may be anything: bounded, visible, and said to be whose.
 
+use dpone_model::foreign;
 use serde_json::{Map, Value};
-use std::io::Write;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 /// What is longer is cut.
@@ -31,8 +31,11 @@ impl Said {
     }
 }
 
+/// Prints a line of a worker; the second argument says whether it is a JSON object.
+pub type Say = fn(&str, bool);
+
 /// Passes lines on with a name before each, or as JSON objects that have it; returns what was said last.
-pub(crate) async fn pass_on(from: impl AsyncRead + Unpin, named: String, as_json: bool) -> Said {
+pub(crate) async fn pass_on(from: impl AsyncRead + Unpin, named: String, as_json: bool, say: Say) -> Said {
     let mut reader = BufReader::new(from);
     let mut heard = Said::default();
     let mut said = 0;
@@ -42,15 +45,14 @@ pub(crate) async fn pass_on(from: impl AsyncRead + Unpin, named: String, as_json
             Ok(0) | Err(_) => return heard,
             Ok(_) => {}
         }
-        let text = printable(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+        let text = foreign::one_line(String::from_utf8_lossy(&line).trim_end()).into_owned();
         if text.is_empty() || said > MAX_BYTES {
             continue;
         }
         said += line.len();
         let text = if said > MAX_BYTES { "it says no more: too many lines".to_owned() } else { text };
         let (line, said_last) = if as_json { object(&text, &named) } else { (format!("{named} | {text}"), text) };
-        // A closed stderr must not end the runs.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        say(&line, as_json);
         heard.hear(said_last);
     }
 }
@@ -68,21 +70,14 @@ fn object(text: &str, named: &str) -> (String, String) {
     (Value::Object(object).to_string(), message)
 }
 
-/// Control characters would let a worker write over what others have said on a terminal. Lines stay.
-pub fn printable(text: &str) -> String {
-    let shown = |c: char| if matches!(c, '\t' | '\n') || !c.is_control() { c } else { ' ' };
-    let text: String = text.chars().map(shown).collect();
-    text.trim_end().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_last_line_is_kept_and_controls_are_gone() {
-        let last = pass_on(b"one\n\x1b[2Jtwo\x07\r\n\n".as_slice(), "sales".into(), false).await;
-        assert_eq!(last.last, " [2Jtwo");
+    async fn the_last_line_is_kept_and_controls_are_shown() {
+        let last = pass_on(b"one\n\x1b[2Jtwo\x07\r\n\n".as_slice(), "sales".into(), false, |_, _| {}).await;
+        assert_eq!(last.last, "\\u{1b}[2Jtwo\\u{7}");
     }
 
     #[tokio::test]
@@ -102,7 +97,7 @@ mod tests {
             ("thread 'x' panicked: Cannot allocate memory (os error 12)\nx".to_owned(), "x", true),
             (format!("page 1\n{note}"), "page 1", false),
         ] {
-            let heard = pass_on(said.as_bytes(), "sales".into(), false).await;
+            let heard = pass_on(said.as_bytes(), "sales".into(), false, |_, _| {}).await;
             assert_eq!(heard, Said { last: last.to_owned(), is_out_of_memory }, "{said}");
         }
     }
@@ -133,6 +128,9 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_an_end_is_cut() {
         let endless = vec![b'x'; 3 * MAX_LINE_BYTES as usize];
-        assert_eq!(pass_on(endless.as_slice(), "sales".into(), false).await.last.len() as u64, MAX_LINE_BYTES);
+        assert_eq!(
+            pass_on(endless.as_slice(), "sales".into(), false, |_, _| {}).await.last.len() as u64,
+            MAX_LINE_BYTES
+        );
     }
 }

@@ -7,7 +7,7 @@ use crate::launch::{self, Group, Launch, Process};
 use crate::lines::{self, Said};
 use crate::protocol::{Ended, Job, Local, MAX_WORD_BYTES, Order, Word};
 use crate::queue::{self, Lane};
-use dpone_model::Report;
+use dpone_model::{Report, foreign};
 use dpone_run::cancel::Cancel;
 use dpone_run::{LocalNeeds, LocalStarter, Remedy};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -196,11 +196,11 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
             // A worker speaks of its own runs alone.
             Word::Ended { number: job, mut ended } => {
                 if worker.running.remove(&job).is_some() {
-                    ended.error = ended.error.map(|error| lines::printable(&error));
+                    ended.error = ended.error.map(|error| foreign::lines(&error).into_owned());
                     self.ended(number, job, ended);
                 }
             }
-            Word::Refused { error, exit } => worker.refused = Some((lines::printable(&error), exit)),
+            Word::Refused { error, exit } => worker.refused = Some((foreign::lines(&error).into_owned(), exit)),
         }
     }
 
@@ -394,8 +394,8 @@ async fn write(mut stdin: ChildStdin, mut orders: mpsc::Receiver<Vec<u8>>) {
 /// Hears a worker out until it has ended.
 async fn listen(process: Process, named: String, number: usize, heard: Heard) {
     let group = process.pid();
-    let Process { mut child, logs_json, control } = process;
-    let said = child.stderr.take().map(|stderr| tokio::spawn(lines::pass_on(stderr, named, logs_json)));
+    let Process { mut child, logs_json, say, control } = process;
+    let said = child.stderr.take().map(|stderr| tokio::spawn(lines::pass_on(stderr, named, logs_json, say)));
     let heard_words = heard.clone();
     let words = child.stdout.take().map(|stdout| tokio::spawn(words(stdout, number, heard_words, group)));
     let status = child.wait().await.ok();

@@ -5,7 +5,7 @@ use crate::launch::took_too_long;
 use crate::protocol::{Ended, Job, Local, Order, Word};
 use async_trait::async_trait;
 use dpone_connections::LocalServices;
-use dpone_model::{Exit, Report, RunId, codes};
+use dpone_model::{Exit, Report, RunId, codes, redact};
 use dpone_run::cancel::Cancel;
 use dpone_run::events::{Events, Silent};
 use dpone_run::{Again, LocalNeeds, LocalStarter, Remedy, Request};
@@ -234,10 +234,10 @@ impl LocalStarter for Asking {
 
 /// A word is whole, whoever else speaks. Where nobody listens any more, the closed stream ends the worker.
 fn say(word: &Word) {
-    let Ok(mut line) = serde_json::to_vec(word) else { return };
-    line.push(b'\n');
+    let Ok(line) = serde_json::to_string(word) else { return };
+    let line = format!("{}\n", redact::json(&line));
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
 }
 
 fn bug(message: &str) -> Report {

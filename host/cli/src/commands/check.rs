@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::args::{Check, Common, Format, WindowArgs};
 use crate::context;
-use crate::output::outln;
+use crate::output::{self, outln};
 use dpone_model::Exit;
 use dpone_run::authority::Admission;
 use dpone_run::plugins::Valid;
@@ -15,9 +15,9 @@ pub async fn check(common: &Common, args: Check) -> Outcome {
         (Format::Json, Ok(valid)) => {
             let Valid { plugins, admission: Admission { lock, warnings } } = valid;
             let answer = serde_json::json!({ "valid": true, "plugins": plugins, "lock": lock, "warnings": warnings });
-            outln!("{answer:#}");
+            output::json(&answer);
         }
-        (Format::Json, Err(report)) => outln!("{:#}", serde_json::json!({ "valid": false, "error": report })),
+        (Format::Json, Err(report)) => output::json(&serde_json::json!({ "valid": false, "error": report })),
         (_, Ok(Valid { plugins, admission })) => {
             outln!("{}: valid", args.manifest.manifest.display());
             for plugin in plugins {

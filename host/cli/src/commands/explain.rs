@@ -1,7 +1,7 @@
 //! `dpone explain`: the catalog of error codes, and the keys of the files that people write.
 
 use crate::Outcome;
-use crate::output::outln;
+use crate::output::{self, outln};
 use dpone_connections::reference::PROFILE;
 use dpone_manifest::reference::{Document, Form, Found, Hit, Key, MANIFEST, POLICY, lookup};
 use dpone_model::{Code, Exit, Report, codes};
@@ -18,7 +18,7 @@ pub fn explain(name: Option<&str>) -> Outcome {
         }
         None => key(name)?,
     };
-    outln!("{text}");
+    output::document(&text);
     Ok(Exit::Ok)
 }
 

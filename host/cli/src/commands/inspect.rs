@@ -2,15 +2,16 @@
 //! which options it takes.
 
 use crate::args::Format;
-use crate::output::outln;
+use crate::output::{self, outln};
 use dpone_manifest::Limits;
+use dpone_model::redact;
 use dpone_run::authority::{Inspected, SignatureSeen};
 use serde_json::{Value, json};
 
 pub fn print(inspected: &Inspected, format: Format) {
     match format {
-        Format::Json => outln!("{:#}", as_json(inspected)),
-        Format::Text | Format::Md => outln!("{}", as_text(inspected)),
+        Format::Json => output::json(&as_json(inspected)),
+        Format::Text | Format::Md => as_text(inspected).iter().for_each(|line| outln!("{line}")),
     }
 }
 
@@ -28,7 +29,7 @@ fn as_json(inspected: &Inspected) -> Value {
     document
 }
 
-fn as_text(inspected: &Inspected) -> String {
+fn as_text(inspected: &Inspected) -> Vec<String> {
     let inspection = &inspected.inspection;
     let identity = &inspection.identity;
     let compiled = match (inspection.compile_ms, inspection.cached) {
@@ -57,11 +58,12 @@ fn as_text(inspected: &Inspected) -> String {
         lines.push("  nothing".to_owned());
     }
     if let Some(requests) = dpone_plan::requests(inspection.kind) {
-        lines.push(format!("  requests of the host\n    gets     {requests}"));
+        lines.push("  requests of the host".to_owned());
+        lines.push(format!("    gets     {requests}"));
     }
     lines.push(String::new());
     lines.extend(table(&options(&inspection.options_schema)));
-    lines.join("\n")
+    lines
 }
 
 fn signature(seen: &SignatureSeen) -> String {
@@ -190,10 +192,10 @@ fn literal(value: &Value) -> String {
     plain(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
-/// A plugin's text, fit for one line of a terminal.
+/// A plugin's text as a cell: white space joined, and not too long.
 fn plain(text: &str) -> String {
-    const MAX_CHARS: usize = 300;
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
+    const MAX_BYTES: usize = 300;
+    redact::excerpt(text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_BYTES)
 }
 
 fn table(rows: &[OptionRow]) -> Vec<String> {

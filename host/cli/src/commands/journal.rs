@@ -3,8 +3,8 @@
 use crate::Outcome;
 use crate::args::{Format, Journal};
 use crate::context;
-use crate::output::outln;
-use crate::table::{age, one_line};
+use crate::output::{self, outln};
+use crate::table::{age, cell};
 use dpone_journal::{Journals, PurgeFilter};
 use dpone_model::human::bytes;
 use dpone_model::{Exit, Report, RunId, codes};
@@ -22,7 +22,7 @@ pub fn journal(args: Journal) -> Outcome {
 fn list(journals: &Journals, format: Format) -> Outcome {
     let summaries = journals.list().map_err(Report::from)?;
     if format == Format::Json {
-        outln!("{}", serde_json::to_string_pretty(&summaries).unwrap_or_default());
+        output::json(&summaries);
         return Ok(Exit::Ok);
     }
     if summaries.is_empty() {
@@ -44,7 +44,7 @@ fn list(journals: &Journals, format: Format) -> Outcome {
             bytes(size),
         );
         if let Some(failure) = &run.progress.failure {
-            outln!("    {}: {}", failure.code, one_line(&failure.message));
+            outln!("    {}: {}", cell(&failure.code), cell(&failure.message));
         }
     }
     Ok(Exit::Ok)

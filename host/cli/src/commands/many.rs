@@ -8,10 +8,10 @@ use crate::output::{self, outln};
 use crate::summary::{summary, to_markdown};
 use dpone_connections::Profile;
 use dpone_manifest::Tenant;
-use dpone_model::{Exit, Report, RunId, codes};
+use dpone_model::{Exit, Report, RunId, codes, foreign};
 use dpone_run::cancel::Cancel;
 use dpone_run::tenancy::{Owned, PolicyFile, home_of};
-use dpone_workers::{Ended, Group, Job, Supervisor, printable, supervise};
+use dpone_workers::{Ended, Group, Job, Supervisor, supervise};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -166,13 +166,12 @@ async fn go(supervisor: Supervisor, work: Work, format: Format) -> Outcome {
 /// can speak for another.
 fn print_ended(named: &Named, ended: &Ended, format: Format) {
     let whose = named.tenant.as_ref().map(|tenant| format!(" ({tenant})")).unwrap_or_default();
-    let name = printable(&named.name).replace('\n', " ");
+    let name = foreign::one_line(&named.name);
     let how = if ended.exit == 0 { "succeeded" } else { "failed" };
     let summary = summary(&ended.report, ended.artifact.as_deref(), ended.remedy, named.tenant.is_some());
-    let summary = summary.map(|summary| printable(&summary));
     if format == Format::Md {
         output::outcome(&format!("# {name}{whose}: {how}\n"));
-        summary.iter().for_each(|summary| outln!("{}\n", to_markdown(summary)));
+        summary.iter().for_each(|summary| output::document(&format!("{}\n", to_markdown(summary))));
     } else {
         output::outcome(&format!("{name}{whose}: {how}"));
         summary.iter().flat_map(|summary| summary.lines()).for_each(|line| outln!("  {line}"));
@@ -180,7 +179,7 @@ fn print_ended(named: &Named, ended: &Ended, format: Format) {
     if let Some(error) = &ended.error {
         let fields = serde_json::json!({ "manifest": named.name, "tenant": named.tenant, "exit_code": ended.exit });
         let text = format!("{name}{whose}: {}", error.replace('\n', "\n  "));
-        output::message("ERROR", &text, fields.as_object().cloned());
+        output::messages("ERROR", &text, fields.as_object().cloned());
     }
 }
 
@@ -196,7 +195,7 @@ fn print_json(named: &[Named], ended: &BTreeMap<usize, Ended>) {
         })
     };
     let entries: Vec<_> = ended.iter().map(entry).collect();
-    output::outcome(&serde_json::to_string_pretty(&entries).unwrap_or_default());
+    output::outcome_json(&entries);
 }
 
 fn has_journal(home: &Path, run_id: &RunId) -> bool {

@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Format, Plan};
 use crate::context;
-use crate::output::outln;
+use crate::output;
 use dpone_model::{Exit, Report, codes};
 
 pub async fn plan(common: &Common, args: Plan) -> Outcome {
@@ -15,8 +15,8 @@ pub async fn plan(common: &Common, args: Plan) -> Outcome {
             .map_err(|cause| Report::new(&codes::disk::IO, format!("{}: {cause}", path.display())))?;
     }
     match args.format {
-        Format::Json => outln!("{}", serde_json::to_string_pretty(&plan).unwrap_or_default()),
-        Format::Text | Format::Md => outln!("{}", plan.to_markdown()),
+        Format::Json => output::json(&plan),
+        Format::Text | Format::Md => output::document(&plan.to_markdown()),
     }
     Ok(Exit::Ok)
 }

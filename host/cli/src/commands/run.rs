@@ -54,7 +54,7 @@ fn reviewed(common: &Common, path: &Path) -> Result<Request, Report> {
 fn render(finished: Finished, format: Format) -> Outcome {
     let report = &finished.report;
     match format {
-        Format::Json => output::outcome(&serde_json::to_string_pretty(report).unwrap_or_default()),
+        Format::Json => output::outcome_json(report),
         Format::Text | Format::Md => {
             let report = serde_json::to_value(report).unwrap_or_default();
             if let Some(summary) = summary(&report, finished.artifact.as_deref(), finished.remedy, false) {

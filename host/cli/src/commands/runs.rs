@@ -3,8 +3,8 @@
 use crate::Outcome;
 use crate::args::{Common, Format, Runs};
 use crate::context;
-use crate::output::outln;
-use crate::table::one_line;
+use crate::output::{self, outln};
+use crate::table::cell;
 use dpone_model::{Exit, human};
 use dpone_run::runs::{Past, PastRun, past};
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub fn runs(common: &Common, args: &Runs) -> Outcome {
     let host = context::host(common)?;
     let past = past(&host, &args.named, args.limit as usize)?;
     match args.format {
-        Format::Json => outln!("{}", serde_json::to_string_pretty(&past.runs).unwrap_or_default()),
+        Format::Json => output::json(&past.runs),
         Format::Text => print_text(&past),
         Format::Md => print_markdown(&past),
     }
@@ -24,10 +24,10 @@ const COLUMNS: [&str; 8] = ["run", "outcome", "started", "took", "extracted", "p
 
 fn cells(run: &PastRun) -> [String; 8] {
     let number = |count: Option<u64>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
-    let text = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), |text| one_line(text));
+    let text = |text: Option<&String>| text.map_or_else(|| "-".to_owned(), |text| cell(text));
     [
         run.run_id.to_string(),
-        one_line(&run.outcome),
+        cell(&run.outcome),
         run.started_at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
         run.duration_ms.map_or_else(|| "-".to_owned(), |ms| human::duration(Duration::from_millis(ms))),
         number(run.rows_extracted),
@@ -51,12 +51,14 @@ fn print_text(past: &Past) {
 }
 
 fn print_markdown(past: &Past) {
-    outln!("## Runs of {}\n", past.pipeline);
+    outln!("## Runs of {}", past.pipeline);
+    outln!("");
     note_absence(past);
     if past.runs.is_empty() {
         return;
     }
-    outln!("| {} |\n|{}", COLUMNS.join(" | "), "---|".repeat(COLUMNS.len()));
+    outln!("| {} |", COLUMNS.join(" | "));
+    outln!("|{}", "---|".repeat(COLUMNS.len()));
     for run in &past.runs {
         outln!("| {} |", cells(run).map(|cell| cell.replace('|', "\\|")).join(" | "));
     }

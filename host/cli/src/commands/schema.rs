@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::args::{FileKind, SchemaFormat};
-use crate::output::outln;
+use crate::output;
 use dpone_connections::reference::{CONNECTIONS, PROFILE};
 use dpone_manifest::reference::{MANIFEST, POLICY};
 use dpone_model::Exit;
@@ -15,8 +15,8 @@ pub fn schema(of: FileKind, format: SchemaFormat) -> Outcome {
         FileKind::Policy => &POLICY,
     };
     match format {
-        SchemaFormat::Json => outln!("{:#}", document.json_schema()),
-        SchemaFormat::Md => outln!("{}", document.markdown().trim_end()),
+        SchemaFormat::Json => output::json(&document.json_schema()),
+        SchemaFormat::Md => output::document(document.markdown().trim_end()),
     }
     Ok(Exit::Ok)
 }

@@ -3,11 +3,11 @@
 use crate::Outcome;
 use crate::args::{Common, Format, PluginDemands, State, StateArgs, WindowArgs};
 use crate::context;
-use crate::output::{self, Messages, outln};
+use crate::output::{self, outln};
 use dpone_model::state::{HistoryEntry, StateRow};
 use dpone_model::{Exit, Report, codes};
 use dpone_run::state::StateAccess;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 pub async fn state(common: &Common, args: State) -> Outcome {
     match args {
@@ -60,7 +60,7 @@ fn print_row(access: &StateAccess, row: &StateRow, slices: &[(String, StateRow)]
                 slices.iter().map(|(id, row)| (id.clone(), serde_json::json!(row))).collect();
             fields.insert("slices".to_owned(), slices.into());
         }
-        outln!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
+        output::json(&shown);
         return Ok(Exit::Ok);
     }
     outln!("pipeline   {}", access.pipeline());
@@ -95,7 +95,7 @@ fn print_row(access: &StateAccess, row: &StateRow, slices: &[(String, StateRow)]
 
 fn print_history(entries: &[HistoryEntry], format: Format) -> Outcome {
     if format == Format::Json {
-        outln!("{}", serde_json::to_string_pretty(entries).unwrap_or_default());
+        output::json(&entries);
         return Ok(Exit::Ok);
     }
     if entries.is_empty() {
@@ -112,8 +112,7 @@ fn confirm(access: &StateAccess) -> Result<bool, Report> {
     if !std::io::stdin().is_terminal() {
         return Err(Report::new(&codes::usage::USAGE, "state reset needs --yes where nobody can be asked"));
     }
-    // A question is no result: who pipes the results away still sees it.
-    let _ = write!(Messages, "Forget the cursor of {} in {}? [y/N] ", access.pipeline(), access.store());
+    output::ask(&format!("Forget the cursor of {} in {}? [y/N] ", access.pipeline(), access.store()));
     let mut answer = String::new();
     std::io::stdin()
         .lock()

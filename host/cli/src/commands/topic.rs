@@ -1,11 +1,14 @@
 //! `dpone topic read`: a topic's messages up to its end as it is now.
+//!
+//! Messages are data, and `ndjson` is them byte for byte. On a terminal alone it has hidden characters as JSON
+//! escapes, which mean the same. Text is for people, and has them as visible escapes.
 
 use crate::Outcome;
 use crate::args::{Common, Topic, TopicFormat, TopicRead};
 use crate::context;
-use crate::output::Results;
+use crate::output::{Results, results_are_for_a_terminal as is_terminal};
 use dpone_manifest::{ConnectionRef, ConnectionType};
-use dpone_model::{Exit, Report, codes};
+use dpone_model::{Exit, Report, codes, foreign};
 use dpone_run::resolve::Needs;
 use dpone_sink::{MessageView, ReadOptions};
 use std::io::Write;
@@ -37,12 +40,16 @@ fn read(connection: &dpone_connections::KafkaConnection, args: &TopicRead) -> Ou
 fn print(out: &mut impl Write, message: &MessageView, format: TopicFormat) -> std::io::Result<()> {
     match format {
         TopicFormat::Ndjson => {
-            serde_json::to_writer(&mut *out, message)?;
-            writeln!(out)
+            let line = serde_json::to_string(message)?;
+            match is_terminal() {
+                true => writeln!(out, "{}", foreign::json(&line)),
+                false => writeln!(out, "{line}"),
+            }
         }
         TopicFormat::Text => {
             let key = message.key_text().unwrap_or_else(|| "null".to_owned());
             let value = message.value_text().unwrap_or_else(|| "null".to_owned());
+            let (key, value) = (foreign::one_line(&key), foreign::one_line(&value));
             writeln!(out, "{}:{}\t{key}\t{value}", message.partition, message.offset)
         }
     }

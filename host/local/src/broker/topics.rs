@@ -5,7 +5,7 @@
 use super::config::{self, Overrides};
 use super::log::Log;
 use crate::Error;
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use kafka_protocol::ResponseError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -218,7 +218,7 @@ fn log_name(partition: i32) -> String {
 
 fn open_partition(folder: &Dir, partition: i32) -> io::Result<std::fs::File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
+    options.read(true).write(true).create(true).mode(0o600);
     folder.open_with(log_name(partition), &options).map(cap_std::fs::File::into_std)
 }
 

@@ -18,7 +18,7 @@ crate::codes! { Source:
     EMPTY_PAGES = "DP0408", AfterFix, "too many empty pages in a row",
         "`pagination.max_empty_pages` (10) bounds how many empty pages are followed while the API gives a next one.";
     OTHER_ORIGIN = "DP0409", AfterFix, "the API pointed to another origin",
-        "A next URL or redirect that leaves the connection's origin is not followed, because credentials would go with it. `allow_origins` names origins that are followed without credentials.";
+        "A next URL or redirect that leaves the connection's origin is not followed, because credentials would go with it. `allow_origins` names origins that are followed without credentials; a request whose body or URL holds a secret of the connection is not sent there either.";
     PAGE_TOO_LARGE = "DP0410", AfterFix, "a page is larger than max_page_bytes",
         "The limit counts decoded bytes, so that a small compressed body cannot fill the memory. Ask the API for smaller pages, or raise the limit.";
     CURSOR_FIELD = "DP0411", AfterFix, "a record's cursor field is missing or unreadable",

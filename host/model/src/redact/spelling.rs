@@ -87,27 +87,38 @@ fn units(text: &[u8], at: usize, each: &mut dyn FnMut(&[u8], usize)) {
     }
 }
 
-/// `%41`, and `%2541` for the same encoded twice.
+/// `%41`; `%2541` or `%25%34%31` for the same encoded twice.
 fn percent(text: &[u8], at: usize, each: &mut dyn FnMut(u8, usize)) {
-    if text.get(at) != Some(&b'%') {
-        return;
-    }
-    let mut digits = at + 1;
-    for _ in 0..MAX_LAYERS {
-        let Some(byte) = hex(text, digits, 2) else { return };
-        each(byte as u8, digits + 2);
-        if byte != u32::from(b'%') {
-            return;
+    let mut outer = decoded(text, at, 0);
+    for layers in 1..=MAX_LAYERS {
+        let inner = decoded(text, at, layers);
+        match inner {
+            Some((byte, next)) if inner != outer => each(byte, next),
+            _ => return,
         }
-        digits += 2;
+        outer = inner;
     }
 }
 
 /// The character at `at` in its innermost meaning under percent-encoding, and where the next one is.
 fn read(text: &[u8], at: usize) -> Option<(u8, usize)> {
-    let mut innermost = (*text.get(at)?, at + 1);
-    percent(text, at, &mut |byte, next| innermost = (byte, next));
-    Some(innermost)
+    decoded(text, at, MAX_LAYERS)
+}
+
+/// The same for a number of layers. What is no escape in a layer stands for itself.
+fn decoded(text: &[u8], at: usize, layers: usize) -> Option<(u8, usize)> {
+    let raw = *text.get(at)?;
+    if raw != b'%' || layers == 0 {
+        return Some((raw, at + 1));
+    }
+    let outer = decoded(text, at, layers - 1)?;
+    let (b'%', digits) = outer else { return Some(outer) };
+    let digit = |at: usize| {
+        let (digit, next) = decoded(text, at, layers - 1)?;
+        Some((char::from(digit).to_digit(16)?, next))
+    };
+    let escape = digit(digits).and_then(|(high, next)| digit(next).map(|(low, next)| (high * 16 + low, next)));
+    Some(escape.map_or(outer, |(byte, next)| (byte as u8, next)))
 }
 
 /// `\"`, `\n`, `\u0041`, `\u{41}`, `\x41`; JSON within JSON has more backslashes.
@@ -135,6 +146,11 @@ fn escape(text: &[u8], at: usize, each: &mut dyn FnMut(&[u8], usize)) {
                 each(&[code as u8], next);
                 character_of(code, next, each);
             }
+        }
+        // HTML that holds JSON.
+        b'&' => {
+            each(b"&", next);
+            entity(text, next, each);
         }
         other if other.is_ascii_punctuation() && other != b'\\' => each(&[other], next),
         _ => {}
@@ -200,18 +216,16 @@ fn entity(text: &[u8], at: usize, each: &mut dyn FnMut(&[u8], usize)) {
     if let Some(code) = code {
         character_of(code, place, each);
     }
+    if code == Some(0x26) {
+        // HTML within HTML: `&amp;lt;`.
+        entity(text, place, each);
+    }
 }
 
 fn character_of(code: u32, next: usize, each: &mut dyn FnMut(&[u8], usize)) {
     if let Some(character) = char::from_u32(code) {
         each(character.encode_utf8(&mut [0; 4]).as_bytes(), next);
     }
-}
-
-/// Hexadecimal digits as they stand.
-fn hex(text: &[u8], at: usize, digits: usize) -> Option<u32> {
-    let digits = text.get(at..at.checked_add(digits)?)?;
-    digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))
 }
 
 /// Hexadecimal digits, each of which may be percent-encoded, and where they end.

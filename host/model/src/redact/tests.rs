@@ -25,7 +25,7 @@ fn every_spelling_goes() {
         ("s3cr/t+x", "?key=s3cr%2ft%2bx", "?key=[redacted]"),
         ("s3cr/t+x", "?key=%73%33%63%72%2F%74%2B%78", "?key=[redacted]"),
         ("s3cr/t+x", "?next=%2Fb%3Fkey%3Ds3cr%252Ft%252Bx", "?next=%2Fb%3Fkey%3D[redacted]"),
-        ("s3cr/t+x", "s3cr%25252Ft%25252Bx", "[redacted]"),
+        ("s3cr/t+x", "s3cr%25252Ft%25252Bx s3cr%25%32%46t%252Bx", "[redacted] [redacted]"),
         ("s3cr/t+x", "s3cr&#47;t&#x2B;x", "[redacted]"),
         ("pass word", "pass+word pass%20word pass word", "[redacted] [redacted] [redacted]"),
         ("a%41bcde", "a%41bcde a%2541bcde a%252541bcde", "[redacted] [redacted] [redacted]"),
@@ -36,6 +36,11 @@ fn every_spelling_goes() {
         ),
         ("a\"bcdef", "a%5C%22bcdef a%5c%5c%5c%22bcdef", "[redacted] [redacted]"),
         ("a&bcdef", r#""a\u0026bcdef" a&amp;bcdef a\x26bcdef"#, r#""[redacted]" [redacted] [redacted]"#),
+        (
+            "a\"<cdef",
+            r#"a\&quot;&lt;cdef a&amp;quot;&amp;lt;cdef a%26quot%3b%3Ccdef"#,
+            "[redacted] [redacted] [redacted]",
+        ),
         (
             "a\\bcdef",
             r#"a\bcdef "a\\bcdef" a\\\\bcdef a%5Cbcdef a\u005cbcdef"#,

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::{MAX_COMPONENT_BYTES, Pushed, sha256};
 use dpone_manifest::OciReference;
+use dpone_model::redact;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -118,7 +119,7 @@ fn descriptor(media_type: &str, digest: &str, size: usize) -> Value {
 
 /// A registry's text, fit for a terminal.
 fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+    redact::excerpt(text, 100)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dpone_egress::{Client, ClientConfig, RetryPolicy, origin_text, same_origin};
 use dpone_manifest::OciReference;
 use dpone_model::http::{Credential, HttpRequest, HttpResponse};
-use dpone_model::{Report, Secret, codes};
+use dpone_model::{Report, Secret, codes, redact};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use url::{Host, Url};
@@ -169,6 +169,7 @@ impl Registry {
             url: ask.url.to_string(),
             headers: ask.headers.clone(),
             body: ask.body.clone(),
+            body_holds_secret: false,
             credentials: authorization.map(credential).into_iter().collect(),
             max_body_bytes: ask.max_body_bytes,
             answers: &[],
@@ -193,6 +194,7 @@ impl Registry {
             url: url.to_string(),
             headers: vec![("Accept".to_owned(), "application/json".to_owned())],
             body: None,
+            body_holds_secret: false,
             credentials: credentials.into_iter().collect(),
             max_body_bytes: MAX_DOCUMENT_BYTES,
             answers: &[],
@@ -246,8 +248,7 @@ impl Registry {
             }
             status @ (401 | 403) => Err(self.denied(format!("it answers {status}"))),
             status => {
-                let text = String::from_utf8_lossy(&answer.body);
-                let excerpt: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+                let excerpt = redact::excerpt(&answer.body, 200);
                 Err(self.misunderstood(format!("{status} for {what}: {excerpt}")))
             }
         }
@@ -299,6 +300,7 @@ fn credentials(host: &str) -> Option<Credentials> {
         return None;
     }
     let (user, password) = variable("DPONE_OCI_USERNAME").zip(variable("DPONE_OCI_PASSWORD"))?;
+    redact::protect(&password);
     Some(Credentials { basic: Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))) })
 }
 

@@ -268,7 +268,7 @@ fn tell(redactor: &Redactor, variables: &BTreeSet<String>, notes: &mut Vec<Strin
         notes.push(format!("headers left out: {}", redactor.dropped.join(", ")));
     }
     if redactor.too_short {
-        notes.push("a secret of fewer than 4 bytes was not looked for; check the pages before you share them".into());
+        notes.push("a secret of fewer than 6 bytes was not looked for; check the pages before you share them".into());
     }
     if variables.iter().any(|value| value.len() < MIN_VARIABLE) {
         notes.push("short values of the environment were not looked for in pages".into());

@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::args::{Common, Format, PluginCompile};
 use crate::context;
-use crate::output::outln;
+use crate::output::{self, outln};
 use dpone_model::{Exit, Report, codes, human};
 use dpone_run::Host;
 use dpone_run::plugins::{Compiled, compile_ahead};
@@ -47,7 +47,7 @@ pub async fn compile(common: &Common, args: PluginCompile) -> Outcome {
         }
     }
     if args.format == Format::Json {
-        outln!("{}", serde_json::to_string_pretty(&compiled).unwrap_or_default());
+        output::json(&compiled);
     }
     Report::all(failed).map_or(Ok(Exit::Ok), Err)
 }
@@ -78,12 +78,12 @@ fn is_manifest(path: &Path) -> Result<bool, Report> {
 fn print_line(compiled: &Compiled) {
     let how = if compiled.cached { "compiled before" } else { "compiled" };
     outln!(
-        "{}  {} {}  {how} in {}\n    sha256 {}\n    {}",
+        "{}  {} {}  {how} in {}",
         compiled.uses,
         compiled.identity.name,
         compiled.identity.version,
         human::duration(Duration::from_millis(compiled.compile_ms.into())),
-        compiled.identity.sha256,
-        compiled.file.display(),
     );
+    outln!("    sha256 {}", compiled.identity.sha256);
+    outln!("    {}", compiled.file.display());
 }

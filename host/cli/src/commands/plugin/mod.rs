@@ -10,7 +10,7 @@ use super::inspect;
 use crate::Outcome;
 use crate::args::{Common, Format, ManifestArgs, Plugin, PluginDemands, WindowArgs};
 use crate::context;
-use crate::output::outln;
+use crate::output::{self, outln};
 use dpone_model::{Exit, Report};
 use dpone_run::plugins::sandbox;
 use dpone_sandbox::Inspection;
@@ -52,7 +52,7 @@ async fn push(common: &Common, file: &std::path::Path, to: &str, format: Format)
     let host = context::host(common)?;
     let pushed = dpone_run::authority::push(&host, file, to).await?;
     match format {
-        Format::Json => outln!("{:#}", serde_json::json!({ "uses": pushed.to_string() })),
+        Format::Json => output::json(&serde_json::json!({ "uses": pushed.to_string() })),
         Format::Text | Format::Md => outln!("{pushed}"),
     }
     Ok(Exit::Ok)

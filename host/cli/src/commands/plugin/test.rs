@@ -4,7 +4,7 @@ use super::project::Project;
 use crate::Outcome;
 use crate::args::{Common, Format, PluginTest};
 use crate::context;
-use crate::output::outln;
+use crate::output::{self, outln};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use dpone_model::human::bytes;
@@ -36,7 +36,7 @@ pub async fn test(common: &Common, args: PluginTest) -> Outcome {
     }
     let failed = tried.iter().filter(|case| !case.passed).count();
     if args.format == Format::Json {
-        outln!("{:#}", json!({ "plugin": identity, "passed": failed == 0, "cases": tried }));
+        output::json(&json!({ "plugin": identity, "passed": failed == 0, "cases": tried }));
     } else {
         tried.iter().for_each(print);
         outln!("{} of {} cases passed", tried.len() - failed, tried.len());
