@@ -191,7 +191,7 @@ fn foreign_text_stays_visible_and_in_its_line() {
     let named = format!("\"{named}\"");
     for (manifest, code) in [
         (GUIDE.replace("    incremental:\n", &format!("    {named}: 1\n    incremental:\n")), "DP0103"),
-        (GUIDE.replace("records_path: data.items", &format!("records_path: {named}")), "DP0405"),
+        (GUIDE.replace("records_path: data.items", &format!("records_path: {named}")), "DP0106"),
         (GUIDE.replace("unique_key: order_id", &format!("unique_key: {named}x\"").replace("\"x\"", "x\"")), "DP0"),
         (format!("{GUIDE}\n{named}: 1\n"), "DP0103"),
     ] {
