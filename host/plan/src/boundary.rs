@@ -6,7 +6,7 @@ use dpone_manifest::{
 };
 use dpone_model::checkpoint::Watermark;
 use dpone_model::{Checkpoint, CursorValue, Digests, EpochUnit, Unplaced};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::cmp::Ordering;
 
 /// The window that the command line narrows a run to.
@@ -116,15 +116,24 @@ impl Boundary {
         Ok(self)
     }
 
-    /// Adds the rows at the load's watermark, where that lies inside: an earlier run published them as
-    /// rows of another slice.
+    /// The greatest watermark that `safety_lag` lets a run have which starts now.
+    pub fn cap(&self, now: Timestamp) -> Option<CursorValue> {
+        let instant = now.checked_sub(self.safety_lag?).unwrap_or(Timestamp::MIN);
+        // Where records count whole units, the watermark does, too: it is sent as a request parameter.
+        let unit = self.rules.unit();
+        Some(CursorValue::at(unit.map_or(instant, |unit| unit.floor(instant)), unit))
+    }
+
+    /// Adds the rows that the load's watermark remembers, where some may lie inside: an earlier run published
+    /// them as rows of another slice.
     pub fn know_rows_of(&mut self, load: Option<&Watermark>) {
         let Some(load) = load.filter(|load| self.field.as_ref() == Some(&load.field) && !self.window_override) else {
             return;
         };
         let Ok(value) = self.rules.bound(load.value.clone(), true) else { return };
-        let order = |bound: &Option<CursorValue>| bound.as_ref().and_then(|bound| value.compare(bound));
-        if order(&self.lower) != Some(Ordering::Less) && matches!(order(&self.upper), None | Some(Ordering::Less)) {
+        // With `safety_lag` rows above the watermark are remembered, too, and with `lookback` rows below it.
+        let is_above = self.upper.as_ref().is_some_and(|upper| value.compare(upper) != Some(Ordering::Less));
+        if !is_above || self.lookback.is_some() {
             self.known.add(&load.digests, self.rules.max_rows);
         }
     }

@@ -176,6 +176,13 @@ impl Opened {
         self.resolved.is_local || self.resolved.local.manifest.values_shown
     }
 
+    /// Whether an earlier run found a watermark in the manifest's own cursor field.
+    pub fn proves_cursor_field(&self) -> bool {
+        let field =
+            self.resolved.local.manifest.source.incremental.as_ref().map(|incremental| &incremental.cursor_field);
+        field.is_some() && self.row.checkpoint.watermark.as_ref().map(|watermark| &watermark.field) == field
+    }
+
     /// The plugins with what each has cost so far, as the artifact shows them.
     pub fn plugin_reports(&self, extract: &Extract) -> Vec<PluginReport> {
         let extractors = self

@@ -171,9 +171,9 @@ async fn batch(
     let described = session.step(Step::Describe, async |_| Ok(stage::describe(extract, pages))).await?;
     let evolve = async |session: &mut Session| stage::evolve(session, &part.schema, &described, extract, opened);
     let schema = session.step(Step::Evolve, evolve).await?;
-    let needs_watermark = part.needs_watermark(opened, plan);
-    let judged = session
-        .step(Step::Stage, async |session| stage::stage(session, extract, described, needs_watermark).await)
-        .await?;
+    let load =
+        stage::Load { needs_watermark: part.needs_watermark(opened, plan), is_proven: opened.proves_cursor_field() };
+    let judged =
+        session.step(Step::Stage, async |session| stage::stage(session, extract, described, load).await).await?;
     Ok((schema, judged))
 }

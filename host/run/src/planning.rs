@@ -120,7 +120,7 @@ pub fn part(
     let boundary = dpone_plan::boundary(manifest, Some(&row.checkpoint), &window)?;
     refuse_watermark_ahead(manifest, &boundary, &window, opened.started_at)?;
     let mut boundary = boundary.within(lower, upper)?;
-    if slice.lower.is_some() || slice.upper.is_some() {
+    if crate::slices::is_window(slice) {
         boundary.know_rows_of(opened.row.checkpoint.watermark.as_ref());
     }
     Ok(SlicePlan {

@@ -186,15 +186,16 @@ impl Session {
     }
 
     /// Judges a load, or the slice at hand, of whose rows nothing may be left for a reason that nobody meant.
-    pub fn judge_rows(&mut self, overview: Overview, fields: FieldsRead) -> Result<(), Report> {
+    /// `is_proven` is whether the load has a watermark of its cursor field.
+    pub fn judge_rows(&mut self, overview: Overview, fields: FieldsRead, is_proven: bool) -> Result<(), Report> {
         self.overview.add(overview);
         self.fields_read.add(fields);
-        if self.report.slices.is_empty() { self.judge_all_rows() } else { Ok(()) }
+        if self.report.slices.is_empty() { self.judge_all_rows(is_proven) } else { Ok(()) }
     }
 
     /// The same for the slices of a load together.
-    pub fn judge_all_rows(&mut self) -> Result<(), Report> {
-        if let Some(warning) = self.overview.warning()? {
+    pub fn judge_all_rows(&mut self, is_proven: bool) -> Result<(), Report> {
+        if let Some(warning) = self.overview.warning(is_proven)? {
             self.warn(warning);
         }
         let mut transforms = self.before.transforms.clone();

@@ -17,7 +17,7 @@ use crate::verify::{self, LoadVerified, SliceVerified, Verdicts};
 use dpone_journal::{Bodies, Journals, Writer};
 use dpone_manifest::{Keep, Mode};
 use dpone_model::http::RequestSigner;
-use dpone_model::plugin::{Slice, SliceContext};
+use dpone_model::plugin::{RequestEdit, Slice, SliceContext};
 use dpone_model::schema::{FieldType, Schema};
 use dpone_model::state::{LeaseRequest, StateRow};
 use dpone_model::{
@@ -67,7 +67,7 @@ struct Cut {
     cut_short: Vec<(String, Option<CursorValue>)>,
     /// What the answers of the load had, as the slices so far have left it.
     seen_paths: BTreeSet<String>,
-    /// Rows that no watermark covers, of the slices that have bounds of their own. The same row lies in
+    /// Rows that no watermark covers, of the windows. The same row lies in
     /// another window tomorrow, because the last window is open.
     unplaced: Unplaced,
     /// An earlier attempt may have left journals of slices.
@@ -77,15 +77,17 @@ struct Cut {
 /// Up to where a slice is loaded.
 struct Reached {
     key: StateKey,
-    /// The slice has bounds of its own, so tomorrow the same row may lie in another one.
-    is_bounded: bool,
+    /// Tomorrow the same row may lie in another window.
+    is_window: bool,
     watermark: Watermark,
 }
 
 impl Cut {
     /// The greatest watermark that leaves no slice behind which was cut short: the next run has to begin at
     /// or before the start of each. A slice without a lower bound may begin anywhere.
-    fn load_watermark(&self) -> Option<Watermark> {
+    ///
+    /// It stays at or before `cap`, which `safety_lag` asks for: a window's own never lies before its lower bound.
+    fn load_watermark(&self, cap: Option<&CursorValue>) -> Option<Watermark> {
         let leaves_none = |new: &Watermark| {
             let is_behind = |(_, lower): &(String, Option<CursorValue>)| {
                 let order = lower.as_ref().and_then(|lower| new.value.compare(lower));
@@ -98,13 +100,23 @@ impl Cut {
             Some(known) if new.value.compare(&known.value) != Some(Ordering::Greater) => Some(known),
             _ => Some(new),
         });
-        greatest.cloned()
+        let is_after =
+            |watermark: &&Watermark, value: &CursorValue| watermark.value.compare(value) == Some(Ordering::Greater);
+        match cap.filter(|cap| greatest.is_some_and(|greatest| is_after(&greatest, cap))) {
+            None => greatest.cloned(),
+            // An earlier run may have got further: its clock went ahead, or its lag was shorter.
+            Some(cap) => match self.watermark.as_ref().filter(|earlier| is_after(earlier, cap)) {
+                Some(earlier) => Some(earlier.clone()),
+                None => greatest.map(|greatest| Watermark { value: cap.clone(), ..greatest.clone() }),
+            },
+        }
     }
 
-    /// The slices with bounds that reached this very value: the rows at it are in their rows of state.
-    fn at(&self, watermark: &Watermark) -> impl Iterator<Item = &StateKey> {
-        let is_at = |new: &Watermark| new.value.compare(&watermark.value) == Some(Ordering::Equal);
-        self.reached.iter().filter(move |reached| reached.is_bounded && is_at(&reached.watermark)).map(|at| &at.key)
+    /// The windows that reached this value: the rows from it on are in their rows of state.
+    fn reaching(&self, watermark: &Watermark) -> impl Iterator<Item = &StateKey> {
+        let order = |new: &Watermark| new.value.compare(&watermark.value);
+        let is_there = move |new: &Watermark| matches!(order(new), Some(Ordering::Equal | Ordering::Greater));
+        self.reached.iter().filter(move |reached| reached.is_window && is_there(&reached.watermark)).map(|at| &at.key)
     }
 
     /// Keeps a slice that was not walked to its end.
@@ -182,7 +194,7 @@ pub async fn each(
     }
     // Slices of an earlier attempt may have had what these lack: then they have a watermark.
     if (!cut.is_resumed || cut.reached.is_empty())
-        && let Err(report) = session.judge_all_rows()
+        && let Err(report) = session.judge_all_rows(opened.proves_cursor_field())
     {
         // Every slice is done: an attempt that goes on with the run would have nothing to judge.
         session.resumable = false;
@@ -273,8 +285,11 @@ fn holds_nothing(slice: &Slice, whole: &Boundary) -> Result<bool, Report> {
     Ok(unbounded.within(bound(&slice.lower), bound(&slice.upper))?.is_empty())
 }
 
-fn has_bounds(slice: &Slice) -> bool {
-    slice.lower.is_some() || slice.upper.is_some()
+/// Whether a slice is a part of the load's own request by bounds alone, so that another one may meet its rows
+/// later. Of two slices that ask for different things, such as the orders of two customers, each may have a row
+/// with the same bytes.
+pub fn is_window(slice: &Slice) -> bool {
+    (slice.lower.is_some() || slice.upper.is_some()) && slice.request == RequestEdit::default()
 }
 
 impl Load<'_> {
@@ -293,7 +308,7 @@ impl Load<'_> {
         let lease =
             LeaseRequest { run_id: opened.run_id.clone(), host: crate::open::host_name(), pid: std::process::id() };
         let mut row = session.cancel.guard(opened.state.acquire(&key, &lease)).await?;
-        if has_bounds(&slice) {
+        if is_window(&slice) {
             for others in [&opened.row.checkpoint.unplaced, &cut.unplaced] {
                 row.checkpoint.unplaced.add(others, self.whole.boundary.rules.max_rows);
             }
@@ -304,9 +319,9 @@ impl Load<'_> {
         add_seen(&mut seen_paths, row.checkpoint.seen_paths.iter().chain(&session.seen_paths));
         let part = Part { schema: known, key: key.clone(), row, journal_id, slice: Some(slice), seen_paths };
         let result = self.part(session, &part, earlier).await;
-        let is_bounded = part.slice.as_ref().is_some_and(has_bounds);
+        let is_window = part.slice.as_ref().is_some_and(is_window);
         let learned = match &result {
-            Ok(_) => learn(session, cut, self, &key, is_bounded).await,
+            Ok(_) => learn(session, cut, self, &key, is_window).await,
             Err(_) => Ok(()),
         };
         held.release().await;
@@ -325,6 +340,8 @@ impl Load<'_> {
         };
         if let Some(verified) = proof {
             session.note(format!("slice {} was loaded before", slice.id));
+            // The load learns how walks end as if no attempt had stopped.
+            session.walk_ended(verified.ended.clone(), &part.row.checkpoint.seen_paths);
             return Ok(verified);
         }
         let journal = match earlier {
@@ -355,10 +372,10 @@ async fn learn(
     cut: &mut Cut,
     load: &Load<'_>,
     key: &StateKey,
-    is_bounded: bool,
+    is_window: bool,
 ) -> Result<(), Report> {
     let Some(row) = load.opened.state.load(key).await? else { return Ok(()) };
-    if is_bounded {
+    if is_window {
         cut.unplaced.add(&row.checkpoint.unplaced, load.whole.boundary.rules.max_rows);
     }
     let (schema, mixed) = dpone_plan::unite(&cut.schema, &row.checkpoint.schema);
@@ -372,7 +389,7 @@ async fn learn(
     if let Some(new) = row.checkpoint.watermark {
         // Rows at the watermark are remembered by their slice; the load needs those of the last one.
         let watermark = Watermark { digests: Digests::default(), digests_incomplete: false, left_out: 0, ..new };
-        cut.reached.push(Reached { key: key.clone(), is_bounded, watermark });
+        cut.reached.push(Reached { key: key.clone(), is_window, watermark });
     }
     Ok(())
 }
@@ -387,7 +404,8 @@ async fn finish(
 ) -> Result<(), Report> {
     if whole.advances_state {
         let is_refresh = opened.resolved.local.manifest.sink.strategy.mode == Mode::FullRefresh;
-        let mut watermark = cut.load_watermark();
+        let cap = whole.boundary.cap(opened.started_at).filter(|_| !is_refresh);
+        let mut watermark = cut.load_watermark(cap.as_ref());
         if let Some(watermark) = &mut watermark {
             take_rows(opened, whole, &cut, watermark).await?;
         }
@@ -430,10 +448,10 @@ async fn finish(
     Ok(())
 }
 
-/// The next run begins at the load's watermark, and the rows at it may then lie in another slice, which has
-/// not seen them: the load's own row hands them over.
+/// The next run begins at the load's watermark, and the rows from it on may then lie in another window, which
+/// has not seen them: the load's own row hands them over.
 async fn take_rows(opened: &Opened, whole: &SlicePlan, cut: &Cut, watermark: &mut Watermark) -> Result<(), Report> {
-    let slices: Vec<StateKey> = cut.at(watermark).cloned().collect();
+    let slices: Vec<StateKey> = cut.reaching(watermark).cloned().collect();
     for key in slices {
         let row = opened.state.load(&key).await?;
         let Some(of_slice) = row.and_then(|row| row.checkpoint.watermark) else { continue };
@@ -452,6 +470,7 @@ pub fn journals(opened: &Opened) -> Result<Journals, Report> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dpone_model::plugin::RequestValue;
 
     #[test]
     fn a_slice_holds_nothing_by_its_own_bounds_alone() {
@@ -469,6 +488,21 @@ mod tests {
             let slice =
                 Slice { id: "one".into(), request: Default::default(), lower: bound(lower), upper: bound(upper) };
             assert_eq!(holds_nothing(&slice, &loaded).unwrap(), nothing, "{lower:?} to {upper:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_handed_over_between_windows_of_one_request_alone() {
+        let asks =
+            RequestEdit { query: vec![("customer".into(), RequestValue::Text("7".into()))], ..RequestEdit::default() };
+        for (lower, request, expected) in [
+            (Some("1"), RequestEdit::default(), true),
+            (None, RequestEdit::default(), false),
+            (Some("1"), asks.clone(), false),
+            (None, asks, false),
+        ] {
+            let slice = Slice { id: "a".into(), request, lower: lower.map(str::to_owned), upper: None };
+            assert_eq!(is_window(&slice), expected, "{slice:?}");
         }
     }
 }

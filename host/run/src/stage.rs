@@ -143,18 +143,26 @@ fn cut(bytes: &[u8]) -> String {
     redact::excerpt(bytes, 300)
 }
 
+/// The load's watermark, as G needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// It has none yet and has to find one.
+    pub needs_watermark: bool,
+    /// An earlier run found one in the cursor field.
+    pub is_proven: bool,
+}
+
 /// G: duplicates and checks give their verdicts; sizes and keys were judged page by page.
-/// `needs_watermark` is whether the load has none yet and has to find one.
 pub async fn stage(
     session: &mut Session,
     extract: &mut Extract,
     described: Described,
-    needs_watermark: bool,
+    load: Load,
 ) -> Result<Judged, Report> {
     let mut skip = Skip::default();
     if described.is_last {
-        judge_ahead(session, extract, needs_watermark)?;
-        session.judge_rows(extract.work.filter.overview(), extract.work.fields_read.clone())?;
+        judge_ahead(session, extract, load.needs_watermark)?;
+        session.judge_rows(extract.work.filter.overview(), extract.work.fields_read.clone(), load.is_proven)?;
         if let Some(duplicates) = extract.work.duplicates.take() {
             let duplicates = duplicates.not_beyond(extract.work.filter.horizon());
             let finish = tokio::task::spawn_blocking(move || duplicates.finish());
@@ -178,11 +186,11 @@ pub async fn stage(
 /// run would start over.
 fn judge_ahead(session: &mut Session, extract: &Extract, needs_watermark: bool) -> Result<(), Report> {
     let Some(ahead) = extract.work.filter.ahead() else { return Ok(()) };
+    session.counts.ahead += ahead.looks_like.as_ref().map_or(0, |looks_like| looks_like.new);
     if ahead.is_all && needs_watermark {
         return Err(ahead.refused().into());
     }
     session.warn(ahead.warning());
-    session.counts.ahead += ahead.looks_like.as_ref().map_or(0, |looks_like| looks_like.new);
     match &mut session.ahead {
         Some(first) => first.rows += ahead.rows,
         None => session.ahead = Some(ahead),

@@ -34,6 +34,8 @@ pub struct Verified {
 pub struct SliceVerified {
     /// No page limit cut the walk short.
     pub is_whole: bool,
+    /// How the walk of an earlier attempt ended.
+    pub ended: Option<WalkEnded>,
     _gate: Gate,
 }
 
@@ -51,23 +53,27 @@ impl SliceVerified {
     /// journal: the row is the run's, and newer than the one that the slice started from.
     pub fn by_row(row: &StateRow, run: &RunId, started_from: u64, progress: &Progress) -> Option<Self> {
         let is_ours = row.run_id.as_ref() == Some(run) && row.revision > started_from;
-        is_ours.then(|| Self { is_whole: is_whole(progress), _gate: Gate })
+        is_ours.then(|| Self::earlier(progress))
     }
 
     /// An earlier attempt of the run came to the end of K, after which it closed the slice's journal.
     pub fn by_journal(progress: &Progress) -> Option<Self> {
-        progress.finished.then(|| Self { is_whole: is_whole(progress), _gate: Gate })
+        progress.finished.then(|| Self::earlier(progress))
     }
 
     /// Nothing can lie in the slice, and no check minds.
     pub async fn by_nothing(session: &mut Session, opened: &Opened, id: &RunId) -> Result<Self, Report> {
         judge_nothing(session, opened, id).await?;
-        Ok(Self { is_whole: true, _gate: Gate })
+        Ok(Self { is_whole: true, ended: None, _gate: Gate })
     }
 
     /// Earlier runs have loaded all that lies in the slice.
     pub fn by_plan(plan: &SlicePlan) -> Option<Self> {
-        plan.boundary.is_empty().then_some(Self { is_whole: true, _gate: Gate })
+        plan.boundary.is_empty().then_some(Self { is_whole: true, ended: None, _gate: Gate })
+    }
+
+    fn earlier(progress: &Progress) -> Self {
+        Self { is_whole: is_whole(progress), ended: progress.ended.clone(), _gate: Gate }
     }
 }
 
@@ -90,7 +96,7 @@ impl Verdicts {
 
     /// Takes the proof of one slice.
     pub fn add(&mut self, slice: SliceVerified) {
-        let SliceVerified { is_whole: _, _gate } = slice;
+        let SliceVerified { is_whole: _, ended: _, _gate } = slice;
         self.verified += 1;
     }
 
@@ -185,7 +191,7 @@ pub async fn advance(
     if let Err(error) = extract.writer.finish(keep) {
         session.warn(format!("the journal could not be cleaned up: {error}"));
     }
-    Ok(SliceVerified { is_whole, _gate })
+    Ok(SliceVerified { is_whole, ended: None, _gate })
 }
 
 /// K of a load that is cut: its own row says up to where every slice is loaded. Gives its revision.
@@ -296,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_load_is_proved_by_all_of_its_slices_and_by_no_fewer() {
-        let slice = || SliceVerified { is_whole: true, _gate: Gate };
+        let slice = || SliceVerified { is_whole: true, ended: None, _gate: Gate };
         let verdicts = |slices: usize, verified: usize| {
             let mut verdicts = Verdicts::of(slices);
             (0..verified).for_each(|_| verdicts.add(slice()));
@@ -329,7 +335,9 @@ mod tests {
             (Some(WalkEnded::MAX_PAGES_OF_RUN), false),
             (None, false),
         ] {
-            assert_eq!(SliceVerified::by_journal(&progress(reason)).unwrap().is_whole, is_whole, "{reason:?}");
+            let slice = SliceVerified::by_journal(&progress(reason)).unwrap();
+            assert_eq!(slice.is_whole, is_whole, "{reason:?}");
+            assert_eq!(slice.ended.map(|ended| ended.reason).as_deref(), reason);
         }
     }
 

@@ -83,6 +83,8 @@ struct Field {
     scanner: SharedScanner,
     /// Some row lies below the bounds, or inside and not ahead.
     has_past: bool,
+    /// Some row lies below the bounds.
+    has_below: bool,
     /// The positions of one page, `None` for a record without a cursor value; kept for its memory.
     positions: Vec<Option<Position>>,
 }
@@ -120,12 +122,9 @@ impl BoundaryFilter {
             MaxFuture::Within(duration) => Some(now.checked_add(duration).unwrap_or(Timestamp::MAX)),
         };
         let overview = Overview::new(name, bounds_text(boundary), rules.on_missing, rules.unit());
-        // Where records count whole units, the watermark does, too: it is sent as a request parameter.
-        let whole = |instant| rules.unit().map_or(instant, |unit| unit.floor(instant));
         let lower = position(&boundary.lower);
         let likely =
             LikelyTimes::of(name, rules.max_future, now, lower.as_ref()).filter(|_| rules.record_format.is_none());
-        let cap = boundary.safety_lag.map(|lag| whole(now.checked_sub(lag).unwrap_or(Timestamp::MIN)));
         Ok(Self {
             field: Some(Field {
                 name: name.clone(),
@@ -135,7 +134,7 @@ impl BoundaryFilter {
                 // Rows without a value have no place in the order: any page may hold one.
                 order: order.filter(|_| rules.on_missing != OnMissing::Keep),
                 lookback: boundary.lookback.clone(),
-                cap: cap.map(Position::Instant),
+                cap: position(&boundary.cap(now)),
                 horizon: horizon.map(Position::Instant),
                 unit: Unit::of(boundary),
                 known: Known::new(&boundary.known),
@@ -150,6 +149,7 @@ impl BoundaryFilter {
                 overview,
                 scanner: scanner.clone(),
                 has_past: false,
+                has_below: false,
                 positions: Vec::new(),
             }),
             is_past_end: false,
@@ -214,7 +214,9 @@ impl BoundaryFilter {
         let field = self.field.as_ref()?;
         if let Some(LikelyAhead { rows, greatest, first, unit }) = field.likely.as_ref().and_then(LikelyTimes::ahead) {
             let looks_like = Some(LooksLike { field: field.name.clone(), unit, new: field.likely_new });
-            return Some(Ahead { rows, greatest, first, is_all: false, looks_like });
+            let has_past = field.likely.as_ref().and_then(LikelyTimes::greatest).flatten().is_some();
+            let is_all = !has_past && !field.has_below;
+            return Some(Ahead { rows, greatest, first, is_all, looks_like });
         }
         let found = field.ahead.as_ref()?;
         Some(Ahead {
@@ -359,6 +361,7 @@ impl Field {
             self.positions.push(position);
         }
         self.overview.inside += records.len() as u64 - u64::from(sides.without + sides.below + sides.above);
+        self.has_below |= sides.below > 0;
         self.has_past |= sides.below > 0 || sides.inside > 0;
         if let Some((index, position)) = greatest
             && self.greatest.as_ref().is_none_or(|greatest| greatest.position.is_below(&position))

@@ -6,10 +6,12 @@
 //! move the watermark where other rows would be times of the past in the same unit, and one of these speaks
 //! for times:
 //!
-//! - the name of the field: `updated_at`, `createdTs`, `mtime`. A name such as `id`, `seq` or `version`
-//!   speaks against them whatever the values are.
+//! - the name of the field: `updated_at`, `createdTs`, `mtime`. Then all rows may lie ahead. A name such as
+//!   `id`, `seq` or `version` speaks against them whatever the values are.
 //! - for any other name the values: all other rows lie in the year before the run's start, and those ahead lie
 //!   more than a year after it. Ids grow past any such number step by step.
+//!
+//! A stored watermark says which unit it is. Where rows count a finer one all of a sudden, they lie ahead, too.
 
 use crate::position::Position;
 use dpone_manifest::MaxFuture;
@@ -123,22 +125,32 @@ impl LikelyTimes {
 
     /// Whether a number may turn out to be a time ahead.
     pub(crate) fn may_be_ahead(&self, position: &Position) -> bool {
-        let Some(unit) = self.unit_of(position).and_then(|at| self.units.get(at)) else { return false };
-        unit.is_ahead(position) && (self.named_as_time || !self.has_small && unit.in_a_year.is_below(position))
+        let Some(at) = self.unit_of(position) else { return false };
+        let Some(unit) = self.units.get(at) else { return false };
+        let has_past = |unit: &Unit| unit.past.is_some();
+        let coarsest = self.lower.or_else(|| self.units.iter().position(has_past));
+        let is_finer = coarsest.is_some_and(|coarsest| coarsest < at);
+        let is_far = is_finer || unit.in_a_year.is_below(position);
+        (is_finer || unit.is_ahead(position)) && (self.named_as_time || !self.has_small && is_far)
     }
 
     /// The unit that the rows so far count in, where some lie ahead in it.
     fn decided(&self) -> Option<usize> {
-        let rows = |at: usize| {
-            let past = self.units.get(at).and_then(|unit| unit.past.as_ref()).map_or(0, |past| past.rows);
-            past + u64::from(self.lower == Some(at))
-        };
-        let at = (0..self.units.len()).filter(|at| rows(*at) > 0).max_by_key(|at| rows(*at))?;
+        let rows = |at: &usize| self.units.get(*at).and_then(|unit| unit.past.as_ref()).map_or(0, |past| past.rows);
+        let most = (0..self.units.len()).filter(|at| rows(at) > 0).max_by_key(rows);
+        let at = self.lower.or(most).or_else(|| self.all_ahead())?;
         let unit = self.units.get(at)?;
         let least = self.above(at).map(|side| &side.least).next()?;
         let is_near = |past: &Side| !past.least.is_below(&unit.year_ago);
         let is_jump = !self.has_small && unit.past.as_ref().is_none_or(is_near) && unit.in_a_year.is_below(least);
         (self.named_as_time || is_jump).then_some(at)
+    }
+
+    /// The unit in which every row lies ahead, where the name says that they are times.
+    fn all_ahead(&self) -> Option<usize> {
+        let at = self.units.iter().position(|unit| unit.ahead.is_some())?;
+        let least = &self.units.get(at)?.ahead.as_ref()?.least;
+        (self.named_as_time && !self.has_small && !counts_otherwise(least)).then_some(at)
     }
 
     /// Rows beyond the horizon of a unit, the least first.
@@ -148,7 +160,7 @@ impl LikelyTimes {
     }
 
     /// The greatest value that may move the watermark, where not every one may: the inner `None` is that of
-    /// a run whose rows all lie ahead.
+    /// a run whose rows all lie ahead, or count a finer unit.
     pub(crate) fn greatest(&self) -> Option<Option<Position>> {
         let unit = self.units.get(self.decided()?)?;
         Some(unit.past.as_ref().map(|past| past.greatest.clone()))
@@ -179,6 +191,19 @@ impl Unit {
     fn is_ahead(&self, position: &Position) -> bool {
         self.horizon.is_below(position)
     }
+}
+
+/// Whether a number, as a time far ahead, would rather be one of our days that is no count of a unit from 1970:
+/// the digits of a date and a time of day, a count of nanoseconds or of ticks from the year 1, or one of a tenth
+/// of a microsecond from 1601.
+fn counts_otherwise(position: &Position) -> bool {
+    const MOST_MICROS: i64 = 253_402_300_799_999_999;
+    let text = position.value(None).map(|value| value.text().to_owned()).unwrap_or_default();
+    let part = |from: usize, to: usize| text.get(from..to).and_then(|part| part.parse::<u32>().ok()).unwrap_or(0);
+    let is_date =
+        (1900..2200).contains(&part(0, 4)) && (1..=12).contains(&part(4, 6)) && (1..=31).contains(&part(6, 8));
+    let is_filetime = text.len() == 18 && (12..=13).contains(&part(0, 2));
+    is_date && matches!(text.len(), 12 | 14 | 17) || is_filetime || Position::Integer(MOST_MICROS).is_below(position)
 }
 
 /// Whether a field's name is that of a time; `None` for that of a number that is none.
@@ -294,8 +319,25 @@ mod tests {
             // Milliseconds among seconds lie far ahead, too.
             ("updated_at", "", &[NOW, NOW, "1767268800000"], NOW),
             ("updated_at", NOW, &[FAR], "none"),
-            ("updated_at", "", &[FAR], ""),
+            ("updated_at", "", &[FAR], "none"),
+            ("updated_at", "", &[FAR, "253402300799"], "none"),
+            ("updated_at", "", &["4070908800.5"], "none"),
+            ("updated_at", "", &["4070908800000"], "none"),
+            ("updated_at", "", &["253402300799000000"], "none"),
             ("updated_at", "17", &[FAR], ""),
+            // The digits of a date, nanoseconds, ticks and Windows' file times are no times ahead.
+            ("updated_at", "", &["202512311200", "202601011200"], ""),
+            ("updated_at", "", &["20251231120000", "20260101120000"], ""),
+            ("updated_at", "", &["20251231120000123"], ""),
+            ("updated_at", "", &["1767268800000000000"], ""),
+            ("updated_at", "", &["639028944000000000"], ""),
+            ("updated_at", "", &["134117424000000000"], ""),
+            // The watermark says which unit it is, also where the API turns to another.
+            ("updated_at", NOW, &["1767268800000"], "none"),
+            ("updated_at", NOW, &["1767268800000", "1767268800001", "1767268800002"], "none"),
+            ("updated_at", NOW, &["1767268801", "1767268800001", "1767268800002"], "1767268801"),
+            ("cursor", NOW, &["1767268800000", "1767268800001"], "none"),
+            ("updated_at", "1767268800000", &["1767268800001"], ""),
             ("updated_at", "", &["1", "2", "3"], ""),
             // Within a day of the run's start.
             ("updated_at", "", &[NOW, "1767300000"], ""),

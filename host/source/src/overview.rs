@@ -83,7 +83,8 @@ impl Overview {
     }
 
     /// What the user should hear of; an error where a misspelling is the only reason that there can be.
-    pub fn warning(&self) -> Result<Option<String>, Error> {
+    /// `is_proven` is whether an earlier run found a watermark in the field: then its name is none.
+    pub fn warning(&self, is_proven: bool) -> Result<Option<String>, Error> {
         if self.inside == 0
             && let Some(outside) = &self.outside
         {
@@ -94,6 +95,11 @@ impl Overview {
         }
         let (rows, field) = (self.without, self.field.clone());
         match (&self.first_without, self.has_field, self.on_missing) {
+            (Some((_, fields)), false, OnMissing::Drop) if is_proven => Ok(Some(format!(
+                "no record has the cursor field `{field}`, which records of earlier runs had, and all {rows} were dropped \
+                 by `incremental.on_missing: drop`; the first record has {}",
+                names(fields.iter().map(String::as_str))
+            ))),
             (Some((first, fields)), false, OnMissing::Drop) => {
                 Err(Error::NoCursorField { rows, field, first: Box::new(first.clone()), fields: fields.clone() })
             }

@@ -113,12 +113,14 @@ async fn fetch(
         return Err(Error::Repeated { page: page.clone(), url: request.url }.into());
     }
     let place = PagePlace::new(page.page + 1, request.url.clone());
+    let request_body = request.body.clone();
     let asked = ask(config.egress.clone(), request, place.page);
     let response = asked.await.map_err(|report| report.at(place.place()))?;
     let place = PagePlace::new(place.page, response.url);
     let path = config.source.records_path.clone();
     let scanner = config.scanner.clone();
     let view = ResponseView::new(place, response.status, response.headers, response.body, path, scanner);
+    let view = view.asked_with(request_body);
     view.refuse_empty_body()?;
     Ok(view)
 }

@@ -4,7 +4,7 @@
 //! needed, at the predicted path; while the prediction holds there is no other.
 
 use crate::error::Error;
-use crate::error_object::{self, ErrorObject, Holds};
+use crate::error_object::{self, Asked, ErrorObject, Holds};
 use crate::looked_at::LookedAt;
 use crate::{SharedScanner, lock, repeats};
 use bytes::Bytes;
@@ -21,6 +21,8 @@ pub struct ResponseView {
     status: u16,
     headers: Vec<(String, String)>,
     body: Bytes,
+    /// Of the request, where it had one.
+    request_body: Bytes,
     predicted: String,
     scanner: SharedScanner,
     /// The one scan, once it was made.
@@ -52,11 +54,17 @@ impl ResponseView {
             status,
             headers,
             body,
+            request_body: Bytes::new(),
             predicted,
             scanner,
             scanned: Mutex::new(None),
             looked_at: Mutex::default(),
         }
+    }
+
+    /// The same page as the answer to a request with a body.
+    pub(crate) fn asked_with(self, request_body: Option<Bytes>) -> Self {
+        Self { request_body: request_body.unwrap_or_default(), ..self }
     }
 
     /// The paths and headers that the extractor has asked for so far.
@@ -81,36 +89,37 @@ impl ResponseView {
 
     /// An error object in a body that nobody may have scanned, where it is JSON.
     pub(crate) fn refuse_error_of_any(&self, holds: Holds) -> Result<(), Error> {
-        if self.is_object() { self.refuse_error(None, holds) } else { Ok(()) }
+        if self.is_object() { self.refuse_error(None, holds, &Path::default()) } else { Ok(()) }
     }
 
-    /// An error object in a body that was scanned. `skip` is the span of its records.
-    pub(crate) fn refuse_error(&self, skip: Option<Span>, holds: Holds) -> Result<(), Error> {
-        let found = error_object::find(&self.body, skip, holds);
+    /// An error object in a body that was scanned. `records` is the span of its records, and `path` leads
+    /// there.
+    pub(crate) fn refuse_error(&self, records: Option<Span>, holds: Holds, path: &Path) -> Result<(), Error> {
+        let holder = path.segments().first().filter(|_| path.segments().len() > 1).map(String::as_str);
+        let found = error_object::find(&self.body, error_object::Page { records, holder, ..self.page(holds) });
         found.map_or(Ok(()), |found| Err(self.error_object(&self.body, &found, found.key.clone())))
     }
 
-    /// A list that is the whole answer and has nothing but errors in it.
-    pub(crate) fn refuse_error_rows(&self, records: &Records) -> Result<(), Error> {
-        // A long list is one of records: some API lists its own codes of errors.
-        const MOST: usize = 10;
-        if records.records.len() > MOST {
-            return Ok(());
-        }
-        let find = |span: Span| Some((span, error_object::find(span.of(&self.body), None, Holds::RootRow)?));
-        let found: Option<Vec<_>> = records.records.iter().map(|record| find(record.span)).collect();
-        match found.unwrap_or_default().first() {
-            Some((span, found)) => Err(self.error_object(span.of(&self.body), found, format!("0.{}", found.key))),
-            None => Ok(()),
-        }
+    /// A list that is the whole answer, with an error for its only row.
+    pub(crate) fn refuse_error_row(&self, records: &Records) -> Result<(), Error> {
+        let [record] = records.records.as_slice() else { return Ok(()) };
+        let row = record.span.of(&self.body);
+        let found = error_object::find(row, self.page(Holds::RootRow));
+        found.map_or(Ok(()), |found| Err(self.error_object(row, &found, format!("0.{}", found.key))))
     }
 
     /// The same for the object at a path.
     pub(crate) fn refuse_error_at(&self, path: &Path) -> Result<(), Error> {
         let Some((Kind::Object, span)) = self.at(path)? else { return Ok(()) };
         let body = span.of(&self.body);
-        let found = error_object::find(body, None, Holds::NothingBelow);
+        let holds = path.segments().last().map_or(Holds::NothingBelow, |name| Holds::nothing_below(name));
+        let found = error_object::find(body, self.page(holds));
         found.map_or(Ok(()), |found| Err(self.error_object(body, &found, format!("{path}.{}", found.key))))
+    }
+
+    fn page(&self, holds: Holds) -> error_object::Page<'_> {
+        let asked = Asked { url: &self.place.url, body: &self.request_body };
+        error_object::Page { holds, records: None, holder: None, asked }
     }
 
     fn error_object(&self, body: &[u8], found: &ErrorObject, key: String) -> Error {
@@ -126,6 +135,12 @@ impl ResponseView {
             true => Err(Error::EmptyBody { page: self.place.clone(), status: self.status }),
             false => Ok(()),
         }
+    }
+
+    /// Whether the list that stands there has nothing in it.
+    pub(crate) fn is_empty_at(&self, list: Span) -> bool {
+        let inner = list.of(&self.body).strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+        inner.is_some_and(|inner| inner.trim_ascii().is_empty())
     }
 
     /// The value at a path.

@@ -17,6 +17,7 @@ use crate::template::Template;
 use crate::view::ResponseView;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use dpone_connections::HttpConnection;
 use dpone_manifest::{Grants, Source};
 use dpone_model::http::{Credential, HttpEgress, HttpRequest, HttpResponse, RequestSigner};
@@ -147,6 +148,8 @@ enum After {
 struct Pending {
     edit: RequestEdit,
     place: PagePlace,
+    /// An answer may repeat the parameters in it.
+    request_body: Option<Bytes>,
     task: JoinHandle<Result<HttpResponse, Report>>,
 }
 
@@ -337,14 +340,15 @@ impl Walk {
         }
         let headers: Vec<_> =
             response.headers.into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case("set-cookie")).collect();
-        let view = Arc::new(ResponseView::new(
+        let view = ResponseView::new(
             place.clone(),
             response.status,
             headers.clone(),
             response.body.clone(),
             self.records_path.clone(),
             self.core.scanner.clone(),
-        ));
+        );
+        let view = Arc::new(view.asked_with(pending.request_body.take()));
         let step = self.extractor.next(view.clone(), &self.state).await;
         let Step { records: at, next, ended, state } = step.map_err(|report| self.blamed(&view, &place, report))?;
         // What is kept of the next request, in the journal and in the state, has no credential in it.
@@ -364,8 +368,9 @@ impl Walk {
             return Err(judge::repeated(&place, repeat).into());
         }
         self.judge_short(&place, &pending.edit, taken.records.len());
-        let after = self.judge_empty(&place, taken.records.is_empty(), after);
-        self.after = self.judge_end(&view, &looked_at, &headers, after)?;
+        let is_empty = taken.records.is_empty();
+        let after = self.judge_empty(&place, is_empty, after);
+        self.after = self.judge_end(&view, &looked_at, &headers, is_empty, after)?;
         // A limit may be another one when the walk is resumed.
         let walk_ended = self.ended().filter(|_| !self.truncated()).cloned();
         Ok(Some(Page {
@@ -430,9 +435,9 @@ impl Walk {
             return After::Failed(Error::Repeated { page: place.clone(), url: request.url }.into());
         }
         let place = PagePlace::new(place.page + 1, request.url.clone());
-        let egress = self.core.egress.clone();
+        let (egress, request_body) = (self.core.egress.clone(), request.body.clone());
         let sent = fetch(egress, request, place.page).in_current_span();
-        After::Pending(Pending { edit, place, task: tokio::spawn(sent) })
+        After::Pending(Pending { edit, place, request_body, task: tokio::spawn(sent) })
     }
 }
 

@@ -152,6 +152,10 @@ async fn a_root_that_is_an_error_is_no_row() {
     for (body, expected) in [
         (r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"too many requests"}]"#, Err("DP0422")),
         (r#"[{"errorCode":"A","message":"a"},{"id":1}]"#, Ok(2)),
+        (r#"[{"errorCode":"A","message":"a"},{"errorCode":"B","message":"b"}]"#, Ok(2)),
+        (r#"[{"timestamp":"2026-01-01","errors":12}]"#, Ok(1)),
+        (r#"[{"id":7,"type":"import","errors":3}]"#, Ok(1)),
+        (r#"[{"timestamp":"2026-01-01","code":"E42","message":"disk full"}]"#, Ok(1)),
         (r#"[{"id":1,"errorCode":"A","message":"a"}]"#, Ok(1)),
         (r#"{"ok":false,"error":"ratelimited"}"#, Err("DP0422")),
         (r#"{"title":"Out of credit","status":403}"#, Err("DP0422")),
@@ -412,6 +416,25 @@ async fn a_request_past_the_end_may_be_refused() {
 }
 
 #[tokio::test]
+async fn what_holds_the_records_may_have_a_status_of_its_own() {
+    fn lines(_: &dyn PageView) -> Result<RecordsAt, Report> {
+        Ok(RecordsAt::Path("result.lines".into()))
+    }
+    for (body, expected) in [
+        (r#"{"result":{"status":"failed","lines":[]}}"#, Ok(())),
+        (r#"{"result":{"status":"failed","lines":null}}"#, Ok(())),
+        (r#"{"result":{"status":"failed","message":"no key","lines":[]}}"#, Err("DP0422")),
+        (r#"{"result":{"status":"failed"}}"#, Err("DP0422")),
+        (r#"{"result":{"error":"no key","lines":[]}}"#, Err("DP0422")),
+        (r#"{"result":{"lines":[]},"meta":{"status":"failed"}}"#, Err("DP0422")),
+    ] {
+        let setup = Setup::new();
+        let walk = Walk::new(setup.config(&Api::script(&[(200, body)]), Follow::at(lines))).unwrap();
+        assert_eq!(walks(walk).await.result.map(drop).map_err(|report| report.code().id), expected, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_no_answer_ever_had_is_told_once_it_ends_the_walk() {
     /// What is looked at, what earlier runs saw, the only answer, and what stands in the place.
     type Case = (Option<&'static str>, &'static [&'static str], &'static str, Option<&'static str>);
@@ -424,6 +447,11 @@ async fn a_path_that_no_answer_ever_had_is_told_once_it_ends_the_walk() {
             Some("keys of the root: `items`, `paging`"),
         ),
         (Some("next"), &["next"], r#"{"items":[{"id":1}]}"#, None),
+        (Some("next"), &[], r#"{"items":[]}"#, Some("keys of the root: `items`")),
+        // Nobody can say what stands in a list without rows.
+        (Some("items.id"), &[], r#"{"items":[ ]}"#, None),
+        (Some("items.id"), &[], r#"{"items":null}"#, None),
+        (Some("paging.next"), &[], r#"{"items":[{"id":1}],"paging":{}}"#, Some("keys of `paging`: none")),
         (Some("next"), &["other"], r#"{"items":[{"id":1}]}"#, Some("keys of the root: `items`")),
         (Some("header X-Next"), &[], r#"{"items":[{"id":1}]}"#, Some("headers here: `x-page`")),
         (Some("header x-PAGE"), &[], r#"{"items":[{"id":1}]}"#, None),
@@ -466,12 +494,16 @@ async fn a_path_that_every_earlier_last_page_had_is_missed() {
     type Case = (&'static [(bool, u64)], &'static [(u16, &'static str)], Option<&'static str>);
     const ROWS: (u16, &str) = (200, r#"{"items":[{"id":2}],"nxt":"b"}"#);
     const NULL: (u16, &str) = (200, r#"{"items":[{"id":2}],"next":null}"#);
+    const EMPTY: (u16, &str) = (200, r#"{"items":[]}"#);
     const NAMES: Option<&str> = Some("keys of the root: `items`, `nxt`");
     const CASES: &[Case] = &[
         (&[(true, 2)], &[ROWS], NAMES),
         (&[(true, 1)], &[ROWS], NAMES),
         (&[(true, 1)], &[FIRST, ROWS], NAMES),
         (&[(true, 1)], &[NULL], None),
+        // An empty page may lack what others have.
+        (&[(true, 1)], &[EMPTY], None),
+        (&[(true, 1)], &[FIRST, EMPTY], None),
         // The API leaves it out at the end of a walk, and some page of such a walk had it.
         (&[(false, 2)], &[ROWS], None),
         (&[(true, 1), (false, 2)], &[ROWS], None),

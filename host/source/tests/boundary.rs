@@ -88,22 +88,27 @@ fn a_run_of_which_nothing_is_left_says_what_it_saw() {
         for page in *pages {
             run.page(format!("[{}]", page.join(",")).as_bytes());
         }
-        let said = match run.filter.overview().warning() {
+        let said = match run.filter.overview().warning(false) {
             Ok(warning) => warning.unwrap_or_default(),
             Err(error) => Report::from(error).to_string(),
         };
         assert_eq!(said.is_empty(), texts.is_empty(), "{pages:?}: {said}");
         assert!(texts.iter().all(|text| said.contains(text)), "{pages:?}: {said}");
     }
+    // An earlier run's watermark proves the name.
+    let mut proven = Run::new(&drop, None);
+    proven.page(format!("[{lacks}]").as_bytes());
+    let said = proven.filter.overview().warning(true).unwrap().unwrap();
+    assert!(["`at`", "earlier runs", "`n`, `att`", "all 1 "].iter().all(|text| said.contains(text)), "{said}");
     // Slices are judged together.
     let (mut old, mut new) = (Run::new(&from, None), Run::new(&from, None));
     old.page(format!("[{OLD}]").as_bytes());
     let mut both = old.filter.overview();
     both.add(old.filter.overview());
-    assert!(both.warning().unwrap().unwrap().contains("all 2 rows"));
+    assert!(both.warning(false).unwrap().unwrap().contains("all 2 rows"));
     new.page(format!("[{NEW}]").as_bytes());
     both.add(new.filter.overview());
-    assert_eq!(both.warning().unwrap(), None);
+    assert_eq!(both.warning(false).unwrap(), None);
 }
 
 #[test]

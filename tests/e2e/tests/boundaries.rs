@@ -431,6 +431,13 @@ fn epochs_have_a_unit() {
             form,
             runs: vec![
                 Run {
+                    api: "9@+30000d",
+                    counts: "not_published 1, ahead 1",
+                    exit: 20,
+                    says: &["DP0431", "max_future: off"],
+                    ..RUN
+                },
+                Run {
                     api: "9@+30000d 1@-3d",
                     published: "9 1",
                     watermark: "-3d",
@@ -590,7 +597,7 @@ fn a_run_of_which_nothing_is_left_warns() {
     failed.expect_exit(20).expect_error(&["DP0411", "has the cursor field `att`"]);
     assert_eq!(bench.published(), "");
     let run_id = failed.json()["run_id"].as_str().unwrap().to_owned();
-    bench.workspace.dpone(&["resume", &run_id]).expect_exit(40);
+    bench.workspace.dpone(&["resume", &run_id]).expect_exit(2).expect_error(&["DP0015"]);
     let keep = "{ cursor_field: att, on_missing: keep }";
     let says = &["warning", "no record has the cursor field `att`"];
     let run = Run { incremental: keep, api: "1@-2d", published: "1", counts: "kept_without_cursor 1", says, ..RUN };
@@ -795,6 +802,56 @@ fn rows_at_the_watermark_are_known_also_where_the_next_window_is_another_slice()
         assert_eq!(bench.published(), published, "{report:#}");
         assert_eq!(bench.watermark(), time("+1d", Form::Iso));
     }
+}
+
+#[test]
+fn safety_lag_holds_back_the_load_also_where_its_windows_are_shorter() {
+    let incremental = "{ cursor_field: at, start: T-5d, safety_lag: 2d }";
+    let mut bench = Bench::new();
+    let case = Case { options: "    slices: { type: windows, step: 1d }\n", ..Case::default() };
+    let mut earlier = String::new();
+    for (api, published) in [
+        ("1@-3d 2@-2d 3@-1d 4@0d", "1 2 3 4"),
+        // A late row, in a window that lies above the watermark.
+        ("1@-3d 2@-2d 3@-1d 5@-1d 4@0d", "5"),
+        ("1@-3d 2@-2d 3@-1d 5@-1d 4@0d", ""),
+    ] {
+        bench.write(&case, &Run { incremental, api, ..RUN });
+        let report = bench.run(&[]).expect_exit(0).json();
+        assert_eq!(bench.published(), published, "{report:#}");
+        let watermark = bench.watermark();
+        let (from, to) = (time("-2d", Form::Iso), time("-1d", Form::Iso));
+        assert!(from <= watermark && watermark < to && earlier <= watermark, "{watermark}");
+        earlier = watermark;
+    }
+}
+
+#[test]
+fn a_cursor_field_that_an_earlier_run_found_may_be_in_no_new_row() {
+    let incremental = "{ cursor_field: at, on_missing: drop }";
+    check(&Case {
+        what: "rows that were never updated",
+        runs: vec![
+            Run { incremental, api: "1@none", counts: "without_cursor 1", exit: 20, says: &["DP0411", "`id`"], ..RUN },
+            Run {
+                incremental,
+                api: "1@-1d 2@none",
+                published: "1",
+                watermark: "-1d",
+                counts: "without_cursor 1",
+                ..RUN
+            },
+            Run {
+                incremental,
+                api: "2@none 3@none",
+                watermark: "-1d",
+                counts: "without_cursor 2",
+                says: &["warning", "no record has the cursor field `at`, which records of earlier runs had"],
+                ..RUN
+            },
+        ],
+        ..Case::default()
+    });
 }
 
 #[test]

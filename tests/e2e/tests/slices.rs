@@ -145,6 +145,7 @@ fn a_kill_around_a_slices_write_of_state_loses_and_repeats_nothing() {
         let resumed = workspace.dpone(&["resume", &run_id, "--format", "json"]).expect_exit(0).json();
         assert_eq!(outcomes(&resumed).len(), 5, "{point}");
         assert!(outcomes(&resumed).iter().all(|(_, outcome)| *outcome == "succeeded"), "{point}: {resumed}");
+        assert_eq!(resumed["walk"]["ended"]["message"], "cursor-null in 5", "{point}: as if nothing had stopped");
         let loaded = keys(&workspace);
         assert!(loaded.windows(2).all(|pair| pair[0] < pair[1]), "{point}: no row twice: {loaded:?}");
         assert_eq!(state(&workspace)["revision"], 1);

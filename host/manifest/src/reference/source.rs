@@ -132,7 +132,9 @@ static REQUEST: &[Key] = &[
          records or without; or no records and a filled `error`, `fault`, `exception` or `errorMessage`, an \
          `errorCode` other than zero, a `message` with a `code`, `success: false`, `ok: false`, `isError: true`, or a \
          `status` that is `error`, `failed` or a number from 400 on. Other spellings of these names count, too, and so \
-         do the same fields in `meta`, `status` or `response`. Texts such as `ok`, `none` or `no results` are no error.",
+         do the same fields in `meta`, `metadata`, `status`, `response`, `result`, `header`, `responseStatus` or \
+         `responseHeader`, unless the records lie in it. Texts such as `ok`, `none` or `no results` are no error; nor \
+         is a code or a `status` beside `success: true`, or a `status` that only repeats a parameter of the request.",
     )
     .default("fail")
     .example("ignore"),

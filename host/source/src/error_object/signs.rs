@@ -2,7 +2,11 @@
 //!
 //! Names are compared without case and punctuation: `errorCode`, `error_code` and `Error-Code` are one.
 
-use serde_json::Value;
+mod telling;
+
+use std::borrow::Cow;
+
+pub(super) use telling::{is_well, speaks};
 
 /// How a field says so, the most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +60,7 @@ const STATUSES: &[&str] =
 const OUTCOMES: &[&str] = &["result", "outcome", "state", "responsestatus"];
 
 /// Objects beside the records that say how the request went.
-pub(super) const ENVELOPES: &[&str] =
+const ENVELOPES: &[&str] =
     &["meta", "metadata", "status", "response", "result", "header", "responsestatus", "responseheader"];
 
 /// Texts that explain a field such as `ok: false`.
@@ -138,6 +142,9 @@ const FAILURES: &[&str] = &[
     "serviceunavailable",
 ];
 
+/// Texts of a status or an outcome that went well.
+const SUCCESSES: &[&str] = &["ok", "okay", "success", "successful", "succeeded"];
+
 /// Texts that say that all is well, or that there is nothing to tell.
 const WELL: &[&str] = &[
     "ok",
@@ -166,13 +173,29 @@ const WELL: &[&str] = &[
     "empty",
 ];
 
-/// A name without case and punctuation.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+/// Bytes of the longest name or word that is compared, with its punctuation.
+const MAX_WORD_BYTES: usize = 64;
+
+/// A name or a word without case and punctuation; empty where it is too long to be listed.
+fn plain(text: &str) -> String {
+    let text = if text.len() > MAX_WORD_BYTES { "" } else { text };
+    text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// A name without case and punctuation, if anything here speaks of it.
+pub(super) fn listed(name: &str) -> Option<String> {
+    let plain = plain(name);
+    let is_listed = is_of_errors(&plain) || [ENVELOPES, MESSAGES].iter().any(|names| names.contains(&plain.as_str()));
+    is_listed.then_some(plain)
 }
 
 pub(super) fn is_of_errors(plain: &str) -> bool {
     [FILLED, CODES, SUCCEEDED, FAILED, STATUSES, OUTCOMES, BESIDE].iter().any(|names| names.contains(&plain))
+}
+
+/// Whether an object of this name says how the request went.
+pub(super) fn is_envelope(name: &str) -> bool {
+    ENVELOPES.contains(&plain(name).as_str())
 }
 
 /// What a field says by its name and value.
@@ -184,72 +207,56 @@ pub(super) fn of(plain: &str, json: &[u8]) -> Option<Sign> {
     if is_one_of(CODES) {
         return (!is_well(json)).then_some(Sign::Code);
     }
-    if is_one_of(SUCCEEDED) {
-        return (truth(json) == Some(false)).then_some(Sign::Flag);
-    }
-    if is_one_of(FAILED) {
-        return (truth(json) == Some(true)).then_some(Sign::Flag);
+    if let Some(is_well) = flag(plain, json) {
+        return (!is_well).then_some(Sign::Flag);
     }
     let is_status = is_one_of(STATUSES) && (is_failed_status(json) || plain == "status" && json == b"false");
     let is_failure = (is_one_of(STATUSES) || is_one_of(OUTCOMES)) && is_failure(json);
     (is_status || is_failure).then_some(Sign::Status)
 }
 
-/// Whether a value tells of something: no null, false, zero, empty value, nor the word that all is well.
-pub(super) fn speaks(json: &[u8]) -> bool {
-    // A value that is nested too deeply for this parser is not empty.
-    serde_json::from_slice(json).map_or(true, |value| tells(&value))
-}
-
-fn tells(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(truth) => *truth,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !is_well_text(text),
-        // An error that JavaScript writes has no fields.
-        Value::Array(values) => values.iter().any(|value| value.is_object() || tells(value)),
-        Value::Object(fields) => {
-            let is_code = |name: &str| ["code", "status", "statuscode"].contains(&plain(name).as_str());
-            fields.iter().any(|(name, value)| if is_code(name) { !is_well_value(value) } else { tells(value) })
-        }
+/// Whether a flag says that all is well. A number is one under `ok` and under names such as `is_ok` and
+/// `has_errors`; under any other it counts the rows that went well, or wrong.
+pub(super) fn flag(plain: &str, json: &[u8]) -> Option<bool> {
+    let says_yes = truth(json, plain == "ok" || plain.starts_with("is") || plain.starts_with("has"))?;
+    if SUCCEEDED.contains(&plain) {
+        return Some(says_yes);
     }
+    FAILED.contains(&plain).then_some(!says_yes)
 }
 
-/// Whether a code is one of success, or none.
-pub(super) fn is_well(json: &[u8]) -> bool {
-    serde_json::from_slice(json).is_ok_and(|value| is_well_value(&value))
-}
-
-fn is_well_value(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.as_f64() == Some(0.0) || is_well_text(&number.to_string()),
-        value => !tells(value),
-    }
-}
-
-/// Also a number of the class 2xx, and digits that are all zero.
-fn is_well_text(text: &str) -> bool {
-    let text = text.trim();
-    let is_2xx = text.len() == 3 && text.starts_with('2') && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_2xx || text.bytes().all(|byte| byte == b'0') || text == "-" || WELL.contains(&plain(text).as_str())
+/// Whether it is a status or an outcome in a word of success. A code may be any word.
+pub(super) fn is_status_of_success(plain: &str, json: &[u8]) -> bool {
+    let is_status = plain != "code" && (STATUSES.contains(&plain) || OUTCOMES.contains(&plain));
+    is_status && is_word_of(SUCCESSES, json)
 }
 
 fn is_failure(json: &[u8]) -> bool {
-    json.first() == Some(&b'"') && FAILURES.contains(&plain(&dpone_json::unescape(json)).as_str())
+    is_word_of(FAILURES, json)
+}
+
+fn is_word_of(words: &[&str], json: &[u8]) -> bool {
+    json.first() == Some(&b'"') && short(json).is_some_and(|text| words.contains(&plain(&text).as_str()))
 }
 
 /// A status of HTTP, from 400 on, as a number or in quotes.
 fn is_failed_status(json: &[u8]) -> bool {
-    let text = dpone_json::unescape(json);
-    text.len() == 3 && text.parse().is_ok_and(|status: u16| (400..600).contains(&status))
+    let status = short(json).and_then(|text| text.parse::<u16>().ok().filter(|_| text.len() == 3));
+    status.is_some_and(|status| (400..600).contains(&status))
 }
 
-/// A truth value, also as number or text.
-fn truth(json: &[u8]) -> Option<bool> {
-    match dpone_json::unescape(json).to_ascii_lowercase().as_str() {
-        "true" | "yes" | "1" => Some(true),
-        "false" | "no" | "0" => Some(false),
+/// A truth value, also as text, and as a number where one may be.
+fn truth(json: &[u8], may_be_number: bool) -> Option<bool> {
+    match short(json)?.to_ascii_lowercase().as_str() {
+        "true" | "yes" => Some(true),
+        "false" | "no" => Some(false),
+        "1" if may_be_number => Some(true),
+        "0" if may_be_number => Some(false),
         _ => None,
     }
+}
+
+/// A value's text, if it is short enough to be compared with a word.
+fn short(json: &[u8]) -> Option<Cow<'_, str>> {
+    (json.len() <= MAX_WORD_BYTES).then(|| dpone_json::unescape(json))
 }

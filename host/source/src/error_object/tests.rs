@@ -36,6 +36,9 @@ const LISTS: &[Row] = &[
     (r#"{"items":[{"id":1}],"errors":{"count":0,"items":[]}}"#, Records, None),
     (r#"{"job":"nightly","rows":9,"errors":3}"#, RootRecord, None),
     (r#"{"errors":3}"#, RootRecord, Some("errors")),
+    (r#"{"timestamp":"2026-01-01","errors":3}"#, RootRecord, None),
+    (r#"{"items":[],"errors":["",{"a":0}]}"#, Nothing, Some("errors")),
+    (r#"{"items":[],"errors":{"a":{"b":[0,false,null,"ok"]}}}"#, Nothing, None),
 ];
 
 const ERRORS: &[Row] = &[
@@ -101,12 +104,30 @@ const CODES: &[Row] = &[
     (r#"{"errorCode":"E1","message":"of a catalogue","id":1}"#, RootRow, None),
     (r#"{"status":"failed","type":"backup"}"#, RootRow, None),
     (r#"{"error":"timeout","job":"nightly"}"#, RootRow, None),
+    (r#"{"error":"ratelimited","message":"m"}"#, RootRow, Some("error")),
+    (r#"{"error":{"code":7}}"#, RootRow, Some("error")),
+    (r#"{"error":true,"type":"import"}"#, RootRow, None),
+    (r#"{"timestamp":"2026-01-01","errors":12}"#, RootRow, None),
+    (r#"{"id":7,"type":"import","errors":3}"#, RootRow, None),
+    (r#"{"type":"import","errors":3}"#, RootRow, None),
+    (r#"{"timestamp":"2026-01-01","code":"E42","message":"disk full"}"#, RootRow, None),
+    (r#"{"code":"AED","message":"dirham"}"#, RootRow, None),
+    (r#"{"time":"12:00","error":"disk full"}"#, RootRow, None),
+    // A flag or a status of success says more than a code.
+    (r#"{"success":true,"code":1,"msg":"查询成功","data":[]}"#, Nothing, None),
+    (r#"{"isError":false,"error_code":17,"status":"failed","data":[]}"#, Nothing, None),
+    (r#"{"status":"success","code":1,"message":"done","data":[]}"#, Nothing, None),
+    (r#"{"success":true,"meta":{"code":1,"message":"done"},"data":[]}"#, Nothing, None),
+    (r#"{"success":true,"error":"partial","data":[]}"#, Nothing, Some("error")),
 ];
 
 const FLAGS: &[Row] = &[
     (r#"{"items":[],"success":false}"#, Nothing, Some("success")),
     (r#"{"items":[],"success":"false"}"#, Nothing, Some("success")),
-    (r#"{"items":[],"Success":0}"#, Nothing, Some("Success")),
+    (r#"{"items":[],"Success":0}"#, Nothing, None),
+    (r#"{"total":0,"success":0,"failed":0,"items":[]}"#, Nothing, None),
+    (r#"{"total":9,"succeeded":8,"failed":1,"items":[]}"#, Nothing, None),
+    (r#"{"success":"0","failed":"1","items":[]}"#, Nothing, None),
     (r#"{"items":[],"ok":false}"#, Nothing, Some("ok")),
     (r#"{"items":[],"ok":0}"#, Nothing, Some("ok")),
     (r#"{"items":[],"is_success":false}"#, Nothing, Some("is_success")),
@@ -150,6 +171,9 @@ const STATUSES: &[Row] = &[
     (r#"{"status":"failed","lines":[]}"#, NothingBelow, None),
     (r#"{"success":false,"lines":[]}"#, NothingBelow, Some("success")),
     (r#"{"error":"x","lines":[]}"#, NothingBelow, Some("error")),
+    (r#"{"status":"failed","lines":[]}"#, NothingInEnvelope, None),
+    (r#"{"status":"failed","message":"no key","lines":[]}"#, NothingInEnvelope, Some("status")),
+    (r#"{"status":"failed","message":"by hand","lines":[]}"#, NothingBelow, None),
     // Objects that say how the request went.
     (r#"{"meta":{"code":400,"error_message":"x"},"data":[]}"#, Nothing, Some("meta.error_message")),
     (r#"{"meta":{"status":401,"msg":"Unauthorized"},"data":[]}"#, Nothing, Some("meta.status")),
@@ -164,12 +188,16 @@ const STATUSES: &[Row] = &[
     (r#"[]"#, Nothing, None),
 ];
 
-use Holds::{Nothing, NothingBelow, Records, RootRecord, RootRow};
+use Holds::{Nothing, NothingBelow, NothingInEnvelope, Records, RootRecord, RootRow};
+
+fn page(holds: Holds) -> Page<'static> {
+    Page { holds, records: None, holder: None, asked: Asked::default() }
+}
 
 #[test]
 fn bodies_that_report_an_error() {
     for (body, holds, key) in [LISTS, ERRORS, CODES, FLAGS, STATUSES].into_iter().flatten() {
-        let found = find(body.as_bytes(), None, *holds);
+        let found = find(body.as_bytes(), page(*holds));
         assert_eq!(found.as_ref().map(|found| found.key.as_str()), *key, "{body} {holds:?}");
     }
 }
@@ -182,8 +210,49 @@ fn what_is_reported_stands_in_the_body() {
         (r#" {"meta": {"status":401,"msg":"no key"}}"#, "401", Some("\"no key\"")),
         (r#"{"error":{"code":1},"message":"m"}"#, r#"{"code":1}"#, None),
     ] {
-        let found = find(body.as_bytes(), None, Nothing).unwrap();
+        let found = find(body.as_bytes(), page(Nothing)).unwrap();
         let text = |span: Span| std::str::from_utf8(span.of(body.as_bytes())).unwrap();
         assert_eq!((text(found.span), found.message.map(text)), (value, message), "{body}");
     }
+}
+
+#[test]
+fn a_status_that_repeats_a_parameter_is_none() {
+    const META: &str = r#"{"meta":{"status":"Failed"},"data":[]}"#;
+    for (url, request, body, key) in [
+        ("http://x/?status=failed", "", META, None),
+        ("http://x/?state=open,failed&a=1", "", META, None),
+        ("http://x/?a=1", r#"{"status":["failed"]}"#, META, None),
+        ("http://x/?status=failed", "", r#"{"status":"failed","data":[]}"#, None),
+        ("http://x/?code=404", "", r#"{"code":404,"data":[]}"#, None),
+        ("http://x/", "", META, Some("meta.status")),
+        ("http://x/failed?status=unfailed", "", META, Some("meta.status")),
+        ("http://x/?status=failed", "", r#"{"meta":{"status":"error"},"data":[]}"#, Some("meta.status")),
+        ("http://x/?status=failed", "", r#"{"status":"failed","message":"no key","data":[]}"#, Some("status")),
+    ] {
+        let asked = Asked { url, body: request.as_bytes() };
+        let found = find(body.as_bytes(), Page { asked, ..page(Nothing) });
+        assert_eq!(found.as_ref().map(|found| found.key.as_str()), key, "{url} {request} {body}");
+    }
+}
+
+#[test]
+fn what_holds_the_records_is_no_envelope() {
+    const BODY: &str = r#"{"result":{"status":"failed","lines":[]}}"#;
+    for (holder, key) in [(Some("result"), None), (Some("lines"), Some("result.status")), (None, Some("result.status"))]
+    {
+        let found = find(BODY.as_bytes(), Page { holder, ..page(Nothing) });
+        assert_eq!(found.as_ref().map(|found| found.key.as_str()), key, "{holder:?}");
+    }
+}
+
+#[test]
+fn few_members_are_kept_however_many_there_are() {
+    let many = |member: &str| format!("{{{},\"error\":\"x\"}}", vec![member; 10_000].join(","));
+    for (member, kept) in [(r#""":0"#, 1), (r#""other":0"#, 1), (r#""code":0"#, MAX_MEMBERS)] {
+        let body = many(member);
+        assert_eq!(Root::of(body.as_bytes(), None, Asked::default()).members.len(), kept, "{member}");
+    }
+    let long = format!("{{\"{}error\":1}}", "-".repeat(1000));
+    assert_eq!(find(long.as_bytes(), page(Nothing)), None);
 }

@@ -14,7 +14,7 @@ use dpone_json::{Found, Path};
 use dpone_manifest::Pagination;
 use dpone_model::http::HttpResponse;
 use dpone_model::plugin::{PageView, RecordsAt, RequestEdit, RequestValue};
-use dpone_model::{Kind, PagePlace, Records, Report, Span, WalkEnded, codes};
+use dpone_model::{Kind, PagePlace, Records, Report, WalkEnded, codes};
 
 /// The records of a page.
 #[derive(Default)]
@@ -69,9 +69,14 @@ impl Walk {
             Found::Object(span) => (Holds::Records, Some(*span)),
             Found::Null | Found::Missing { .. } | Found::Other(_) => (Holds::Nothing, None),
         };
-        self.refuse_error(view, skip, holds)?;
-        if holds == Holds::Records && path.is_empty() && !self.core.ignores_error_objects {
-            view.refuse_error_rows(&records)?;
+        if !self.core.ignores_error_objects {
+            // What should hold the records and does not may say why.
+            let is_missing = matches!(found, Found::Missing { .. });
+            let to_records = if is_missing { Path::default() } else { Path::parse(&path) };
+            view.refuse_error(skip, holds, &to_records)?;
+            if holds == Holds::Records && path.is_empty() {
+                view.refuse_error_row(&records)?;
+            }
         }
         if holds == Holds::Nothing {
             self.refuse_inner_error(view, &path, &found)?;
@@ -111,19 +116,18 @@ impl Walk {
         shape.has_all(reached, keys) && (!keys.is_empty() || leaves_out && is_object())
     }
 
-    /// An error object beside the place where the list is or should be, such as that of
+    /// An error object in what holds the place where the list is or should be, such as that of
     /// `{"data":{"error":"rate limited"}}`. The root has been looked at.
     fn refuse_inner_error(&self, view: &ResponseView, path: &str, found: &Found) -> Result<(), Error> {
         let path = Path::parse(path);
         let around = match found {
-            Found::Missing { reached, .. } => Path::parse(reached),
-            _ => path.prefix(path.segments().len().saturating_sub(1)),
+            Found::Missing { reached, .. } => Path::parse(reached).segments().len(),
+            _ => path.segments().len().saturating_sub(1),
         };
-        if around.is_root() || self.core.ignores_error_objects { Ok(()) } else { view.refuse_error_at(&around) }
-    }
-
-    fn refuse_error(&self, view: &ResponseView, skip: Option<Span>, holds: Holds) -> Result<(), Error> {
-        if self.core.ignores_error_objects { Ok(()) } else { view.refuse_error(skip, holds) }
+        if self.core.ignores_error_objects {
+            return Ok(());
+        }
+        (1..=around).try_for_each(|segments| view.refuse_error_at(&path.prefix(segments)))
     }
 
     /// In a body of which the extractor makes the records.
@@ -169,6 +173,7 @@ impl Walk {
         view: &ResponseView,
         looked_at: &LookedAt,
         headers: &[(String, String)],
+        is_empty: bool,
         after: After,
     ) -> Result<After, Error> {
         let After::End { truncated: false, mut ended } = after else { return Ok(after) };
@@ -184,10 +189,12 @@ impl Walk {
         if let Some(path) = ended.path.clone() {
             let there = |path: &str| matches!(view.at(&Path::parse(path)), Ok(Some(_)));
             let was_there = looked_at.was_there(&path).unwrap_or_else(|| there(&path));
-            // Every last page lacks the relation that would lead on.
-            ended.path_was_there = (!looked_at::is_link(&path)).then_some(was_there);
-            if !was_there {
-                self.judge_missing(view, headers, path, &mut ended)?;
+            // Every last page lacks the relation that would lead on. An API may leave out of an empty page what
+            // its other last pages have.
+            let says_nothing = looked_at::is_link(&path) || is_empty && !was_there;
+            ended.path_was_there = (!says_nothing).then_some(was_there);
+            if !was_there && !is_below_nothing(view, &path, is_empty) {
+                self.judge_missing(view, headers, path, is_empty, &mut ended)?;
             }
         }
         Ok(After::End { truncated: false, ended })
@@ -199,6 +206,7 @@ impl Walk {
         view: &ResponseView,
         headers: &[(String, String)],
         path: String,
+        is_empty: bool,
         ended: &mut WalkEnded,
     ) -> Result<(), Error> {
         let page = view.place().clone();
@@ -211,7 +219,7 @@ impl Walk {
                 return Err(Error::NeverSeen { page, path, here });
             }
             ended.never_seen = Some(here);
-        } else if self.walk_ends.is_new_without(&path) {
+        } else if !is_empty && self.walk_ends.is_new_without(&path) {
             if self.core.fail_on_missing_cursor {
                 return Err(Error::NotAtEnd { page, path, here });
             }
@@ -219,6 +227,17 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Whether the path leads through a list without rows, as that of the last row's id does; or on a page without
+/// records through a null, which may stand for the list.
+fn is_below_nothing(view: &ResponseView, path: &str, is_empty: bool) -> bool {
+    let path = Path::parse(path);
+    (0..path.segments().len()).any(|segments| match view.at(&path.prefix(segments)) {
+        Ok(Some((Kind::Array, span))) => view.is_empty_at(span),
+        Ok(Some((Kind::Null, _))) => is_empty,
+        _ => false,
+    })
 }
 
 /// How far a number in the query moved on from one request to the next.
