@@ -36,6 +36,7 @@ pub fn host(common: &Common) -> Result<Host, Report> {
         cancel: Cancel::default(),
         demands: Demands::default(),
         tenancy: None,
+        reads_pipes: true,
         native_extractor: None,
         workdir,
     })

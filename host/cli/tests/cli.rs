@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn dpone(arguments: &[&str]) -> Output {
     let scratch = tempfile::tempdir().expect("a temporary folder");
@@ -41,6 +41,38 @@ fn results_go_to_stdout_and_errors_to_stderr_with_the_documented_exit_code() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {stderr}");
         assert!(stderr.contains(says), "{arguments:?}: {stderr}");
+    }
+}
+
+/// A manifest and a policy may come from another command, as in `dpone check <(envsubst < m.yaml)`.
+#[test]
+fn what_the_operator_names_may_be_a_pipe() {
+    use std::io::Write;
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let manifest = include_str!("../../../tests/manifests/valid/minimal.yaml").to_owned();
+    let cases: [(&[&str], String, i32, &str); 7] = [
+        (&["check", "/dev/stdin"], manifest.clone(), 0, "/dev/stdin: valid"),
+        (&["check", "/dev/fd/0"], manifest.clone(), 0, "/dev/fd/0: valid"),
+        (&["check", "/proc/self/fd/0"], manifest.clone(), 0, "valid"),
+        (&["check", "/dev/stdin"], manifest + &"#".repeat(1 << 20), 10, "more than 1 MiB"),
+        (&["check", "/dev/stdin"], String::new(), 10, "/dev/stdin"),
+        (&["check", "m.yaml", "--policy", "/dev/stdin"], "policy: 1".into(), 10, "/dev/stdin:1"),
+        // In a worker, standard input is the supervisor's.
+        (&["run", "missing.yaml", "/dev/stdin"], String::new(), 10, "a named pipe"),
+    ];
+    for (arguments, text, exit, says) in cases {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dpone"));
+        command.env("DPONE_CACHE_DIR", scratch.path().join("cache")).env_remove("DPONE_PROFILE");
+        command.args(arguments).current_dir(scratch.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("dpone starts");
+        // It may end before it has read everything.
+        let _ = child.stdin.take().expect("it is piped").write_all(text.as_bytes());
+        let output = child.wait_with_output().expect("dpone ends");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
     }
 }
 

@@ -46,10 +46,9 @@ pub(crate) fn substitute(text: &str, variables: &Variables) -> Substitution {
     }
     let mut filled = String::with_capacity(text.len());
     let mut missing = Vec::new();
-    let mut rest = text;
-    while let Some((before, reference, after)) = next_reference(rest) {
+    let mut scan = Scan { rest: text, unclosed: Unclosed::default() };
+    while let Some((before, reference)) = scan.next_reference() {
         filled.push_str(before);
-        rest = after;
         match reference {
             Reference::Escaped => filled.push_str("${"),
             Reference::Named { written, result: Ok(lookup) } => match value_of(&lookup, variables) {
@@ -70,7 +69,7 @@ pub(crate) fn substitute(text: &str, variables: &Variables) -> Substitution {
             }
         }
     }
-    filled.push_str(rest);
+    filled.push_str(scan.rest);
     Substitution::Changed { text: filled, missing }
 }
 
@@ -84,29 +83,52 @@ enum Lookup<'a> {
     Parameter(&'a str),
 }
 
-/// Splits at the first reference.
-fn next_reference(text: &str) -> Option<(&str, Reference<'_>, &str)> {
-    let at = [text.find("${"), text.find("{{")].into_iter().flatten().min()?;
-    let (before, tail) = text.split_at_checked(at)?;
-    if let Some(before) = before.strip_suffix('$').filter(|_| tail.starts_with("${")) {
-        return Some((before, Reference::Escaped, tail.get(2..)?));
+/// One pass over a text: no part of it is looked at for each reference before it.
+struct Scan<'a> {
+    rest: &'a str,
+    unclosed: Unclosed,
+}
+
+/// Kinds of reference that nothing in the rest closes.
+#[derive(Default)]
+struct Unclosed {
+    environment: bool,
+    parameter: bool,
+}
+
+impl<'a> Scan<'a> {
+    /// Splits at the first reference, and goes behind it.
+    fn next_reference(&mut self) -> Option<(&'a str, Reference<'a>)> {
+        let at = self.rest.as_bytes().windows(2).position(|pair| pair == b"${" || pair == b"{{")?;
+        let (before, tail) = self.rest.split_at_checked(at)?;
+        let is_environment = tail.starts_with("${");
+        if let Some(before) = before.strip_suffix('$').filter(|_| is_environment) {
+            self.rest = tail.get(2..)?;
+            return Some((before, Reference::Escaped));
+        }
+        let (close, is_unclosed) = match is_environment {
+            true => ("}", &mut self.unclosed.environment),
+            false => ("}}", &mut self.unclosed.parameter),
+        };
+        let end = if *is_unclosed { None } else { tail.find(close) };
+        let Some(end) = end.map(|end| end + close.len()) else {
+            *is_unclosed = true;
+            let (written, after) = tail.split_at_checked(2)?;
+            self.rest = after;
+            let hint = format!("close it with `{close}`, or write `$${{` for a literal `${{`");
+            return Some((before, Reference::Named { written, result: Err(hint) }));
+        };
+        let (written, after) = tail.split_at_checked(end)?;
+        self.rest = after;
+        let inner = written.get(2..end - close.len())?.trim();
+        let is_name = !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let result = match (is_name, is_environment) {
+            (false, _) => Err("a name has letters, digits and `_`; nothing else is evaluated".to_owned()),
+            (true, true) => Ok(Lookup::Environment(inner)),
+            (true, false) => Ok(Lookup::Parameter(inner)),
+        };
+        Some((before, Reference::Named { written, result }))
     }
-    let is_environment = tail.starts_with("${");
-    let close = if is_environment { "}" } else { "}}" };
-    let Some(end) = tail.find(close).map(|end| end + close.len()) else {
-        let written = tail.get(..2)?;
-        let hint = format!("close it with `{close}`, or write `$${{` for a literal `${{`");
-        return Some((before, Reference::Named { written, result: Err(hint) }, tail.get(2..)?));
-    };
-    let (written, after) = tail.split_at_checked(end)?;
-    let inner = written.get(2..end - close.len())?.trim();
-    let is_name = !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let result = match (is_name, is_environment) {
-        (false, _) => Err("a name has letters, digits and `_`; nothing else is evaluated".to_owned()),
-        (true, true) => Ok(Lookup::Environment(inner)),
-        (true, false) => Ok(Lookup::Parameter(inner)),
-    };
-    Some((before, Reference::Named { written, result }, after))
 }
 
 fn value_of(lookup: &Lookup<'_>, variables: &Variables) -> Result<String, String> {
@@ -149,9 +171,29 @@ mod tests {
             ("{{ region }}-{{region}}", "eu-eu"),
             ("{{ data_interval_start }}/{{ data_interval_end }}", "2026-01-01/2026-01-02"),
             ("$${HOST}", "${HOST}"),
+            ("é${HOST}é$${", "éapi.test ${NESTED}é${"),
         ];
         for (text, expected) in cases {
             assert_eq!(fill(text), (expected.to_owned(), Vec::new()), "{text}");
+        }
+    }
+
+    /// With a look at the rest of the text for each reference, these take minutes.
+    #[test]
+    fn a_large_text_is_read_once() {
+        let count = 1 << 19;
+        for (unit, expected, missing) in [
+            ("${HOST}", "api.test ${NESTED}", 0),
+            ("{{region}}", "eu", 0),
+            ("$${", "${", 0),
+            ("${", "${", count),
+            ("{{", "{{", count),
+            ("}{{", "}{{", count),
+            ("{{${NOPE}", "{{${NOPE}", 2 * count),
+        ] {
+            let (filled, named) = fill(&unit.repeat(count));
+            assert!(filled == expected.repeat(count), "{unit}");
+            assert_eq!(named.len(), missing, "{unit}");
         }
     }
 

@@ -15,6 +15,8 @@ pub const MAX_BYTES: usize = 1 << 20;
 pub const MAX_DEPTH: usize = 64;
 /// Nodes that all aliases of a file may add together.
 const MAX_ALIASED_NODES: usize = 20_000;
+/// References of one scalar that are named where they cannot be filled in: each is looked for in the text.
+const MAX_NAMED_REFERENCES: usize = 100;
 
 /// Line and column, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -288,7 +290,8 @@ impl<'a> Builder<'a> {
             Substitution::Unchanged => Scalar { kind: kind_of(&text), text: text.into_owned(), written: None },
             Substitution::Changed { text: filled, missing } => {
                 let mut named = HashSet::new();
-                for problem in missing.into_iter().filter(|problem| named.insert(problem.reference.clone())) {
+                let missing = missing.into_iter().filter(|problem| named.insert(problem.reference.clone()));
+                for problem in missing.take(MAX_NAMED_REFERENCES) {
                     self.problems.add(problem.error, self.inside(span, &problem.reference), &self.key());
                 }
                 Scalar { kind: kind_of(&filled), text: filled, written: Some(text.into_owned()) }

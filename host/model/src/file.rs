@@ -24,6 +24,9 @@ pub const MAX_REPORT_BYTES: u64 = 64 << 20;
 /// Flags of open(2) with which no file keeps this process waiting: a pipe without a writer would.
 pub const OPEN_FLAGS: i32 = OFlags::NONBLOCK.union(OFlags::CLOEXEC).union(OFlags::NOCTTY).bits() as i32;
 
+/// Folders in which a process sees the files that it has open.
+const OWN_FILES: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
+
 /// Why a file was not read. The message does not name the file.
 #[derive(Debug)]
 pub enum FileError {
@@ -83,7 +86,22 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     read_opened(open(path, limit)?, limit)
 }
 
-/// The same, of text.
+/// Reads what an operator names on the command line: a file as [`read`] does, or a pipe that this process was
+/// started with, as `/dev/stdin` and `<(command)` are. A pipe that lies in a folder may be anybody's, and is
+/// not waited for.
+pub fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let is_own = path == Path::new("/dev/stdin") || OWN_FILES.iter().any(|folder| path.starts_with(folder));
+    if !is_own || !std::fs::metadata(path)?.file_type().is_fifo() {
+        return read(path, limit);
+    }
+    // A writer that has come and gone is not waited for; one that is there is.
+    let file = OpenOptions::new().read(true).custom_flags(OPEN_FLAGS).open(path)?;
+    let flags = rustix::fs::fcntl_getfl(&file).map_err(io::Error::from)?;
+    rustix::fs::fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)).map_err(io::Error::from)?;
+    read_bounded(file, 0, limit)
+}
+
+/// The same as [`read`], of text.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
     String::from_utf8(read(path, limit)?).map_err(|_| FileError::NotUtf8)
 }
@@ -95,9 +113,13 @@ pub fn read_opened(file: File, limit: u64) -> Result<Vec<u8>, FileError> {
     if length > limit {
         return Err(FileError::TooLarge { limit });
     }
-    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
     // It may grow while it is read.
+    read_bounded(file, length, limit)
+}
+
+fn read_bounded(file: File, expected: u64, limit: u64) -> Result<Vec<u8>, FileError> {
+    let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+    file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
     if content.len() as u64 > limit { Err(FileError::TooLarge { limit }) } else { Ok(content) }
 }
 
@@ -153,5 +175,44 @@ mod tests {
         assert!(matches!(read(&path("fine"), 2), Err(FileError::TooLarge { limit: 2 })));
         assert!(matches!(read_text(&path("binary"), 3), Err(FileError::NotUtf8)));
         assert_eq!(read_text(&path("text"), 3).unwrap(), "abc");
+    }
+
+    #[test]
+    fn an_operator_may_name_a_pipe_and_no_more_than_the_bound_is_read_of_it() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let dir = tempfile::tempdir().unwrap();
+        let named = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &named, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        std::fs::write(dir.path().join("text"), "abc").unwrap();
+        for (written, expected) in [("abc", Some("abc")), ("", Some("")), ("abcd", None), (&"x".repeat(1 << 17), None)]
+        {
+            let (reader, mut writer) = io::pipe().unwrap();
+            let text = written.to_owned();
+            // The reader leaves before the end of what is too long.
+            let write = std::thread::spawn(move || drop(writer.write_all(text.as_bytes())));
+            let path = format!("/dev/fd/{}", reader.as_raw_fd());
+            let result = read_named(Path::new(&path), 3);
+            drop(reader);
+            write.join().unwrap();
+            match expected {
+                Some(expected) => assert_eq!(result.unwrap(), expected.as_bytes(), "{}", written.len()),
+                None => assert!(matches!(result, Err(FileError::TooLarge { limit: 3 })), "{}", written.len()),
+            }
+        }
+        assert!(read_named(&named, 3).unwrap_err().to_string().contains("a named pipe"));
+        // What was written before is read, and nobody is waited for.
+        let mut both = OpenOptions::new().read(true).write(true).open(&named).unwrap();
+        both.write_all(b"abc").unwrap();
+        let opened = OpenOptions::new().read(true).custom_flags(OPEN_FLAGS).open(&named).unwrap();
+        drop(both);
+        let path = format!("/proc/self/fd/{}", opened.as_raw_fd());
+        assert_eq!(read_named(Path::new(&path), 3).unwrap(), b"abc");
+        assert_eq!(read_named(&dir.path().join("text"), 3).unwrap(), b"abc");
+        assert!(matches!(read_named(&dir.path().join("text"), 2), Err(FileError::TooLarge { .. })));
+        for (path, says) in [(dir.path(), "a folder"), (Path::new("/dev/zero"), "a character device")] {
+            assert!(read_named(path, 3).unwrap_err().to_string().contains(says), "{says}");
+        }
+        assert!(read_named(&dir.path().join("none"), 3).unwrap_err().is_not_found());
     }
 }

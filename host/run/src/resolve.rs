@@ -29,6 +29,9 @@ pub struct Host {
     pub demands: Demands,
     /// The tenant whose runs these are, where a policy says what each tenant may do.
     pub tenancy: Option<Arc<Tenancy>>,
+    /// The manifest may be a pipe: the operator names it to this process. In a worker, standard input is
+    /// the supervisor's, and a tenant's folder is the tenant's.
+    pub reads_pipes: bool,
     /// Stands in for the extractor component in a benchmark.
     pub native_extractor: Option<fn() -> Box<dyn dpone_model::plugin::Extractor>>,
 }
@@ -101,7 +104,7 @@ pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Res
     let shown = request.manifest.display().to_string();
     let text = match text {
         Some(text) => text,
-        None => file::read(&path, file::MAX_TEXT_BYTES).map_err(|cause| {
+        None => read_manifest(host, &path).map_err(|cause| {
             Report::new(&codes::manifest::UNREADABLE, format!("{shown}: {cause}"))
                 .hint("the path is relative to the working directory")
         })?,
@@ -123,6 +126,11 @@ pub async fn check(host: &Host, request: &Request, text: Option<Vec<u8>>) -> Res
     }
     let plugins = host.finder.find_all(&manifest, &manifest_dir).await?;
     Ok(Local { manifest, text, manifest_dir, lock_path: lock_path(&path), manifest_path: path, plugins })
+}
+
+fn read_manifest(host: &Host, path: &Path) -> Result<Vec<u8>, file::FileError> {
+    let read = if host.reads_pipes && host.tenancy.is_none() { file::read_named } else { file::read };
+    read(path, file::MAX_TEXT_BYTES)
 }
 
 /// Reads the manifest, finds its plugins, and looks its connections up.

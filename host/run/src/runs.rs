@@ -18,6 +18,7 @@ const BATCH: usize = 256;
 /// Where artifacts lie unless the manifest says otherwise.
 const RUNS: &str = ".dpone/runs";
 
+const RUNNING: &str = "running";
 const DAMAGED: &str = "damaged";
 
 /// One line of `dpone runs`.
@@ -72,22 +73,35 @@ pub fn past(host: &Host, named: &str, limit: usize) -> Result<Past, Report> {
     if manifest.is_none() && !is_known(host, &past) {
         return Err(no_runs(host, named));
     }
-    judge_running(host, &mut past.runs)?;
+    if past.runs.iter().any(|run| run.outcome == RUNNING) {
+        judge_running(&journals(host)?, &mut past.runs);
+    }
     Ok(past)
 }
 
-/// The newest run of a manifest's pipeline whose artifact says that it left state in this store, of so many.
+/// The newest run of a manifest's pipeline whose artifact says that it left state in this store, of the
+/// newest `limit` that left state anywhere. Runs that left none do not count: each run that is refused for
+/// lost state is one more of them, and must not hide the run that tells of it.
 pub(crate) fn newest_with_state(workdir: &Path, manifest: &Manifest, store: &str, limit: usize) -> Option<RunId> {
     let folder = Dir::open_ambient_dir(workdir.join(&manifest.artifacts.path), ambient_authority()).ok()?;
-    let found = batch(std::slice::from_ref(&folder), None).into_iter().rev().take(limit);
-    found.map(|(run_id, _)| run_id).find(|run_id| {
-        let stored = stored(&folder, run_id).ok().filter(|stored| stored.pipeline == manifest.name);
-        let moved = |stored: Stored| {
-            stored.state_store.as_deref() == Some(store)
-                && stored.checkpoint.after.is_some_and(|after| after.revision > 0)
-        };
-        stored.is_some_and(moved)
-    })
+    let folders = std::slice::from_ref(&folder);
+    let (mut counted, mut before) = (0, None);
+    loop {
+        let batch = batch(folders, before.as_ref());
+        for (run_id, _) in batch.iter().rev() {
+            let Some(stored) = stored(&folder, run_id).ok().filter(|stored| stored.has_moved(&manifest.name)) else {
+                continue;
+            };
+            if stored.state_store.as_deref() == Some(store) {
+                return Some(run_id.clone());
+            }
+            counted += 1;
+            if counted >= limit {
+                return None;
+            }
+        }
+        before = Some(batch.first().filter(|_| batch.len() == BATCH)?.clone());
+    }
 }
 
 /// Whether anything here names the pipeline: a run that cannot be read may be anybody's.
@@ -104,7 +118,7 @@ fn manifest(host: &Host, named: &str) -> Result<Option<Manifest>, Report> {
     if path.metadata().is_ok_and(|found| found.is_dir()) {
         return Ok(None);
     }
-    let text = match file::read(&path, file::MAX_TEXT_BYTES) {
+    let text = match file::read_named(&path, file::MAX_TEXT_BYTES) {
         Ok(text) => text,
         Err(cause) if cause.is_not_found() => return Ok(None),
         Err(cause) => return Err(Report::new(&codes::manifest::UNREADABLE, format!("{named}: {cause}"))),
@@ -218,6 +232,13 @@ struct Stored {
     error: Option<PastError>,
 }
 
+impl Stored {
+    /// Whether it is a run of this pipeline that left state.
+    fn has_moved(&self, pipeline: &PipelineName) -> bool {
+        self.pipeline == *pipeline && self.checkpoint.after.as_ref().is_some_and(|after| after.revision > 0)
+    }
+}
+
 #[derive(Default, Deserialize)]
 struct StoredRows {
     extracted: u64,
@@ -280,28 +301,21 @@ fn damaged(run_id: &RunId, cause: String) -> PastRun {
     }
 }
 
-/// A `run.json` that says `running` was written by a run that goes on, or by one that was killed.
-fn judge_running(host: &Host, runs: &mut [PastRun]) -> Result<(), Report> {
-    let mut running = runs.iter_mut().filter(|run| run.outcome == "running").peekable();
-    if running.peek().is_none() {
-        return Ok(());
-    }
-    let journals = journals(host)?;
-    for run in running {
-        let activity = match journals.activity(&run.run_id) {
-            Err(error) if error.code() == &codes::disk::DAMAGED => Activity::Unknown,
-            activity => activity?,
-        };
-        let outcome = match activity {
-            Activity::Active => continue,
+/// A `run.json` that says `running` was written by a run that goes on, or by one that was killed. One
+/// journal that cannot be read keeps no other run from being shown.
+fn judge_running(journals: &Journals, runs: &mut [PastRun]) {
+    for run in runs.iter_mut().filter(|run| run.outcome == RUNNING) {
+        let outcome = match journals.activity(&run.run_id) {
+            Ok(Activity::Active) => continue,
             // It was killed between the end of K and its last `run.json`.
-            Activity::Finished => "succeeded",
-            Activity::Stopped => "killed",
-            Activity::Unknown => "unfinished",
+            Ok(Activity::Finished) => "succeeded",
+            Ok(Activity::Stopped) => "killed",
+            // Nobody works on it: only such a journal is read, and another release wrote this one.
+            Err(error) if error.code() == &codes::disk::NOT_RESUMABLE => "killed",
+            Ok(Activity::Unknown) | Err(_) => "unfinished",
         };
         outcome.clone_into(&mut run.outcome);
     }
-    Ok(())
 }
 
 fn no_runs(host: &Host, named: &str) -> Report {
@@ -349,5 +363,82 @@ mod tests {
         assert_eq!(all.len(), count / 2);
         assert!(all.windows(2).all(|pair| pair[0].run_id > pair[1].run_id), "newest first, none twice");
         assert_eq!(newest(&folders, &pipeline, 3), all[..3]);
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_stops_no_listing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let journals = Journals::open(Dir::open_ambient_dir(scratch.path(), ambient_authority()).unwrap());
+        let rows: [(&str, Option<&str>, &str); 6] = [
+            ("earlier", Some(r#"{"format": 1, "pipeline": "orders"}"#), "killed"),
+            ("later", Some(r#"{"format": 99}"#), "killed"),
+            ("headless", None, "unfinished"),
+            ("torn", Some(r#"{"format": 2"#), "unfinished"),
+            ("no-file", Some(""), "unfinished"),
+            ("none", None, "unfinished"),
+        ];
+        for (name, head, _) in rows.iter().filter(|(name, ..)| *name != "none") {
+            let folder = scratch.path().join("orders").join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            match head {
+                Some(head) => std::fs::write(folder.join("head.json"), head).unwrap(),
+                None => assert_eq!(*name, "headless"),
+            }
+            if *name == "no-file" {
+                // Whoever asks whether the run goes on cannot open its lock.
+                std::fs::create_dir(folder.join("lock")).unwrap();
+            }
+        }
+        let running = |name: &str| PastRun {
+            outcome: RUNNING.to_owned(),
+            error: None,
+            ..damaged(&RunId::parse(name).unwrap(), String::new())
+        };
+        let mut runs: Vec<_> = rows.iter().map(|(name, ..)| running(name)).collect();
+        judge_running(&journals, &mut runs);
+        for ((name, _, outcome), run) in rows.iter().zip(&runs) {
+            assert_eq!(run.outcome, *outcome, "{name}");
+        }
+    }
+
+    #[test]
+    fn runs_that_left_no_state_do_not_hide_the_one_that_did() {
+        let text = include_str!("../../../tests/manifests/valid/minimal.yaml");
+        let manifest = read_manifest(text.as_bytes(), "orders.yaml").unwrap();
+        let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let after = |pipeline: &str, store: &str, revision: u64| {
+            serde_json::json!({
+                "pipeline": pipeline, "outcome": "succeeded", "started_at": start, "state_store": store,
+                "checkpoint": { "after": { "revision": revision, "watermark": null } },
+            })
+        };
+        let name = manifest.name.as_str();
+        let refused = serde_json::json!({ "pipeline": name, "outcome": "failed", "started_at": start });
+        // Number of newer runs, what each says, and whether the run that left state is found.
+        let rows = [
+            (0, refused.clone(), true),
+            (5, refused.clone(), true),
+            (BATCH, refused.clone(), true),
+            (2 * BATCH + 5, refused, true),
+            (BATCH + 5, after("others", "here", 1), true),
+            (BATCH + 5, after(name, "here", 0), true),
+            (BATCH + 5, serde_json::json!("damaged"), true),
+            (4, after(name, "elsewhere", 1), true),
+            (5, after(name, "elsewhere", 1), false),
+        ];
+        for (newer, says, is_found) in rows {
+            let scratch = tempfile::tempdir().unwrap();
+            let write = |number: usize, json: &serde_json::Value| {
+                let run_id = RunId::new(start + jiff::SignedDuration::from_secs(number as i64), 0);
+                let folder = scratch.path().join(&manifest.artifacts.path).join(run_id.as_str());
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(folder.join("run.json"), json.to_string()).unwrap();
+                run_id
+            };
+            let wanted = write(0, &after(name, "here", 1));
+            (1..=newer).for_each(|number| drop(write(number, &says)));
+            let found = newest_with_state(scratch.path(), &manifest, "here", 5);
+            assert_eq!(found, is_found.then_some(wanted), "{newer} of {says}");
+        }
     }
 }

@@ -83,7 +83,8 @@ impl PolicyFile {
                 .hint("the path is relative to the working directory")
         };
         let full = workdir.join(path);
-        let text = dpone_model::file::read(&full, MAX_POLICY_BYTES).map_err(|cause| unreadable(cause.to_string()))?;
+        let text =
+            dpone_model::file::read_named(&full, MAX_POLICY_BYTES).map_err(|cause| unreadable(cause.to_string()))?;
         let policy = dpone_manifest::load_policy(&text, &shown)?;
         let folder = full.parent().map(Path::to_path_buf).unwrap_or_default();
         let real = |path: &PathBuf| folder.join(path).canonicalize().ok();

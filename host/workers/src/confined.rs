@@ -109,6 +109,7 @@ impl Confined {
             cancel,
             demands: self.demands.clone(),
             tenancy: self.tenancy.clone(),
+            reads_pipes: false,
             native_extractor: None,
             workdir: self.workdir.clone(),
         }

@@ -75,6 +75,7 @@ pub fn run(manifest: &Path) -> Result<(), Box<dyn std::error::Error>> {
         cancel: dpone_run::cancel::Cancel::default(),
         demands: dpone_run::authority::Demands::default(),
         tenancy: None,
+        reads_pipes: false,
         native_extractor: Some(extractor),
         workdir,
     };
