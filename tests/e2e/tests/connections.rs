@@ -186,6 +186,26 @@ fn an_api_that_is_not_where_the_manifest_says_is_told() {
     assert!(!warnings(&report).contains("requests go to"), "the same origin is no news: {report}");
 }
 
+/// A base_url with a path is the operator's word on how far the credentials reach.
+#[test]
+fn no_url_of_a_manifest_leaves_the_path_of_base_url() {
+    let stand = Stand::small();
+    let workspace =
+        mine(&stand, "connections:\n  example_api: { type: http, base_url: \"API/team-a\" }\n");
+    let guide = std::fs::read_to_string(workspace.path().join("guide.yaml")).unwrap();
+    let written = guide.lines().find(|line| line.trim_start().starts_with("url:")).unwrap().to_owned();
+    for url in
+        ["https://api.example.com/team-b/orders", "https://api.example.com/team-a/..;/team-b", "/%252e%252e/team-b"]
+    {
+        workspace.write("guide.yaml", guide.replace(written.trim_start(), &format!("url: \"{url}\"")));
+        for command in ["plan", "run"] {
+            let ran = workspace.dpone(&[command, "guide.yaml", "--profile", "mine"]);
+            ran.expect_exit(10).expect_error(&["DP0106", "base_url"]);
+        }
+    }
+    assert_eq!(stand.page_requests(), 0);
+}
+
 #[test]
 fn a_user_name_without_a_password_is_sent() {
     let server = ScriptedServer::start(|_| {
