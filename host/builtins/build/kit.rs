@@ -1,4 +1,4 @@
-//! What `dpone plugin new` writes: the contract, the SDKs and the templates, as they are in the tree
+//! The files that `dpone plugin new` writes: the contract, the SDKs and the templates, as they are in the tree
 //! when the host is built. A folder that is not there yet is left out.
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! What the binary carries: the components that dpone ships, built from `plugins/` by the build
+//! The binary's own components, those that dpone ships, built from `plugins/` by the build
 //! script, and in [`project`] what new plugin projects are made of.
 //!
 //! Components are loaded through the same door as a user's own: this crate holds bytes, nothing more.

@@ -1,4 +1,4 @@
-//! What a new plugin project is made of: a language's template for one kind, the SDK of exactly this
+//! The parts of a new plugin project: a language's template for one kind, the SDK of exactly this
 //! host, and the contract. Nothing is fetched, so it works offline.
 //!
 //! One rule for all templates: a file that is named after a kind (`check.py`, `test_check.py`,

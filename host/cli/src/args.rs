@@ -15,7 +15,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What every command takes.
+/// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Connections profile: `.dpone/profiles/NAME.yaml`, or the built-in `local`
@@ -142,7 +142,7 @@ pub struct ManifestArgs {
     pub policy: PolicyArgs,
 }
 
-/// What each tenant may do.
+/// The policy of the tenants.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PolicyArgs {
     /// Policy file: the manifest is its tenant's, and may do and see what the tenant may
@@ -164,7 +164,7 @@ pub struct WindowArgs {
     pub max_pages: Option<u64>,
 }
 
-/// What is demanded of the manifest's plugins before anything happens.
+/// Demands on the manifest's plugins before anything happens.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PluginDemands {
     /// Demand the lock file beside the manifest (`dpone plugin lock`); one that is there always holds
@@ -380,7 +380,7 @@ pub enum Connections {
 pub enum Plugin {
     /// Built-in plugins and those along the plugin path
     List,
-    /// What a plugin is, asks for, and takes as options
+    /// Show a plugin's identity, imports and options
     Inspect {
         /// `builtin:NAME`, a file, `oci://…@sha256:…`, or a name along the plugin path
         plugin: String,

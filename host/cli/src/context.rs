@@ -1,4 +1,4 @@
-//! What every command needs: the working folder, where plugins are, whose manifest it is, and how progress
+//! The needs of every command: the working folder, where plugins are, whose manifest it is, and how progress
 //! is shown.
 
 use crate::args::{Common, ManifestArgs, PluginDemands, WindowArgs};
@@ -47,7 +47,7 @@ pub fn demanding_host(common: &Common, demanded: &PluginDemands) -> Result<Host,
     Ok(Host { demands: demands(demanded)?, ..host(common)? })
 }
 
-/// What this process is confined to, where it does a command for a tenant.
+/// The fences of this process, where it does a command for a tenant.
 static CONFINED: OnceLock<Confined> = OnceLock::new();
 
 /// Confines this process to the tenant that standard input names.
@@ -79,12 +79,12 @@ pub fn of_manifest(
     }
 }
 
-/// What starts the services of a profile that extends `local`.
+/// Starts the services of a profile that extends `local`.
 pub fn local_services(common: &Common, workdir: &Path, profile: &Profile) -> Option<Arc<dyn LocalStarter>> {
     profile.extends_local().then(|| Arc::new(OnDemand::new(workdir, common)) as Arc<dyn LocalStarter>)
 }
 
-/// What all processes that this one starts have in common.
+/// The common part of all processes that this one starts.
 pub fn launch(common: &Common, workdir: &Path, demanded: &PluginDemands) -> Result<Launch, Report> {
     let Demands { locked, signers } = demands(demanded)?;
     Ok(Launch {
@@ -106,7 +106,7 @@ fn logs(common: &Common) -> Vec<String> {
     ["--log".to_owned(), common.log.clone(), "--log-format".to_owned(), format.unwrap_or_default()].into()
 }
 
-/// What a tenant has of the chosen profile and of this process's environment.
+/// A tenant's part of the chosen profile and of this process's environment.
 pub fn tenancy(policy: &PolicyFile, tenant: &Tenant, workdir: &Path, profile: &Profile) -> Result<Tenancy, Report> {
     policy.tenancy(tenant, workdir, profile, &Environment::of_process())
 }
@@ -125,7 +125,7 @@ pub fn demands(demanded: &PluginDemands) -> Result<Demands, Report> {
     Ok(Demands { locked: demanded.locked, signers: (!keys.is_empty()).then_some(keys) })
 }
 
-/// What a worker brings along.
+/// The values that a worker is started with.
 pub fn program() -> Result<Program, Report> {
     Ok(Program { builtins: dpone_builtins::get, path: exe()?, compile: COMPILE, progress: progress::named_lines })
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// What this process started or joined; [`stop`] lets go of it when the command is done.
+/// The services that this process started or joined; [`stop`] lets go of it when the command is done.
 static SERVICES: Mutex<Vec<Services>> = Mutex::const_new(Vec::new());
 
 /// How long the owner of a service waits for other processes that still use it.

@@ -15,7 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// What holds unless the filter says otherwise: warnings of all; no SQL and no frames, which are much, and
+/// The levels unless the filter says otherwise: warnings of all; no SQL and no frames, which are much, and
 /// may hold values; and the spans, which print nothing by themselves.
 const BASE: &str = "warn,sqlx=warn,h2=info,hyper=info,hyper_util=info,dpone_step=info";
 
@@ -31,7 +31,7 @@ pub fn start(filter: &str, format: LogFormat) {
     });
     let registry = tracing_subscriber::registry().with(given);
     match format {
-        // What cannot be written to stderr is not written to stderr either.
+        // A failure to write to stderr cannot be written to stderr either.
         LogFormat::Text => {
             // Colours come last: what an event holds must not bring its own.
             let lines = fmt::layer().with_ansi(false).with_writer(|| Log);

@@ -73,5 +73,5 @@ fn ended(exit: Exit, does_work: bool) -> ExitCode {
     ExitCode::from(output::settle(exit, does_work) as u8)
 }
 
-/// What a command answers: how the process ends, or why it failed.
+/// The outcome of a command: how the process ends, or why it failed.
 pub type Outcome = Result<Exit, Report>;

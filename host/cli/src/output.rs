@@ -38,7 +38,7 @@ pub(crate) use {errln, outln};
 static FAILED: OnceLock<Report> = OnceLock::new();
 /// Whether stderr is for machines.
 static AS_JSON: AtomicBool = AtomicBool::new(false);
-/// What stands in the terminal's last line, and makes room for messages.
+/// The terminal's last line, which makes room for messages.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// stdout as it is, for data. It remembers its failures, so that a caller may ignore them or stop at one.
@@ -190,7 +190,7 @@ fn coloured(line: &str) -> String {
     format!("\u{1b}[2m{time}\u{1b}[0m \u{1b}[{colour}m{level:>5}\u{1b}[0m {text}")
 }
 
-/// What the parser of the command line answers. Of an error, which quotes the command line, the text alone.
+/// The answer of the command line's parser. An error quotes the command line, so its text alone is kept.
 pub fn command_line(answer: &clap::Error) {
     match answer.use_stderr() {
         true => line_as_is(shown_lines(&answer.render().to_string()).trim_end()),
@@ -237,7 +237,7 @@ pub fn messages_of_a_child() -> Stdio {
     std::io::stderr().into()
 }
 
-/// What a command has done, on stdout; on stderr where that cannot be written.
+/// The result of a command, on stdout; on stderr where that cannot be written.
 pub fn outcome(text: &str) {
     document(text);
     if FAILED.get().is_some() {

@@ -28,7 +28,7 @@ impl HttpConnection {
         self.every_secret().iter().for_each(redact::protect);
     }
 
-    /// What nobody may see of it.
+    /// Its secrets.
     pub fn every_secret(&self) -> Vec<String> {
         let auth = match &self.auth {
             Auth::None => Vec::new(),

@@ -69,7 +69,7 @@ impl Profile {
         let nearest = self.nearest(role, id);
         match self.rule(role) {
             Rule::LookedUp => Ok(false),
-            // What is written nearly like a connection that is defined was meant to be it.
+            // An id that is nearly that of a defined connection was meant to be it.
             Rule::StandsIn => nearest.map_or(Ok(true), |nearest| Err(self.near_defined(role, id, &nearest))),
             Rule::Defined => Err(self.undefined(role, id, nearest)),
             Rule::MeetsBroker => Err(self.demo_into_real(id)),

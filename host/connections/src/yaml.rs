@@ -23,7 +23,7 @@ pub(crate) enum Node {
 pub(crate) type Entry = (Spanned<String>, Spanned<Node>);
 
 impl Node {
-    /// What it is, for messages.
+    /// Its name in messages.
     pub(crate) fn described(&self) -> &'static str {
         match self {
             Self::Null => "nothing",

@@ -283,7 +283,7 @@ async fn http_and_kafka_mistakes_name_the_field_and_its_place() {
                 "a connection of type http takes BASE_URL, ENDPOINT, TOKEN,",
             ],
         ),
-        // What is misspelt is named, rather than that nothing was found.
+        // A misspelt variable is named, rather than that nothing was found.
         (&[("TOKN", "t")], "DP0215", &["which is no field"]),
         (&[("TOKEN", "t"), ("API_KEY", "k")], "DP0212", &["DPONE_CONN_A_API_KEY contradicts `token`"]),
         (&[("API_KEY", "k"), ("API_KEY_IN", "body")], "DP0212", &["it takes header or query"]),

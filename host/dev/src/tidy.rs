@@ -1,4 +1,4 @@
-//! What the tree looks like from outside: its top level, and modules that say what they are for.
+//! The look of the tree from outside: its top level, and modules that say what they are for.
 
 use std::path::{Path, PathBuf};
 

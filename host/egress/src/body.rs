@@ -7,7 +7,7 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use std::io::Read;
 
-/// What is asked for; another encoding in the answer is refused.
+/// The encodings that are asked for; another one in the answer is refused.
 pub(crate) const ACCEPT_ENCODING: &str = "gzip, zstd";
 
 /// zstd over HTTP has windows of at most 8 MiB (RFC 9659).

@@ -236,7 +236,7 @@ fn build(config: &ClientConfig, resolver: Option<GuardedResolver>) -> Result<req
         // A plain origin never speaks TLS: the system's authorities need not even be there.
         (None, true) if is_plain => builder.tls_certs_only([]),
         (_, true) => builder,
-        // Who names an authority for an API means that no other may speak for it.
+        // A user who names an authority for an API means that no other may speak for it.
         (None, false) => builder.tls_certs_only(certificates),
         (Some(_), false) => builder.tls_certs_merge(certificates),
     };

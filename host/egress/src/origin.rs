@@ -22,7 +22,7 @@ pub fn origin_text(url: &Url) -> String {
     url.port().map_or_else(|| format!("{}://{host}", url.scheme()), |port| format!("{}://{host}:{port}", url.scheme()))
 }
 
-/// What may be done about a URL that leaves the connection's origin `own`. The other origin is the server's
+/// The remedy for a URL that leaves the connection's origin `own`. The other origin is the server's
 /// word: nothing here may lead to sending it the credentials.
 pub fn other_origin_hint(origin: &str, own: &str) -> String {
     let parse = |origin: &str| Url::parse(origin).ok().filter(|url| same_origin(url, url));

@@ -1,4 +1,4 @@
-//! What a redirect asks for (RFC 9110, section 15.4), before any rule of ours is applied.
+//! The request that a redirect asks for (RFC 9110, section 15.4), before any rule of ours is applied.
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};

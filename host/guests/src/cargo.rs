@@ -13,7 +13,7 @@ pub(crate) struct Module {
     pub path: PathBuf,
 }
 
-/// What the outer cargo sets for the host's build; in the nested one it would compile the guests
+/// Variables that the outer cargo sets for the host's build; in the nested one it would compile the guests
 /// with the host's flags, or wait for a lock that the outer one holds.
 const OUTER: [&str; 7] = [
     "CARGO_TARGET_DIR",

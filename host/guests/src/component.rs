@@ -32,7 +32,7 @@ fn encode(name: &str, module: &[u8]) -> Result<Vec<u8>, Error> {
         .map_err(|e| Error::Component { name: name.to_owned(), reason: format!("{e:#}") })
 }
 
-/// What a component imports, by name, sorted.
+/// The imports of a component, by name, sorted.
 pub fn imports(component: &[u8]) -> Result<Vec<String>, String> {
     if !component.starts_with(COMPONENT_HEADER) {
         return Err("it is no component".to_owned());

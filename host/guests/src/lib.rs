@@ -15,7 +15,7 @@ pub use target::Target;
 
 use std::path::{Path, PathBuf};
 
-/// What to build.
+/// The workspace to build.
 #[derive(Debug, Clone)]
 pub struct Workspace<'a> {
     /// The folder with the workspace's Cargo.toml and Cargo.lock.
@@ -27,7 +27,7 @@ pub struct Workspace<'a> {
     pub caller: Caller,
 }
 
-/// What of a workspace is built.
+/// The packages of a workspace that are built.
 #[derive(Debug, Clone, Copy)]
 pub enum Packages<'a> {
     /// Every member.
@@ -38,7 +38,7 @@ pub enum Packages<'a> {
     Own,
 }
 
-/// Who asks, which decides where cargo's words go.
+/// The caller, which decides where cargo's words go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     /// A build script: the lock file is kept as it is, and what cargo says is part of an error.

@@ -1,4 +1,4 @@
-//! What can go wrong on the local disk.
+//! The failures of the local disk.
 
 use dpone_model::codes::{disk, usage};
 use dpone_model::{Code, Failure, Place};

@@ -30,7 +30,7 @@ impl Location {
     }
 }
 
-/// What writer and readers share: 40 bytes a page, whatever the page holds.
+/// The part that writer and readers share: 40 bytes a page, whatever the page holds.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub dir: Dir,

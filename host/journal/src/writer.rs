@@ -247,7 +247,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// What the run leaves behind takes no more room than its pages. The segments of a run that is done are
+    /// The files that the run leaves behind take no more room than its pages. The segments of a run that is done are
     /// in the pool by now, as long as they were.
     fn drop(&mut self) {
         if self.progress.purged {

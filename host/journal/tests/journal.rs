@@ -193,7 +193,7 @@ fn a_torn_tail_is_cut_at_every_byte() {
     let garbage = vec![0xA5; SEGMENT as usize];
     for torn in start..end {
         let torn = torn as usize;
-        // What was not written is old blocks of another run, or zeros.
+        // Blocks that were not written are old ones of another run, or zeros.
         for rest in [&garbage, &vec![0; SEGMENT as usize]] {
             let mut bytes = whole.clone();
             bytes[torn..].copy_from_slice(&rest[torn..]);

@@ -7,7 +7,7 @@ use dpone_model::{Code, Failure, FieldSpan, Kind, NameId, Names, RecordSpan, Rec
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What edits made of a page's records.
+/// A page's records after its edits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edited {
     /// All records stay as they are.
@@ -88,7 +88,7 @@ pub fn ndjson(body: &[u8], records: &Records) -> Vec<u8> {
     out
 }
 
-/// What is to become of one field.
+/// The change to one field.
 #[derive(Debug, Clone, Copy, Default)]
 struct Action {
     drop: bool,

@@ -2,7 +2,7 @@
 
 use crate::text::escape;
 
-/// What stands around every record of a run:
+/// The text around every record of a run:
 /// `{"op", "data": {row}, "metadata": {"strategy"}, "source": {"schema", "table"}, "schema_version": 1}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {

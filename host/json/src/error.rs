@@ -1,4 +1,4 @@
-//! What a scan refuses, and where.
+//! The errors of a scan, and their places.
 
 use dpone_model::{Code, Failure, Kind, codes};
 use std::fmt;

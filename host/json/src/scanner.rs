@@ -318,7 +318,7 @@ impl Pass<'_> {
         Ok(at)
     }
 
-    /// What stands at `at`, behind the opening brace or behind a value, the long way.
+    /// Reads the token at `at`, behind the opening brace or behind a value, the long way.
     #[inline(never)]
     fn read_gap(&mut self, before: GapId, at: usize) -> Lexed<Gap> {
         let body = self.body;

@@ -42,7 +42,7 @@ struct Gap {
     masks: [u64; WINDOW / 8],
     len: u32,
     name: NameId,
-    /// What came behind this gap, the last one learnt first. Two, because an optional field is
+    /// The names seen behind this gap, the last one learnt first. Two, because an optional field is
     /// there or not.
     next: [GapId; 2],
     /// The bytes behind the window.

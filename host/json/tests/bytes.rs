@@ -1,4 +1,4 @@
-//! What goes in comes out byte for byte: numbers of any size, escapes, duplicate names; and paths,
+//! Records go in and come out byte for byte: numbers of any size, escapes, duplicate names; and paths,
 //! counts and errors of whole pages.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
@@ -212,7 +212,7 @@ fn single_values() {
 
 #[test]
 fn known_spans_are_jumped_over_and_reused() {
-    // What is inside of the known span is never looked at, which shows that it is jumped over.
+    // The inside of the known span is never looked at, which shows that it is jumped over.
     let body = br#"{"data":[####],"meta":{"n":[1,2]}}"#;
     let data = Span::new(8, 14);
     let found = get(body, &Path::parse("meta.n.1"), Some(data)).unwrap();

@@ -46,7 +46,7 @@ fn apply_to(body: &str, edits: &Edits) -> Result<Edited, EditError> {
     scanner.scan(body.as_bytes(), &Path::default(), &mut records).unwrap();
     let edited = apply_edits(body.as_bytes(), &records, scanner.names(), edits)?;
     if let Edited::Rewritten(lines) = &edited {
-        // What comes out can always be scanned again.
+        // The output can always be scanned again.
         scanner.scan_ndjson(lines, &mut records).unwrap();
     }
     Ok(edited)

@@ -140,7 +140,7 @@ fn every_small_damage_to_a_predicted_record() {
     }
 }
 
-/// What one page taught is not taken for true in the next, whatever it is cut to.
+/// A prediction from one page is not taken for true in the next, whatever it is cut to.
 #[test]
 fn a_body_that_ends_inside_of_a_gap_is_refused() {
     let mut scanner = Scanner::new();
@@ -164,7 +164,7 @@ fn names_of_every_length_are_told_apart() {
         let b = record(&[&other, "z"], &["1", "2"], &SPACES[0]);
         let c = record(&["z", &last, &name], &["0", "1", "2"], &SPACES[0]);
         oracle::agrees(&mut scanner, document(&[&a, &b, &a, &c, &b, &b, &c, &c]).as_bytes()).unwrap();
-        // What came behind a value must not be predicted behind a brace, nor the other way around.
+        // A name that came behind a value must not be predicted behind a brace, nor the other way around.
         for bad in
             ["{,\"z\":2}", "{\"z\":0\"z\":1}", &format!("{{\"z\":0\"{name}\":1}}"), &format!("{{,\"{other}\":1}}")]
         {

@@ -1,4 +1,4 @@
-//! What `--profile local` starts: a demo REST API and a small Kafka-protocol broker, both on
+//! The services of `--profile local`: a demo REST API and a small Kafka-protocol broker, both on
 //! loopback, both keeping what they have under one folder.
 //!
 //! [`Services::start_or_join`] is the door: it starts what is asked for as tasks of this process,

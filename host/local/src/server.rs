@@ -1,4 +1,4 @@
-//! What both services do with a listening socket: accept, hand over, and end cleanly.
+//! The common work of both services with a listening socket: accept, hand over, and end cleanly.
 
 use crate::Error;
 use std::io;

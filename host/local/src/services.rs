@@ -22,7 +22,7 @@ const USERS: &str = "users";
 const JOIN_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// What to start or join.
+/// The services to start or join.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub api: bool,

@@ -1,6 +1,6 @@
 //! The manifest after all checks: defaults filled in, every value of its own type.
 //!
-//! What users read of the keys stands in `reference`.
+//! The documentation of the keys stands in `reference`.
 
 use crate::incremental::Incremental;
 use dpone_model::{PipelineName, Place};

@@ -65,7 +65,7 @@ pub(crate) fn manifest(root: &Value<'_>) -> Option<Manifest> {
     Some(manifest)
 }
 
-/// What was published cannot be left out any more when its repeat comes.
+/// A published row cannot be left out any more when its repeat comes.
 fn streamed_choice(root: &Block<'_>, staging: Staging, policy: DuplicatePolicy) {
     if staging == Staging::None && matches!(policy, DuplicatePolicy::First | DuplicatePolicy::Last) {
         let message = "`staging: none` publishes rows before their repeats are known".to_owned();

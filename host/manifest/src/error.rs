@@ -1,4 +1,4 @@
-//! What can be wrong with a manifest, and the collection that keeps all of it until the end.
+//! The problems of a manifest, and the collection that keeps all of it until the end.
 
 use crate::yaml::Position;
 use dpone_model::codes::manifest as code;
@@ -125,7 +125,7 @@ impl Failure for Problem {
 #[derive(Debug)]
 pub(crate) struct Problems {
     file: String,
-    /// What messages call the file as a whole.
+    /// The name of the file as a whole, in messages.
     pub document: &'static str,
     list: RefCell<Vec<Problem>>,
     positions: RefCell<BTreeMap<String, (u64, u64)>>,

@@ -4,7 +4,7 @@
 use std::fmt;
 use url::Url;
 
-/// What a reference begins with.
+/// The prefix of a reference.
 pub const OCI_SCHEME: &str = "oci://";
 
 /// A component in a registry.
@@ -20,7 +20,7 @@ pub struct OciReference {
 
 impl OciReference {
     /// # Errors
-    /// What is wrong with the text, as a fragment.
+    /// The fault of the text, as a fragment.
     pub fn parse(text: &str) -> Result<Self, String> {
         let rest = text.strip_prefix(OCI_SCHEME).ok_or_else(|| format!("it does not begin with {OCI_SCHEME}"))?;
         let (host, path) = rest.split_once('/').ok_or("it names no repository")?;

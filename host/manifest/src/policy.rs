@@ -2,7 +2,7 @@
 //!
 //! It is the operator's, as a manifest is the team's, and it is read by the same rules: unknown keys are
 //! refused, every problem is told at once, each with its position. What it does not give is not given.
-//! What users read of its keys stands in `reference`.
+//! The documentation of its keys stands in `reference`.
 
 use crate::checked::{Journal, Limits, Origin};
 use crate::error::{Error, Problems};

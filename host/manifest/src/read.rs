@@ -137,7 +137,7 @@ impl<'a> Block<'a> {
         self.problem(at, Error::Conflict { message, hint: hint.to_owned() });
     }
 
-    /// What nobody asked for, in the file's order. The keys count as known from here on.
+    /// The keys that nobody asked for, in the file's order. The keys count as known from here on.
     pub fn rest(&mut self) -> Vec<(String, Value<'a>)> {
         let known = std::mem::take(&mut self.known);
         let rest: Vec<_> = self.entries.iter().filter(|(key, ..)| !known.iter().any(|k| k == key)).copied().collect();

@@ -11,7 +11,7 @@ const DOCUMENTS: [&Document; 2] = [&MANIFEST, &POLICY];
 const UNKNOWN_KEY: &str = "DP0103";
 const INVALID_VALUE: &str = "DP0106";
 
-/// What the reader of a document makes of a text, without what the text itself leaves in it.
+/// The reading of a text as a document, without what the text itself leaves in it.
 fn read(document: &Document, text: &str) -> Result<String, Vec<Problem>> {
     let read = match document.name {
         "manifest" => load(text.as_bytes(), "case.yaml", &Variables::none()).map(|mut manifest| {

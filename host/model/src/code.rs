@@ -58,7 +58,7 @@ impl Exit {
     }
 }
 
-/// What the caller may do about a failure.
+/// The caller's choices after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
@@ -92,7 +92,7 @@ pub struct Code {
     pub retry: Retry,
     /// The cause in one lowercase line, without the particulars.
     pub title: &'static str,
-    /// What it means and what to do: a few sentences of Markdown.
+    /// Its meaning and remedy: a few sentences of Markdown.
     pub page: &'static str,
 }
 

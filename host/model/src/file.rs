@@ -18,7 +18,7 @@ pub const MAX_TEXT_BYTES: u64 = 1 << 20;
 pub const MAX_COMPONENT_BYTES: u64 = 128 << 20;
 /// All certificates of a system are some 300 kB.
 pub const MAX_CERTIFICATES_BYTES: u64 = 8 << 20;
-/// What a run wrote about itself: it may have an entry for each of 100,000 slices.
+/// A run's report about itself: it may have an entry for each of 100,000 slices.
 pub const MAX_REPORT_BYTES: u64 = 64 << 20;
 
 /// Flags of open(2) with which no file keeps this process waiting: a pipe without a writer would.

@@ -1,4 +1,4 @@
-//! What runs send and receive, counted where it happens and bounded where a tenant has a limit.
+//! The traffic of runs, counted where it happens and bounded where a tenant has a limit.
 
 use crate::codes::policy::QUOTA;
 use crate::{Code, Failure};
@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What was counted.
+/// The counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Traffic {
     /// HTTP requests, every attempt and redirect for itself.
@@ -20,7 +20,7 @@ pub struct Traffic {
     pub messages: u64,
 }
 
-/// What a tenant may send and receive.
+/// The traffic that a tenant may have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Allowance {
     pub tenant: String,

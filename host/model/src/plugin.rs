@@ -381,7 +381,7 @@ pub struct Verdict {
     pub observed: String,
 }
 
-/// What every kind has.
+/// The common part of every kind.
 pub trait Plugin: Send {
     fn identity(&self) -> &Identity;
     fn usage(&self) -> Usage;
@@ -445,8 +445,8 @@ pub trait PluginHttp: Send + Sync {
     async fn send(&self, request: PluginRequest) -> Result<crate::http::HttpResponse, PluginRequestError>;
 }
 
-/// What the call of a plugin may still take. A host function that works for the call asks as it goes on, and
-/// ends with the error that it gets.
+/// The time and memory that the call of a plugin has left. A host function that works for the call asks as it
+/// goes on, and ends with the error that it gets.
 pub trait Budget {
     /// Asked before each [`BUDGET_STRIDE`] items at the latest.
     fn go_on(&self) -> Result<(), Report>;

@@ -11,7 +11,7 @@ use std::fmt;
 /// Problems of one input that are listed.
 pub const MAX_PROBLEMS: usize = 100;
 
-/// What every crate's error enum can tell of itself.
+/// The facts that every crate's error enum tells of itself.
 pub trait Failure: std::error::Error {
     fn code(&self) -> &'static Code;
 
@@ -19,7 +19,7 @@ pub trait Failure: std::error::Error {
         None
     }
 
-    /// What to do about it, where more is known than the code's page says.
+    /// The remedy, where more is known than the code's page says.
     fn hint(&self) -> Option<String> {
         None
     }

@@ -21,7 +21,7 @@ pub struct StateRow {
     pub checkpoint: Checkpoint,
     /// Of source URL, cursor field, key and topic; empty before the first completed run.
     pub fingerprint: String,
-    /// What the fingerprint was made of, one line each, so that a change can be named.
+    /// The parts of the fingerprint, one line each, so that a change can be named.
     pub fingerprint_parts: Vec<String>,
     /// The run that wrote it.
     pub run_id: Option<RunId>,
@@ -29,7 +29,7 @@ pub struct StateRow {
     pub lease: Option<Lease>,
 }
 
-/// Who holds the right to run.
+/// The holder of the right to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     pub run_id: RunId,
@@ -38,7 +38,7 @@ pub struct Lease {
     pub expires_at: Timestamp,
 }
 
-/// What a run asks for a lease with; the store's clock gives the expiry.
+/// A run's request for a lease; the store's clock gives the expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseRequest {
     pub run_id: RunId,
@@ -46,7 +46,7 @@ pub struct LeaseRequest {
     pub pid: u32,
 }
 
-/// What K or an operator writes.
+/// A change that K or an operator writes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateWrite {
     pub checkpoint: Checkpoint,

@@ -1,4 +1,4 @@
-//! What is asked about the target before anything is published; `sink` implements it.
+//! Questions to the target before anything is published; `sink` implements it.
 
 use crate::Report;
 use async_trait::async_trait;

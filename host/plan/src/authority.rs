@@ -1,4 +1,4 @@
-//! What each plugin can ask for and what it gets.
+//! The imports of each plugin, and the grants that it gets.
 
 use dpone_manifest::{Grants, Limits, PluginUse};
 use dpone_model::human::{bytes, duration};
@@ -26,7 +26,7 @@ pub struct Family {
     pub asks: String,
     /// The imports of the component that belong to it.
     pub imports: Vec<String>,
-    /// What it gets of that without any grant, and which grant changes it.
+    /// The part that it gets without any grant, and the grant that changes it.
     pub by_default: &'static str,
 }
 
@@ -54,7 +54,7 @@ const FAMILIES: &[(&str, &str, &str)] = &[
     ("wasi:io/", "wasi:io: streams and polling", "streams of the others"),
 ];
 
-/// What a component may ask for, by its imports: one entry an interface family, by name.
+/// The requests that a component may make, by its imports: one entry an interface family, by name.
 pub fn families(imports: &[String]) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     for import in imports {
@@ -90,7 +90,7 @@ fn known(import: &str) -> Option<&'static (&'static str, &'static str, &'static 
     FAMILIES.iter().find(|(prefix, ..)| import.starts_with(prefix))
 }
 
-/// What a kind of plugin may vary of the manifest's request without a grant.
+/// The parts of the manifest's request that a kind of plugin may vary without a grant.
 pub fn requests(kind: PluginKind) -> Option<&'static str> {
     makes_requests(kind).then_some(
         "query parameters and body fields of the manifest's request, and URLs that the server gave, under the \
@@ -127,7 +127,7 @@ pub fn unused_grants(facts: &PluginFacts) -> Vec<String> {
     cases.into_iter().filter(|(_, unused, _)| *unused).map(|(grant, _, why)| line((grant, why))).collect()
 }
 
-/// What it gets of that: the grants of the manifest.
+/// The part of that which it gets: the grants of the manifest.
 pub fn gets(grants: &Grants) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(folder) = &grants.files {

@@ -169,7 +169,7 @@ pub struct StagingPlan {
     pub mode: Staging,
     /// Where pages are kept between D and K.
     pub path: String,
-    /// What judges before the first message, or no longer can.
+    /// The gates that judge before the first message, or no longer can.
     pub gates: String,
     pub max_bytes: u64,
 }

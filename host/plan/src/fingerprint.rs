@@ -1,4 +1,4 @@
-//! What makes a stored cursor meaningful: source, cursor field, key and topic.
+//! The facts that make a stored cursor meaningful: source, cursor field, key and topic.
 
 use dpone_manifest::{KeyMode, Manifest};
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 pub struct Fingerprint {
     /// Hex SHA-256 of the parts.
     pub digest: String,
-    /// What it is made of, one line each, so that a change can be named.
+    /// Its parts, one line each, so that a change can be named.
     pub parts: Vec<String>,
 }
 

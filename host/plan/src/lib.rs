@@ -1,4 +1,4 @@
-//! What a run will do, decided before it does anything: pure functions over manifest, state and
+//! The decisions of a run, made before it does anything: pure functions over manifest, state and
 //! what the broker says of the topic.
 //!
 //! C takes [`boundary`] and [`fingerprint`], F takes [`evolve`], and before either

@@ -32,10 +32,10 @@ pub struct LockedPlugin {
     pub name: String,
     pub version: String,
     pub sha256: String,
-    /// What the component can ask for.
+    /// The imports of the component.
     #[serde(default)]
     pub imports: Vec<String>,
-    /// What the manifest gives it.
+    /// The grants of the manifest.
     #[serde(default, skip_serializing_if = "LockedGrants::is_none")]
     pub grants: LockedGrants,
     pub limits: LockedLimits,
@@ -87,7 +87,7 @@ pub struct LockFacts {
     pub sha256: String,
 }
 
-/// What a lock says of the plugins as they are now.
+/// The verdict of a lock on the plugins as they are now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compared {
     /// A line each; a run may not go on with any.
@@ -183,7 +183,7 @@ impl LockedPlugin {
         self.kind == other.kind && place(&self.uses) == place(&other.uses)
     }
 
-    /// What `now` is or may do beyond this entry, a line each.
+    /// The ways in which `now` goes beyond this entry, a line each.
     fn growth(&self, now: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.sha256.eq_ignore_ascii_case(&now.sha256) {
@@ -207,7 +207,7 @@ impl LockedPlugin {
     }
 }
 
-/// What a component is known by from version to version: in a registry, its repository.
+/// The name of a component from version to version: in a registry, its repository.
 fn place(uses: &str) -> String {
     match OciReference::parse(uses) {
         Ok(reference) => OciReference { tag: None, digest: None, ..reference }.to_string(),

@@ -31,7 +31,7 @@ impl Plan {
         hex::encode(Sha256::digest(serde_json::to_vec(&facts).unwrap_or_default()))
     }
 
-    /// What `now` no longer shares with this reviewed plan, a line each: the manifest, the profile,
+    /// The points in which `now` differs from this reviewed plan, a line each: the manifest, the profile,
     /// a plugin's bytes, the target. A target that was unknown when it was reviewed is no
     /// difference, nor is a topic that was to be created and now is as it would have been; boundary and state
     /// move with every run and are none either.
@@ -83,7 +83,7 @@ impl Plan {
 }
 
 impl NewTopic {
-    /// What a topic has otherwise than it would have been made: name, planned, found.
+    /// The settings of a topic that differ from those it would have been made with: name, planned, found.
     fn differences(&self, found: &TopicDescription) -> impl Iterator<Item = (String, String, String)> {
         let mut lines = Vec::new();
         if self.partitions != found.partitions {
@@ -125,7 +125,7 @@ fn plugin_changes(before: &[PluginPlan], now: &[PluginPlan], lines: &mut Vec<Str
     }
 }
 
-/// What a reviewer relied on.
+/// The facts that a reviewer relied on.
 fn facts_of(topic: &TopicDescription) -> Vec<(&'static str, String)> {
     let config = |name: &str| topic.configs.get(name).cloned().unwrap_or_else(|| "unknown".to_owned());
     vec![

@@ -1,4 +1,4 @@
-//! What a tenant's manifest asks for against what the policy gives.
+//! Judges a tenant's manifest by the policy.
 
 use dpone_manifest::{
     ConnectionRef, ConnectionType, GrantKind, Grants, HostRule, Journal, Lent, Manifest, OciReference, PluginUse,
@@ -76,7 +76,7 @@ impl Rules<'_> {
         })
     }
 
-    /// What the manifest uses of what the tenant has.
+    /// The manifest's use of what the tenant has.
     pub fn plan(&self, manifest: &Manifest) -> TenantPlan {
         let tenant = self.tenant;
         let lent = |lent: &Lent| match lent.from == lent.id {

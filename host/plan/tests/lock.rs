@@ -51,7 +51,7 @@ fn the_file_is_plain_stable_and_read_again() {
     assert_eq!(Lock::from_yaml(&text, "orders.lock").unwrap(), lock);
 }
 
-/// What is changed of the locked plugin, and the lines that say so; none where it is no growth.
+/// The change to the locked plugin, and the lines that say so; none where it is no growth.
 type Case = (fn(&mut PluginFacts), &'static [&'static str]);
 
 #[test]

@@ -40,7 +40,7 @@ impl Pages for Reader {
 /// Watches the keys of a run.
 pub struct Duplicates {
     policy: DuplicatePolicy,
-    /// What a key is made of, in words.
+    /// The parts of a key, in words.
     key: String,
     cursor: Option<Cursor>,
     /// A value beyond it is doubtful: `last` takes any other record of the key.
@@ -328,7 +328,7 @@ fn is_older(later: Option<&CursorValue>, kept: Option<&CursorValue>) -> bool {
 /// The top-level field that says which of two records is newer.
 struct Cursor {
     field: String,
-    /// What its numbers count, or text of digits.
+    /// The unit of its numbers, or text of digits.
     unit: Option<EpochUnit>,
 }
 

@@ -1,4 +1,4 @@
-//! What quality gates refuse, and what can go wrong while they look.
+//! The errors of quality gates: refusals, and failures while they look.
 
 use dpone_model::codes::{disk, internal, manifest, plugin, quality};
 use dpone_model::{Code, Failure, NoRoom, Place};

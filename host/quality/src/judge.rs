@@ -19,7 +19,7 @@ pub struct CheckResult {
     pub passed: bool,
     /// The check's own words.
     pub message: String,
-    /// What was measured, as the check gave it.
+    /// The measurement, as the check gave it.
     pub observed: Value,
 }
 
@@ -102,7 +102,7 @@ impl Judge {
         self.checks.iter().map(|judged| (judged.id.clone(), judged.stage)).collect()
     }
 
-    /// What each check's plugin has cost, by the check's id.
+    /// The cost of each check's plugin, by the check's id.
     pub fn usage(&self) -> Vec<(String, Identity, Usage)> {
         let one = |judged: &Judged| (judged.id.clone(), judged.check.identity().clone(), judged.check.usage());
         self.checks.iter().map(one).collect()

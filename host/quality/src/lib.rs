@@ -1,4 +1,4 @@
-//! What a run must prove before and after it publishes: no forbidden repeats among the keys, and
+//! Proofs that a run owes before and after it publishes: no forbidden repeats among the keys, and
 //! the verdict of every check.
 //!
 //! - [`Duplicates`] enforces `duplicate_policy` over the message keys;

@@ -1,5 +1,5 @@
 //! Nameless files in the run's scratch folder: the system frees them when the process ends, however it ends.
-//! What is written counts against the room of the run's journal.
+//! Written bytes count against the room of the run's journal.
 
 use crate::error::Error;
 use cap_std::fs::Dir;

@@ -62,7 +62,7 @@ pub(crate) trait Earlier {
     fn each(&self, visit: &mut dyn FnMut(Keys<'_>) -> Result<(), Report>) -> Result<(), Report>;
 }
 
-/// What was found more than once, by hash.
+/// The values found more than once, by hash.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects {
     pub(crate) hashes: HashSet<u64>,

@@ -38,7 +38,7 @@ struct OpenSet {
 const EXAMPLES: usize = 10;
 /// Sets of one check; a check names its sets itself.
 const MAX_SETS: usize = 16;
-/// What a value that may be a repeat takes beside its bytes: its hash, two places, and a part of the table.
+/// The bytes that a value that may be a repeat takes beside its own: its hash, two places, and a part of the table.
 const FIRST_BYTES: u64 = 64;
 const WHAT: &str = "values of a check";
 

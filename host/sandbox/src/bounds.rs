@@ -16,7 +16,7 @@ const MAX_NEEDED_FIELDS: usize = 1024;
 pub(crate) const MAX_SET_FIELDS: usize = 64;
 /// Names that one edit of a batch may rename, drop or set.
 pub(crate) const MAX_EDITED_NAMES: usize = 16_384;
-/// What a check may give as measured.
+/// The longest measurement of a check.
 pub(crate) const MAX_OBSERVED_BYTES: usize = 64 << 10;
 /// A bound of a slice.
 pub(crate) const MAX_SLICE_BOUND_BYTES: usize = 256;

@@ -105,7 +105,7 @@ impl Cache {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         let mut file = file.into_std().take(limit);
         file.read_to_end(&mut bytes)?;
-        // What is used stays: the oldest go first. Best effort, and not at each start.
+        // Entries in use stay: the oldest go first. Best effort, and not at each start.
         let now = SystemTime::now();
         if found.modified().is_ok_and(|at| now.duration_since(at.into_std()).is_ok_and(|age| age > TOUCHED_AFTER)) {
             let _ = file.get_ref().set_modified(now);

@@ -56,7 +56,7 @@ impl World for CheckPlugin {
 pub(crate) struct SandboxedCheck {
     pub runner: Runner<CheckPlugin>,
     pub stage: Stage,
-    /// What the last `observe` that answered returned; shared with the call that runs, so that one
+    /// The state that the last `observe` that answered returned; shared with the call that runs, so that one
     /// that fails leaves it as it was.
     pub state: Arc<Vec<u8>>,
 }

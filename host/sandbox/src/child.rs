@@ -26,7 +26,7 @@ pub struct ChildCommand {
     pub args: Vec<OsString>,
 }
 
-/// What one child may take.
+/// The limits of one child.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// CPU time over all its threads, in whole seconds.
@@ -124,7 +124,7 @@ fn judge(bounds: &Bounds, status: ExitStatus, answer: Vec<u8>, message: &[u8]) -
     }
 }
 
-/// What the child does first; without the variables it takes what the caller gives.
+/// The child's first step; without the variables it takes the limits that the caller gives.
 pub(crate) fn bound_self(cpu: u64, memory: u64) -> Result<(), String> {
     let cpu = variable(CPU_VARIABLE).unwrap_or(cpu);
     let memory = variable(MEMORY_VARIABLE).unwrap_or(memory);

@@ -86,7 +86,7 @@ pub(crate) async fn compile(
     }
 }
 
-/// What the child does: it compiles, or judges options where its environment says so.
+/// The child's work: it compiles, or judges options where its environment says so.
 pub fn compile_child_main() -> ExitCode {
     let done = if judging::is_asked_for() { judging::child() } else { compile_child() };
     match done {

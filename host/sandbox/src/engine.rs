@@ -16,7 +16,7 @@ const MAX_WASM_STACK_BYTES: usize = 512 << 10;
 /// Stack on which guest and host calls of one instance run.
 const ASYNC_STACK_BYTES: usize = 2 << 20;
 
-/// What compiled code counts as it runs.
+/// The unit that compiled code counts as it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counting {
     Nothing,

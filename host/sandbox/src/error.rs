@@ -68,7 +68,7 @@ pub enum Fault {
     WallClock(Duration),
     /// It asked for memory beyond `limits.memory`; both in bytes.
     Memory { limit: u64, wanted: u64 },
-    /// What the host holds for it would be more than `limits.memory`; both in bytes.
+    /// The host's memory for it would be more than `limits.memory`; both in bytes.
     HostMemory { limit: u64, wanted: u64 },
     /// It outgrew one of the fixed bounds (tables, instances).
     Bound(String),

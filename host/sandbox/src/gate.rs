@@ -6,7 +6,7 @@ use dpone_model::plugin::PluginKind;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// What the gate has read from a component that it lets in.
+/// The gate's findings about a component that it lets in.
 #[derive(Debug)]
 pub(crate) struct Passed {
     pub kind: PluginKind,

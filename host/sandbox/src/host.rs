@@ -30,7 +30,7 @@ pub struct BatchHandle(pub Arc<dyn BatchView>);
 /// The sets of one check; they outlive its instances.
 pub(crate) type Sets = Arc<Mutex<Box<dyn DistinctSets>>>;
 
-/// What a transform or a check said that it reads.
+/// The fields that a transform or a check declared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     pub fields: Vec<String>,
@@ -69,7 +69,7 @@ impl Host {
         wasmtime::format_err!("ended by the host")
     }
 
-    /// What the host's own work for the call came to. Where that had to stop, the limit is the reason.
+    /// The outcome of the host's own work for the call. Where that had to stop, the limit is the reason.
     fn hosted<T>(&mut self, answer: Result<T, Report>) -> wasmtime::Result<T> {
         answer.map_err(|report| {
             let fault = self.meter.take_fault().unwrap_or(Fault::Host(report));
@@ -77,7 +77,7 @@ impl Host {
         })
     }
 
-    /// What the guest hands over is within its bounds.
+    /// Checks that the guest's values are within their bounds.
     fn bounded(&mut self, found: Result<(), Broken>) -> wasmtime::Result<()> {
         found.map_err(|broken| self.fail(Fault::BadOutput(broken)))
     }

@@ -1,4 +1,4 @@
-//! What is known of a component once it is loaded.
+//! The facts about a component once it is loaded.
 
 use crate::engine::Counting;
 use crate::host::Host;
@@ -8,14 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 use wasmtime::component::InstancePre;
 
-/// What `dpone plugin inspect` shows.
+/// The facts that `dpone plugin inspect` shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
     pub identity: Identity,
     pub kind: PluginKind,
     /// Version of `dpone:plugin` that the component was built against.
     pub wit_version: String,
-    /// What the component can ask for, in its own order, versions included.
+    /// The imports of the component, in its own order, versions included.
     pub imports: Vec<String>,
     /// JSON Schema of the options.
     pub options_schema: serde_json::Value,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Set where the child is to judge, and not to compile.
 const VARIABLE: &str = "DPONE_JUDGE_OPTIONS";
-/// What judging may take. A schema of ordinary size takes milliseconds.
+/// The limits of judging. A schema of ordinary size takes milliseconds.
 const BOUNDS: Bounds = Bounds {
     cpu: Duration::from_secs(2),
     wall: Duration::from_secs(30),
@@ -37,7 +37,7 @@ pub(crate) struct Judging {
     sound: Arc<Mutex<HashSet<String>>>,
 }
 
-/// What the child reads.
+/// The child's input.
 #[derive(Serialize, Deserialize)]
 struct Question<'a> {
     schema: Cow<'a, Value>,
@@ -45,7 +45,7 @@ struct Question<'a> {
     options: Option<Cow<'a, Map<String, Value>>>,
 }
 
-/// What it writes.
+/// Its output.
 #[derive(Serialize, Deserialize)]
 enum Answer {
     /// The schema is none.
@@ -140,7 +140,7 @@ impl Judging {
     }
 }
 
-/// What the child is asked, and the digest under which a sound answer is kept.
+/// The question to the child, and the digest under which a sound answer is kept.
 fn question(schema: &Value, with: Option<&Map<String, Value>>) -> Result<(Vec<u8>, String), Error> {
     let question = Question { schema: Cow::Borrowed(schema), options: with.map(Cow::Borrowed) };
     let text = serde_json::to_vec(&question).map_err(|error| Error::Engine(error.to_string()))?;
@@ -153,7 +153,7 @@ pub(crate) fn is_asked_for() -> bool {
     std::env::var_os(VARIABLE).is_some()
 }
 
-/// What the child does.
+/// The child's work.
 pub(crate) fn child() -> Result<(), (u8, String)> {
     child::bound_self(BOUNDS.cpu.as_secs(), BOUNDS.memory).map_err(|message| (1, message))?;
     let mut text = Vec::new();

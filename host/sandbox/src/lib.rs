@@ -73,8 +73,8 @@
 //! | judging options by it | 2 s CPU, 30 s, 1 GiB | a child process, as for compiling; what was sound is kept by its digest | fixed |
 //! | name, version | 64 characters each | | fixed |
 //!
-//! What a plugin hands over in one call is bounded in number and in length too, so that the host's work for it
-//! stays small; all of these are fixed:
+//! The values that a plugin hands over in one call are bounded in number and in length too, so that the host's
+//! work for it stays small; all of these are fixed:
 //!
 //! | part | at most |
 //! |---|---|
@@ -99,7 +99,7 @@
 //! A policy (`--policy`) can cap each of a tenant's plugins (`limits.plugin`) and bounds the tenant's
 //! process as a whole: memory, CPU time, requests, bytes. `host/workers` has that side.
 //!
-//! What hostile guests try is a table with a test a row: `tests/e2e/tests/containment.rs` through a
+//! Hostile guests are a table with a test a row: `tests/e2e/tests/containment.rs` through a
 //! manifest, all at once in one process, with what stops each, how long it took and what the user reads;
 //! `host/sandbox/tests/sandbox` for what needs hand-made modules. In both, plugins beside them go on.
 //!

@@ -1,4 +1,4 @@
-//! What one instance may take: memory by the limiter, time by the meter, and both for what the host does
+//! The bounds of one instance: memory by the limiter, time by the meter, and both for what the host does
 //! for it.
 
 use crate::error::Fault;
@@ -84,7 +84,7 @@ pub type Stop = Arc<dyn Fn() -> Result<(), Report> + Send + Sync>;
 pub(crate) struct Meter {
     limits: Limits,
     stop: Option<Stop>,
-    /// What a host function ran into.
+    /// The limit that a host function ran into.
     fault: Mutex<Option<Fault>>,
     base: Instant,
     called_ns: AtomicU64,
@@ -138,7 +138,7 @@ impl Meter {
         }
     }
 
-    /// What a host function ran into, so that it had to stop.
+    /// The limit that a host function ran into, so that it had to stop.
     pub fn take_fault(&self) -> Option<Fault> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -154,7 +154,7 @@ impl Meter {
     }
 }
 
-/// What a host function may take for the call that runs. It holds at most `limits.memory` at a time, beside
+/// The time and memory of a host function for the call that runs. It holds at most `limits.memory` at a time, beside
 /// the instance's own memory.
 pub(crate) struct Working {
     pub meter: Arc<Meter>,

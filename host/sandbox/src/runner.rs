@@ -28,7 +28,7 @@ use wasmtime_wasi::I32Exit;
 const MAX_HANDLES: usize = 1024;
 /// Fuel of one call: more than its deadline lets it burn, for fuel is counted and bounds nothing.
 const FUEL: u64 = i64::MAX as u64;
-/// What is not counted as fuel: it happens once an instance, whatever the data.
+/// Work that is not counted as fuel: it happens once an instance, whatever the data.
 const SETUP: [&str; 3] = ["instantiate", "describe", "configure"];
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -157,7 +157,7 @@ impl<W: World> Runner<W> {
         Error::Refused { who: Box::new(self.terms.identity.clone()), refusal }
     }
 
-    /// What a plugin keeps is journalled and stored, so it is bounded for itself.
+    /// A plugin's state is journalled and stored, so it is bounded for itself.
     pub fn check_state(&self, call: &'static str, state: &[u8]) -> Result<(), Error> {
         let (limit, bytes) = (self.terms.limits.state, state.len() as u64);
         if bytes <= limit { Ok(()) } else { Err(self.fault(call, Fault::State { limit, bytes })) }
@@ -283,7 +283,7 @@ fn begin(store: &mut Store<Host>, counting: Counting) -> Result<Instant, Error> 
         store.set_fuel(FUEL).map_err(|error| Error::Engine(format!("{error:#}")))?;
     }
     let host = store.data_mut();
-    // What an earlier call said before it survived explains nothing about this one.
+    // The words of an earlier call that survived explain nothing about this one.
     host.panic = None;
     host.stderr_tail.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
     host.meter.begin();

@@ -44,7 +44,7 @@ impl World for TransformPlugin {
     }
 }
 
-/// What every version's transform world can do, in today's types.
+/// The abilities of every version's transform world, in today's types.
 #[async_trait]
 pub(crate) trait Transforms: World {
     async fn apply(

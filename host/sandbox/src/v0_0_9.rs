@@ -1,7 +1,7 @@
 //! A second version of the contract beside today's, behind the adapter that both share. It exists in
 //! tests only: no version was released yet, and this is the way that a released one will go.
 //!
-//! What it takes to keep serving a version: its WIT in a folder of its own with its bindings, its
+//! Serving a version for longer takes its WIT in a folder of its own with its bindings, its
 //! interfaces in the linker (their names hold the version, so that both have room), the host's
 //! functions in its shape, and [`World`] with the kind's own trait ([`Transforms`]), which turn its
 //! answers into today's types. Limits, faults, logs and the pipeline know nothing of it.

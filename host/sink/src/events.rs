@@ -41,7 +41,7 @@ impl Events {
         Some(Error::Auth { brokers: brokers.to_owned(), cause: without_prefix(reason).to_owned() })
     }
 
-    /// What "no answer within the timeout" came from, as far as librdkafka said.
+    /// The cause of "no answer within the timeout", as far as librdkafka said.
     pub fn unreachable(&self, brokers: &str, timeout: Duration) -> Error {
         if let Some(refused) = self.refusal(brokers) {
             return refused;

@@ -52,7 +52,7 @@ impl DeliveryReport {
         if let Some(first) = &self.first_error {
             return Err(first.error(self.failed, self.published).into());
         }
-        // What was purged has failed, too, and is told by no delivery report.
+        // Purged messages have failed, too, and no delivery report tells of them.
         let outstanding = self.published.saturating_sub(self.acknowledged);
         if outstanding > 0 {
             let timeout_ms = u128::from(self.flush_timeout_ms);
@@ -162,7 +162,7 @@ impl Ledger {
             page.outstanding = page.outstanding.saturating_sub(1);
             page.failed = true;
         }
-        // What a stop drops is no failure of the delivery.
+        // Messages that a stop drops are no failure of the delivery.
         if !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) {
             self.note(opaque, (partition >= 0).then_some(partition), code.to_string());
         }

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: a sink as the guide's manifest has it.
+//! Shared by the tests of this crate: a sink as the guide's manifest has it.
 
 use dpone_connections::KafkaConnection;
 use dpone_manifest::{

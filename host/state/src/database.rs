@@ -46,7 +46,7 @@ pub(crate) type Row = Vec<Option<String>>;
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) args: Vec<Arg>,
-    /// What it is for, as an error would say it: `the lease`.
+    /// Its purpose, as an error would say it: `the lease`.
     pub(crate) doing: &'static str,
 }
 

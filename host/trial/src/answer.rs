@@ -114,7 +114,7 @@ pub(crate) fn text(value: &Value) -> Result<Text, serde_json::Error> {
     RawValue::from_string(value.to_string())
 }
 
-/// What a request varies, without what it leaves alone.
+/// The parts that a request varies, without those that it leaves alone.
 pub fn edit_json(edit: &RequestEdit) -> Value {
     let value = |value: &RequestValue| match value {
         RequestValue::Text(text) => json!(text),

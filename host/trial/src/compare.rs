@@ -44,7 +44,7 @@ pub(crate) fn differences(expected: &Answer, found: &Answer) -> Vec<String> {
     lines
 }
 
-/// What stands at one place on either side.
+/// The values at one place on either side.
 type Differing<'a> = (&'a Item, Option<&'a str>, Option<&'a str>);
 
 /// In the order of the pages; what belongs to none of them comes where it stands first.

@@ -1,4 +1,4 @@
-//! What is wrong with a case, before the plugin has been asked anything.
+//! The problems of a case, before the plugin has been asked anything.
 
 use dpone_model::codes::{disk, plugin};
 use dpone_model::{Code, Failure, Place};

@@ -30,13 +30,13 @@ pub struct Tried {
     pub updated: bool,
     /// Why it failed, a line each.
     pub problems: Vec<String>,
-    /// What is worth knowing but no failure.
+    /// Notes that are worth knowing but no failure.
     pub notes: Vec<String>,
     #[serde(flatten)]
     pub used: Used,
 }
 
-/// What a case has cost.
+/// The cost of a case.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Used {
     pub pages: u64,

@@ -1,4 +1,4 @@
-//! What a process does first that was started for a tenant: it learns what it is, builds its fences, and
+//! The first steps of a process that was started for a tenant: it learns what it is, builds its fences, and
 //! only then opens anything of the tenant's.
 
 use crate::confine::{self, Terms};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the program that is started again brings with it.
+/// The arguments of the program that is started again.
 #[derive(Clone)]
 pub struct Program {
     /// The shipped components by name.
@@ -26,7 +26,7 @@ pub struct Program {
     pub path: PathBuf,
     /// The hidden argument that makes it compile a component.
     pub compile: &'static str,
-    /// What shows a run's progress on standard error; the name says which run's.
+    /// Shows a run's progress on standard error; the name says which run's.
     pub progress: fn(&str) -> Box<dyn Events>,
 }
 
@@ -42,7 +42,7 @@ pub struct Confined {
     demands: Demands,
     /// The manifest of the one command that it is there for.
     pub manifest: PathBuf,
-    /// What stands in for services where that command is done under a local profile.
+    /// The services' stand-ins where that command is done under a local profile.
     local: Option<LocalServices>,
 }
 

@@ -230,7 +230,7 @@ async fn tell(
     Ok(stdin)
 }
 
-/// What is to be said where a process ended before its work was done; none for `said` where its words were not
+/// The report where a process ended before its work was done; none for `said` where its words were not
 /// heard.
 pub(crate) fn cause_of_death(
     group: &Group,
@@ -305,7 +305,7 @@ fn control_group(group: &Group, largest_share: u32) -> Option<ControlGroup> {
         .ok()
 }
 
-/// What of the environment says how a program runs and nothing of the operator.
+/// Variables that say how a program runs, and nothing of the operator.
 fn inherited() -> impl Iterator<Item = (String, String)> {
     let names = ["PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_BACKTRACE", "NO_COLOR"];
     // Fault tests end a worker at a point of its run.

@@ -28,7 +28,7 @@
 //! SIGTERM or Ctrl-C asks all runs to end where they can go on; a worker that has been stopped is woken
 //! for it. What has not ended after 10 s is killed, and a second signal kills at once.
 //!
-//! What a kernel does not have is told when a run begins, unless the policy requires it; then the run is
+//! A fence that the kernel does not have is told when a run begins, unless the policy requires it; then the run is
 //! refused.
 //!
 //! # What is not claimed

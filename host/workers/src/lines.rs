@@ -4,12 +4,12 @@ use dpone_model::foreign;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
-/// What is longer is cut.
+/// A longer line is cut.
 const MAX_LINE_BYTES: u64 = 8 << 10;
-/// What one worker may say in all; its plugins' logs are bounded by themselves.
+/// The bytes that one worker may say in all; its plugins' logs are bounded by themselves.
 const MAX_BYTES: usize = 16 << 20;
 
-/// What a worker said that matters when it has ended.
+/// The words of a worker that matter when it has ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
     /// Its last line, but for what the standard library says of backtraces.

@@ -16,7 +16,7 @@ pub(crate) const MAX_SETUP_BYTES: u64 = 16 << 20;
 /// A worker's word is mostly a run's report, which has an entry for each slice.
 pub(crate) const MAX_WORD_BYTES: u64 = 4 << 20;
 
-/// What a worker is, for as long as it lives. It may hold a tenant's secrets.
+/// The identity of a worker, for as long as it lives. It may hold a tenant's secrets.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Setup {
     /// Working folder of its runs.
@@ -33,7 +33,7 @@ pub(crate) struct Setup {
     pub nice: i32,
     /// The control group that the worker is in, as the bill shows it.
     pub cgroup: Option<String>,
-    /// What a process that is there for one command has beside that.
+    /// The further needs of a process that is there for one command.
     pub command: Option<CommandSetup>,
 }
 

@@ -19,7 +19,7 @@ impl<T> Lane<T> {
         Self { waiting: waiting.into_iter().collect(), running: 0, at_once, share, begun: 0 }
     }
 
-    /// What the lane has had for its share.
+    /// The lane's use of its share so far.
     fn had(&self) -> f64 {
         self.begun as f64 / f64::from(self.share.max(1))
     }

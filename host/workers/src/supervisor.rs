@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 const LINGER: Duration = Duration::from_secs(10);
 /// How long runs may take to end where they can go on later.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// What a run may take beyond `limits.wall`, at which its worker asks it to end.
+/// The time that a run may take beyond `limits.wall`, at which its worker asks it to end.
 const WALL_GRACE: Duration = Duration::from_secs(10);
 /// Later than any run ends.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -165,7 +165,7 @@ impl<F: FnMut(usize, &Ended)> Shift<'_, F> {
         self.lanes.iter().all(|lane| lane.running == 0)
     }
 
-    /// What waits does not begin; what runs ends where it can go on later.
+    /// Waiting runs do not begin; running ones end where they can go on later.
     fn stop(&mut self, reason: &Report) {
         let waiting = |lane: &mut Lane<(usize, Job)>| lane.waiting.drain(..).collect::<Vec<_>>();
         for (number, _) in self.lanes.iter_mut().flat_map(waiting).collect::<Vec<_>>() {
@@ -284,7 +284,7 @@ struct Worker {
     held: Option<VecDeque<Order>>,
     /// Runs that it was given and has not ended.
     running: BTreeMap<usize, Given>,
-    /// What each of them may take by the clock.
+    /// The time that each of them may take by the clock.
     wall: Option<Duration>,
     /// It was ended because a run of it took longer.
     is_overdue: bool,
@@ -367,7 +367,7 @@ impl Worker {
         }
     }
 
-    /// What is to be said of the runs of a worker that ended before they did.
+    /// The report on the runs of a worker that ended before they did.
     fn died(&self, group: &Group, stopped: Option<Report>, status: Option<ExitStatus>, said: &Said) -> Ended {
         if let Some((error, exit)) = &self.refused {
             let report = serde_json::Value::Null;
@@ -399,7 +399,7 @@ async fn listen(process: Process, named: String, number: usize, heard: Heard) {
     let heard_words = heard.clone();
     let words = child.stdout.take().map(|stdout| tokio::spawn(words(stdout, number, heard_words, group)));
     let status = child.wait().await.ok();
-    // What it has started goes with it, also what still holds its streams.
+    // Its children go with it, also those that still hold its streams.
     launch::end_group(group);
     launch::has_ended(group);
     if let Some(words) = words {

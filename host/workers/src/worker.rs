@@ -210,7 +210,7 @@ impl Asking {
     fn answer(&self, answer: Result<Local, String>) {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         if let Some(asked) = asked {
-            // Who asked may have been interrupted.
+            // The caller may have been interrupted.
             let _ = asked.send(answer);
         }
     }

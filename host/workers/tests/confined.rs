@@ -1,4 +1,4 @@
-//! What confines a worker, tried from the inside: this test's program starts itself again, confines that
+//! The fences of a worker, tried from the inside: this test's program starts itself again, confines that
 //! process as a worker does, and does there what code would do that broke out of its sandbox.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a failing test may panic")]
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
 
 /// The confined process: does one thing and says how it went.
 fn confined_process(what: &str, folder: &Path) {
-    // What is asked of the outside is made ready before the fences stand.
+    // Connections to the outside are made ready before the fences stand.
     let parent = rustix::process::getppid().unwrap().as_raw_nonzero().get();
     let limits = TenantLimits { memory: 256 << 20, files: 128, ..TenantLimits::default() };
     let fences = confine(&Terms {

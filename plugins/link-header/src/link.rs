@@ -122,7 +122,7 @@ impl<'a> Input<'a> {
         self.skip(|c| matches!(c, ' ' | '\t'));
     }
 
-    /// What stands before the first of these, or before the end.
+    /// The text before the first of these, or before the end.
     fn until(&mut self, ends: &[char]) -> &'a str {
         let rest = self.rest();
         let found = rest.split(ends).next().unwrap_or_default();

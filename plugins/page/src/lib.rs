@@ -14,7 +14,7 @@ pub struct Options {
     short_page: Option<ShortPage>,
 }
 
-/// What a page with fewer records than `page_size` means; unset, the second page finds it out.
+/// The meaning of a page with fewer records than `page_size`; unset, the second page finds it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ShortPage {

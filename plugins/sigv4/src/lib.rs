@@ -142,7 +142,7 @@ impl SigV4 {
         })
     }
 
-    /// What the request does not have yet.
+    /// The headers that the request does not have yet.
     fn own_headers(&self, made: &mut Signature, request: &Outgoing, time: &str) {
         let time = made.text(time);
         made.header("X-Amz-Date", time);

@@ -2,7 +2,7 @@
 
 use crate::Column;
 
-/// What a transform or a check reads of a batch.
+/// The parts of a batch that a transform or a check reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Needs {
     /// Top-level fields whose columns it asks for.
@@ -82,7 +82,7 @@ mod native {
         fn bytes(&self) -> Vec<u8>;
     }
 
-    /// Who answers natively.
+    /// The host's double in native tests.
     pub(crate) enum Host<'a> {
         Test(TestBatch),
         Native(&'a dyn NativeBatch),

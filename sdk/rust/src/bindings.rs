@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of `wit/`: one module for what every world imports, and one for each
+//! The bindings that `wit-bindgen` makes of `wit/`: one module for what every world imports, and one for each
 //! world's exports. The worlds share the imported types, so that a [`crate::Batch`] is one type
 //! for transforms and checks.
 

@@ -10,12 +10,12 @@ pub trait Check: Sized {
     const OPTIONS_SCHEMA: &'static str;
     /// The check's own keys in the manifest.
     type Options: DeserializeOwned;
-    /// What lasts from call to call; `()` where nothing has to.
+    /// State from call to call; `()` where nothing has to last.
     type State: Serialize + DeserializeOwned + Default;
 
     fn new(options: Self::Options) -> Result<Self, Error>;
 
-    /// What [`Self::observe`] asks the batch for; the host refuses anything else.
+    /// The fields that [`Self::observe`] asks the batch for; the host refuses anything else.
     fn needs(&self) -> Needs {
         Needs::nothing()
     }
@@ -39,7 +39,7 @@ pub enum Stage {
     AfterDelivery,
 }
 
-/// What has been counted when a verdict is asked for.
+/// The counts when a verdict is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Records that the source gave inside the boundary.
@@ -57,7 +57,7 @@ pub struct Verdict {
     pub passed: bool,
     /// One line: what was found, against what was asked for.
     pub message: String,
-    /// What was measured, as JSON text, for the run's artifact.
+    /// The measurement, as JSON text, for the run's artifact.
     pub observed: String,
 }
 

@@ -3,7 +3,7 @@
 use crate::{Number, json};
 use std::borrow::Cow;
 
-/// What kind of JSON value a record has at a field.
+/// The kind of JSON value that a record has at a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {

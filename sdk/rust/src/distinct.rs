@@ -26,7 +26,7 @@ pub fn add(set: &str, batch: &Batch, fields: &[String]) {
     imp::add(set, batch, fields);
 }
 
-/// What was added more than once. Only in `finish`.
+/// The values that were added more than once. Only in `finish`.
 pub fn repeats(set: &str) -> Repeats {
     imp::repeats(set)
 }

@@ -1,6 +1,6 @@
 //! The plugin's own error: it understood the call and says no.
 
-/// What a person sees when a plugin refuses. Anything else that goes wrong in a plugin (a panic,
+/// The text that a person sees when a plugin refuses. Anything else that goes wrong in a plugin (a panic,
 /// a deadline, too much memory) is a fault, which the host reports by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {

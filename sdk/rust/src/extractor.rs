@@ -11,7 +11,7 @@ pub trait Extractor: Sized {
     const OPTIONS_SCHEMA: &'static str;
     /// The manifest's `with` block.
     type Options: DeserializeOwned;
-    /// What lasts from call to call; `()` where nothing has to.
+    /// State from call to call; `()` where nothing has to last.
     type State: Serialize + DeserializeOwned + Default;
 
     /// `records_path` is `source.options.records_path`; empty is the root.
@@ -20,7 +20,7 @@ pub trait Extractor: Sized {
     /// The first request.
     fn start(&self) -> Result<Step<Self::State>, Error>;
 
-    /// What the page holds, and the request after it.
+    /// The records of the page, and the request after it.
     fn next(&self, page: &Page, state: Self::State) -> Result<Step<Self::State>, Error>;
 
     /// Up to `n` requests that will follow the one asked for last, where they do not depend on the
@@ -121,7 +121,7 @@ pub enum Records {
     Bytes(Vec<u8>),
 }
 
-/// What differs from the manifest's own request; what is unset stays as the manifest has it.
+/// The difference from the manifest's own request; unset parts stay as the manifest has them.
 ///
 /// Query parameters, body fields and a server-given URL under the manifest's origin and path are
 /// always allowed; headers, another method and another path need a grant.

@@ -5,7 +5,7 @@
 
 use crate::{Error, RequestValue};
 
-/// What is to be sent.
+/// The request to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     pub method: String,
@@ -15,7 +15,7 @@ pub struct HttpRequest {
     pub body: Option<Vec<u8>>,
 }
 
-/// What came back, whatever its status.
+/// The answer, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
     pub status: u16,

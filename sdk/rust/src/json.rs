@@ -14,7 +14,7 @@ pub(crate) fn options<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|e| Error::new("invalid-options", e.to_string()))
 }
 
-/// What [`state`] reads. A type without a size has one value, its default; so nothing crosses for it.
+/// The type that [`state`] reads. A type without a size has one value, its default; so nothing crosses for it.
 #[cfg(any(target_arch = "wasm32", test))]
 pub(crate) fn state_bytes<T: Serialize>(state: &T) -> Result<Vec<u8>, Error> {
     if size_of::<T>() == 0 { Ok(Vec::new()) } else { to_text(state).map(String::into_bytes) }

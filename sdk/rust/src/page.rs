@@ -65,7 +65,7 @@ mod native {
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
 
-    /// What a page is made of in native tests.
+    /// The parts of a page in native tests.
     #[derive(Debug, Clone)]
     pub struct TestPage<'t> {
         /// 200
@@ -116,7 +116,7 @@ mod native {
         fn body(&self) -> Vec<u8>;
     }
 
-    /// Who answers natively.
+    /// The host's double in native tests.
     pub(crate) enum Host<'a> {
         Test(TestAnswer),
         Native(&'a dyn NativePage),

@@ -10,7 +10,7 @@ pub trait Slicer: Sized {
     const OPTIONS_SCHEMA: &'static str;
     /// The manifest's `with` block.
     type Options: DeserializeOwned;
-    /// What lasts from call to call; `()` where nothing has to.
+    /// State from call to call; `()` where nothing has to last.
     type State: Serialize + DeserializeOwned + Default;
 
     fn new(options: Self::Options) -> Result<Self, Error>;
@@ -18,14 +18,14 @@ pub trait Slicer: Sized {
     /// The first slices, or the first request of a list of them.
     fn start(&self, context: &SliceContext) -> Result<SliceStep<Self::State>, Error>;
 
-    /// What the page lists. A slicer that asks for no page need not write it.
+    /// The slices that the page lists. A slicer that asks for no page need not write it.
     fn next(&self, page: &Page, state: Self::State) -> Result<SliceStep<Self::State>, Error> {
         let _ = (page, state);
         Err(Error::new("no-pages", "this slicer asks for no page"))
     }
 }
 
-/// What is to be cut.
+/// The load that is to be cut.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SliceContext {
     /// Inclusive lower bound of the cursor field: the watermark up to which every slice is loaded,
@@ -42,7 +42,7 @@ pub struct SliceContext {
 pub struct Slice {
     /// Names the slice from run to run, and its row of state: 1 to 200 letters, digits, `_-.:`.
     pub id: String,
-    /// What every request of the slice varies of the manifest's own.
+    /// The parts of the manifest's own request that every one of the slice varies.
     pub request: Request,
     /// Bounds of the cursor field that hold for this slice.
     pub lower: Option<String>,

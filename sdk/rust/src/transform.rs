@@ -12,13 +12,13 @@ pub trait Transform: Sized {
 
     fn new(options: Self::Options) -> Result<Self, Error>;
 
-    /// What [`Self::apply`] asks the batch for; the host refuses anything else.
+    /// The fields that [`Self::apply`] asks the batch for; the host refuses anything else.
     fn needs(&self) -> Needs;
 
     fn apply(&self, batch: &Batch) -> Result<Outcome, Error>;
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Unchanged,

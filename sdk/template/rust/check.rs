@@ -11,7 +11,7 @@ pub struct Options {
     max: u64,
 }
 
-/// What has to last from page to page. An instance may be dropped between two calls, so a field of
+/// State that has to last from page to page. An instance may be dropped between two calls, so a field of
 /// `self` would be lost.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {

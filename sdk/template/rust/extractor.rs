@@ -46,7 +46,7 @@ impl Extractor for {{class}} {
         "additionalProperties": false
     }"#;
     type Options = Options;
-    /// What has to last from page to page. An instance may be dropped between two calls, so a field
+    /// State that has to last from page to page. An instance may be dropped between two calls, so a field
     /// of `self` would be lost; here the cursor comes with each page.
     type State = ();
 

@@ -1,4 +1,4 @@
-//! What a tenant that misbehaves takes from two that do not: three tenants with equal shares run the same
+//! The harm of a tenant that misbehaves to two that do not: three tenants with equal shares run the same
 //! load side by side, and then two of them do so beside a third whose plugins compute without an end, as
 //! many at a time as it may run.
 //!

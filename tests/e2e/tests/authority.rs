@@ -1,4 +1,4 @@
-//! What a plugin is and may do is written down and held: lock files and signatures.
+//! The identity and the rights of a plugin are written down and held: lock files and signatures.
 
 use dpone_harness::{GUIDE, Ran, Stand, Workspace, components};
 use dpone_local::{Fault, FaultKind};
@@ -121,7 +121,7 @@ fn another_component_and_grown_authority_are_refused_line_by_line() {
     let run = workspace.dpone(&["run", "guide.yaml", "--profile", "test", "--format", "json"]);
     assert!(run.expect_exit(0).json()["warnings"].to_string().contains(unused), "{}", run.stdout);
 
-    // What a new lock allows beyond the old one is printed, for the commit's message.
+    // The rights that a new lock adds are printed, for the commit's message.
     workspace.write("guide.yaml", with_transforms(&[grown]));
     let again = lock(&workspace);
     assert!(again.expect_exit(0).stdout.contains("grants.files: new folder `tables`"), "{}", again.stdout);

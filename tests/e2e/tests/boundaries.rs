@@ -107,7 +107,7 @@ fn record(row: &str, form: Form) -> String {
         at if quoted => format!("\"{}\"", time(at, form)),
         at => time(at, form),
     };
-    // What stands before a slash is the key, so that a row can change.
+    // The text before a slash is the key, so that a row can change.
     let key = id.split('/').next().unwrap();
     format!(r#"{{"id":"{key}","row":"{id}","at":{value}}}"#)
 }

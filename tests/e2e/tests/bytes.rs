@@ -1,4 +1,4 @@
-//! What a source writes is what a consumer reads: values are never decoded and written anew.
+//! A consumer reads the bytes that the source wrote: values are never decoded and written anew.
 
 use dpone_harness::{GUIDE, PageServer, Stand, Workspace};
 use serde_json::{Value, json};

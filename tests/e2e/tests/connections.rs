@@ -101,7 +101,7 @@ fn ones_own_api_and_the_local_broker_go_together() {
     assert!(doctor.contains("the demo API stands in for nothing: the profile defines `my_api`"), "{doctor}");
 }
 
-/// What a profile that extends `local` does not define, the environment may; nobody guesses which was meant.
+/// The environment may define what a profile that extends `local` does not; nobody guesses which was meant.
 #[test]
 fn a_broker_of_the_environment_is_not_passed_over() {
     let stand = Stand::small();
@@ -190,8 +190,7 @@ fn an_api_that_is_not_where_the_manifest_says_is_told() {
 #[test]
 fn no_url_of_a_manifest_leaves_the_path_of_base_url() {
     let stand = Stand::small();
-    let workspace =
-        mine(&stand, "connections:\n  example_api: { type: http, base_url: \"API/team-a\" }\n");
+    let workspace = mine(&stand, "connections:\n  example_api: { type: http, base_url: \"API/team-a\" }\n");
     let guide = std::fs::read_to_string(workspace.path().join("guide.yaml")).unwrap();
     let written = guide.lines().find(|line| line.trim_start().starts_with("url:")).unwrap().to_owned();
     for url in

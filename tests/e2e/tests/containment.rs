@@ -4,7 +4,7 @@
 //! All of them run at once, in one process, a few at a time; between them run manifests that are sound.
 //! Nothing of a hostile one is published and no state moves, and everything else goes on as if it were
 //! alone. `cargo test -p dpone-e2e --test containment -- --nocapture` prints the table with its times.
-//! What needs hand-made modules (tables, handles, damaged bytes, the cache) is in the sandbox's own tests.
+//! Tests with hand-made modules (tables, handles, damaged bytes, the cache) are the sandbox's own.
 
 use dpone_harness::{GUIDE, Stand, Workspace, components};
 use serde_json::Value;
@@ -18,9 +18,9 @@ const MAX_ERROR_BYTES: usize = 8 << 10;
 
 /// One hostile guest in one manifest.
 struct Row {
-    /// What it does.
+    /// The guest's attempt.
     does: String,
-    /// What stops it.
+    /// The bound that stops it.
     stopped_by: &'static str,
     manifest: String,
     exit: i64,

@@ -1,4 +1,4 @@
-//! What servers, plugins and manifests say reaches neither a terminal nor a file with a secret or a hidden
+//! The words of servers, plugins and manifests reach neither a terminal nor a file with a secret or a hidden
 //! character in it.
 
 use dpone_harness::{Answer, Asked, GUIDE, Ran, ScriptedServer, Stand, Workspace, components};

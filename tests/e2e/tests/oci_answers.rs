@@ -36,7 +36,7 @@ impl Artifact {
         Self::with(|_| ())
     }
 
-    /// What an honest registry answers.
+    /// The answers of an honest registry.
     fn serve(&self, asked: &Asked) -> Answer {
         let manifest = format!("/v2/team/mask/manifests/sha256:{}", sha256(&self.manifest));
         let blob = format!("/v2/team/mask/blobs/sha256:{}", sha256(&self.component));

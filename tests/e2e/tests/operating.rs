@@ -1,4 +1,4 @@
-//! What an operator sees of a run: logs by step letter, progress, the summary, and errors that say what to do.
+//! An operator's view of a run: logs by step letter, progress, the summary, and errors that say what to do.
 
 use dpone_harness::{GUIDE, Ran, Stand, Workspace};
 use dpone_local::{DemoOptions, Fault, FaultKind};

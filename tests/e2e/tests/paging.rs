@@ -7,7 +7,7 @@ use dpone_harness::{Answer, Asked, Ran, ScriptedServer, Stand, Workspace};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the API answers to its `n`th request, from 0.
+/// The API's answer to its `n`th request, from 0.
 type Script = fn(&Asked, usize) -> Answer;
 
 struct Case {

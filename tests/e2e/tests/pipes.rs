@@ -14,7 +14,7 @@ enum Reader {
     OneLine,
 }
 
-/// What ended, and how.
+/// The command that ended, and its end.
 struct Ended {
     exit: Option<i32>,
     stderr: String,
@@ -115,7 +115,7 @@ fn a_reader_that_goes_away_changes_no_exit_code() {
     }
 }
 
-/// What stands for a standard stream.
+/// The stand-in for a standard stream.
 #[derive(Debug, Clone, Copy)]
 enum Stream {
     Open,

@@ -1,4 +1,4 @@
-//! What the command line says of keys, and the tree of keys against the shipped components' own schemas.
+//! The command line's words on keys, and the tree of keys against the shipped components' own schemas.
 
 use dpone_harness::Workspace;
 use dpone_manifest::reference::{Form, Key, MANIFEST, Takes};

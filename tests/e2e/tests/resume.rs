@@ -77,7 +77,7 @@ fn a_kill_while_pages_come_loses_and_refetches_nothing() {
     assert!(!before[..2].contains(&after[0]), "{after:?} was journalled");
     assert_eq!(keys(&workspace), all_keys());
     assert_eq!(revision(&workspace), 1);
-    // What is done is not done again.
+    // Finished work is not done again.
     resume(&workspace, &run_id).expect_exit(2).expect_error(&["DP0015", &run_id, "is done"]);
     resume(&workspace, "20260101T000000Z-0000000000").expect_exit(2).expect_error(&["DP0002"]);
     assert_eq!(keys(&workspace).len(), 30);

@@ -462,7 +462,7 @@ journal: { keep: 1h }
     }
     assert!(all.contains("[redacted]") && all.contains("9.90"), "{all}");
 
-    // What was recorded passes with the plugin that was recorded.
+    // A recorded case passes with the plugin that was recorded.
     workspace.write("envelope/Cargo.toml", "[package]\nname = \"envelope\"\n");
     std::fs::copy(components::ENVELOPE, workspace.path().join("envelope/envelope.wasm")).unwrap();
     let tested = workspace.dpone(&["plugin", "test", "envelope"]);

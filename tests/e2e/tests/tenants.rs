@@ -548,7 +548,7 @@ fn an_interrupt_ends_every_worker_where_its_run_can_go_on() {
     assert!(!workers_of(&workspace), "a worker is left");
 }
 
-/// What a team puts in the place of a file holds up neither the operator nor the other team.
+/// A thing that a team puts in the place of a file holds up neither the operator nor the other team.
 #[test]
 fn nothing_waits_for_what_is_no_file() {
     let stand = Stand::small();
@@ -688,7 +688,7 @@ fn a_plan_shows_what_is_used_of_what() {
     }
     let json = workspace.dpone(&[&plan[..], &["--format", "json"]].concat()).json();
     assert_eq!(json["tenant"]["name"], "sales");
-    // What was reviewed for a tenant could be run without its policy.
+    // A plan that was reviewed for a tenant could be run without its policy.
     workspace.dpone(&[&plan[..], &["--out", "x.plan"]].concat()).expect_exit(2);
     // A tenant's cap takes the place of a default.
     workspace.write("tenants.yaml", policy("    limits: { plugin: { memory: 16MiB } }\n", ""));

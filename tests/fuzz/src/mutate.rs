@@ -5,7 +5,7 @@ use crate::Random;
 /// Mutates bytes, with tokens that mean something in the language of the text.
 #[derive(Debug, Clone)]
 pub struct Mutator<'a> {
-    /// What is put in beside random bytes.
+    /// Texts that are put in beside random bytes.
     pub tokens: &'a [&'a str],
     /// The result is cut to this many bytes.
     pub max_bytes: usize,

@@ -1,4 +1,4 @@
-//! What end-to-end tests share: a scratch folder to run the real binary in, the services that it
+//! Shared by end-to-end tests: a scratch folder to run the real binary in, the services that it
 //! talks to, and the components under `tests/components`.
 
 pub mod components;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What a client asked.
+/// A client's request.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub method: String,
@@ -24,7 +24,7 @@ impl Asked {
     }
 }
 
-/// What it is answered.
+/// The answer to it.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
     pub status: u16,

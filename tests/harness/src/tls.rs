@@ -48,7 +48,7 @@ impl TlsFront {
         &self.authority
     }
 
-    /// What each finished handshake agreed on; `none` where the client asked for nothing.
+    /// The protocol that each finished handshake agreed on; `none` where the client asked for nothing.
     pub fn protocols(&self) -> Vec<String> {
         self.protocols.lock().expect("not poisoned").clone()
     }

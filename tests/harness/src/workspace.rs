@@ -10,7 +10,7 @@ pub struct Workspace {
     variables: Vec<(String, String)>,
 }
 
-/// What a finished `dpone` left behind.
+/// The output and exit code of a finished `dpone`.
 #[derive(Debug)]
 pub struct Ran {
     /// `None` where a signal ended it.

@@ -1,4 +1,4 @@
-//! What `dpone plugin inspect` prints: who a component is, what it can ask for, what it gets, and
+//! The output of `dpone plugin inspect`: who a component is, what it can ask for, what it gets, and
 //! which options it takes.
 
 use crate::args::Format;
@@ -133,7 +133,7 @@ fn collect(root: &Value, schema: &Value, prefix: &str, depth: usize, rows: &mut 
     }
 }
 
-/// What a `$ref` of the same document leads to; anything else is itself.
+/// The target of a `$ref` of the same document; anything else is itself.
 fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let pointer = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
     pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)

@@ -162,7 +162,7 @@ async fn go(supervisor: Supervisor, work: Work, format: Format) -> Outcome {
     Ok(failed.map_or(Exit::Ok, |code| Exit::of_code(code).unwrap_or(Exit::Internal)))
 }
 
-/// What a worker says stands behind its manifest's name, and further lines of it are indented: no tenant
+/// A worker's words stand behind its manifest's name, and further lines of it are indented: no tenant
 /// can speak for another.
 fn print_ended(named: &Named, ended: &Ended, format: Format) {
     let whose = named.tenant.as_ref().map(|tenant| format!(" ({tenant})")).unwrap_or_default();

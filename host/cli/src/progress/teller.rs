@@ -1,4 +1,4 @@
-//! What progress says, and when: counts at most every 5 s, something at least every 10 s, and at once what
+//! The lines of progress, and their times: counts at most every 5 s, something at least every 10 s, and at once what
 //! happens once. Time is given from outside, since the start.
 
 use dpone_model::Counts;
@@ -20,7 +20,7 @@ pub struct Said {
     pub fields: Map<String, Value>,
 }
 
-/// What a run has told so far.
+/// The reports of a run so far.
 #[derive(Default)]
 pub struct Teller {
     run_id: Option<String>,
@@ -111,7 +111,7 @@ impl Teller {
         }
     }
 
-    /// What is to be told although nothing has happened.
+    /// The line that is due although nothing has happened.
     pub fn tick(&mut self, now: Duration) -> Option<Said> {
         let is_silent = self.step.is_some() && now.saturating_sub(self.told) >= SILENCE;
         is_silent.then(|| self.said(now)).flatten()
@@ -136,7 +136,7 @@ impl Teller {
         Some(format!("{}{since}: {what}", step.letter()))
     }
 
-    /// What a step waits for that has not got on for a while.
+    /// The wait of a step that has not got on for a while.
     fn waits(&self, step: Step, now: Duration) -> Option<String> {
         if let Some(pause) = self.pause.as_ref().filter(|pause| pause.until > now) {
             return Some(pause.text.clone());

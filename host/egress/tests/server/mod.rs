@@ -16,7 +16,7 @@ pub struct Seen {
     pub connection: usize,
 }
 
-/// What to do with the n-th request (from 0).
+/// The action on the n-th request (from 0).
 pub enum Action {
     Answer(Vec<u8>),
     /// Bytes, then the connection ends.

@@ -41,7 +41,7 @@ pub fn agrees(scanner: &mut Scanner, body: &[u8]) -> Result<(), String> {
     verdict.map_err(|what| format!("{what}; scan gave {result:?} for {}", String::from_utf8_lossy(body)))
 }
 
-/// What a scan noted, in the oracle's terms; `Err` where a span or kind is not what it should be.
+/// The notes of a scan, in the oracle's terms; `Err` where a span or kind is not what it should be.
 pub fn noted(scanner: &Scanner, body: &[u8], records: &Records) -> Result<Vec<Fields>, String> {
     let text = |span: Span| String::from_utf8_lossy(span.of(body)).into_owned();
     let mut all = Vec::new();

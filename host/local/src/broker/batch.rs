@@ -159,7 +159,7 @@ pub fn has_record_without_key(batch: &[u8], header: &Header) -> bool {
     (0..header.record_count).map_while(|_| next_record(&mut records)).any(|record| !record.has_key)
 }
 
-/// What is read of a record.
+/// The parts of a record that are read.
 struct Record {
     timestamp_delta: i64,
     offset_delta: i64,

@@ -19,7 +19,7 @@ pub struct Setting {
     pub kind: Kind,
 }
 
-/// What a setting's value must be.
+/// The type of a setting's value.
 #[derive(Clone, Copy)]
 pub enum Kind {
     Boolean,

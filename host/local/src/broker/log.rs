@@ -39,7 +39,7 @@ struct IndexEntry {
     max_timestamp_before: i64,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug)]
 pub enum Appended {
     At(i64),
@@ -48,7 +48,7 @@ pub enum Appended {
     Fenced,
 }
 
-/// What start-up found.
+/// The findings of start-up.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Bytes that were no whole batch and were cut.

@@ -3,7 +3,7 @@
 //!
 //! Requests of a connection are worked on in order, as Apache Kafka does. File writes go to the
 //! page cache from the connection's task: they take microseconds, and a thread hop costs more.
-//! What the broker does not do is answered with a protocol error where the protocol has room for
+//! A request that the broker does not know is answered with a protocol error where the protocol has room for
 //! one, else the connection is closed and the log says why.
 
 mod batch;
@@ -42,7 +42,7 @@ pub struct Broker {
     server: Server,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Shared {
     address: SocketAddr,
     cluster_id: String,

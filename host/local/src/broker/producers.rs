@@ -1,4 +1,4 @@
-//! What a partition remembers of its idempotent producers (KIP-98): the last five batches of each,
+//! A partition's memory of its idempotent producers (KIP-98): the last five batches of each,
 //! so that a repeated batch is acknowledged with its first offset and a gap is refused.
 
 use super::batch::{Header, sequence_after};
@@ -24,7 +24,7 @@ struct Appended {
     base_offset: i64,
 }
 
-/// What to do with a batch.
+/// The verdict on a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Append,

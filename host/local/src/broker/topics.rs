@@ -126,7 +126,7 @@ impl Topics {
         look(&self.by_name.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What cannot be removed now is removed at the next start, so a failure is only logged.
+    /// A file that cannot be removed now is removed at the next start, so a failure is only logged.
     fn empty_trash(&self) {
         let removed = self.dir.remove_dir_all(TRASH).and_then(|()| self.dir.create_dir(TRASH));
         if let Err(error) = removed {

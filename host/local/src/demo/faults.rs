@@ -21,7 +21,7 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// What happens. "The record" is the one in the middle of the page.
+/// The fault. "The record" is the one in the middle of the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum FaultKind {

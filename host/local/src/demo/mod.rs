@@ -78,7 +78,7 @@ pub struct DemoApi {
     server: Server,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct State {
     address: SocketAddr,
     dir: Dir,
@@ -91,7 +91,7 @@ struct State {
     _lock: Lock,
 }
 
-/// What outlives the process.
+/// The part that outlives the process.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     rows: u64,
@@ -137,7 +137,7 @@ impl DemoApi {
         self.address
     }
 
-    /// What was asked so far, oldest first.
+    /// The requests so far, oldest first.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         lock(&self.state.requests).iter().cloned().collect()
     }

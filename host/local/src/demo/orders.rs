@@ -33,7 +33,7 @@ pub struct Orders {
     altered: BTreeMap<u64, Vec<u64>>,
 }
 
-/// What a listing asks for.
+/// The parameters of a listing.
 #[derive(Debug, Clone, Copy)]
 pub struct Selection {
     /// The state after this many changes.

@@ -46,7 +46,7 @@ impl Document {
     /// The section of a key whose value has keys.
     fn block(&self, entry: &Entry) -> String {
         let sections = sections(entry.key.takes);
-        // What every plugin has stands at the end of the page.
+        // The keys of every plugin stand at the end of the page.
         let is_of_plugins =
             SHARED.iter().any(|key| entry.path.ends_with(&format!(".{}", key.name)) && key == entry.key);
         if sections.is_empty() || is_of_plugins {

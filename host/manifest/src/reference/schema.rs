@@ -143,7 +143,7 @@ fn schema(takes: Takes) -> Value {
     }
 }
 
-/// What most as an unbounded number means is left out, since editors count in floats.
+/// A bound that means "unbounded" is left out, since editors count in floats.
 fn bounded(kind: &str, least: u64, most: u64) -> Value {
     let mut schema = json!({ "type": kind, "minimum": least });
     if let (true, Some(schema)) = (most < u64::MAX, schema.as_object_mut()) {

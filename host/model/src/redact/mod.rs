@@ -110,7 +110,7 @@ pub fn excerpt(text: impl AsRef<[u8]>, max_bytes: usize) -> String {
     known().redactor.excerpt(text.as_ref(), max_bytes)
 }
 
-/// What stands from `start` to `end`, without the secrets that reach into it.
+/// The text from `start` to `end`, without the secrets that reach into it.
 pub fn window(bytes: &[u8], start: usize, end: usize) -> Vec<u8> {
     known().redactor.replaced(bytes, start, end, usize::MAX).0
 }
@@ -216,7 +216,7 @@ impl Redactor {
         (out, count)
     }
 
-    /// What stands from `start` to `end` without secrets, how many there were, and where it ends in `text`:
+    /// The text from `start` to `end` without secrets, how many there were, and where it ends in `text`:
     /// at `end`, behind a secret that reaches further, or where `max_bytes` are full.
     fn replaced_until(&self, text: &[u8], start: usize, end: usize, max_bytes: usize) -> (Vec<u8>, u64, usize) {
         let end = end.min(text.len());
@@ -283,7 +283,7 @@ struct Found {
     begins_before: bool,
 }
 
-/// What stands before the first string of JSON text, the string with its quotes, and what stands behind it.
+/// The part before the first string of JSON text, the string with its quotes, and what stands behind it.
 fn next_string(json: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = json.split_at(json.find('"')?);
     let mut escaped = false;

@@ -72,7 +72,7 @@ pub(super) fn encodings(secret: &[u8], number: u64) -> Vec<Needle> {
     texts.into_iter().map(needle).collect()
 }
 
-/// What may be encoded as a whole: the secret, the same as JSON and URLs write it, and its base64.
+/// The texts that may be encoded as a whole: the secret, the same as JSON and URLs write it, and its base64.
 fn written(secret: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut written = BTreeSet::from([secret.to_vec(), percent(secret)]);
     written.insert(STANDARD_NO_PAD.encode(secret).into_bytes());

@@ -20,7 +20,7 @@ fn is_special(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&' | b'+')
 }
 
-/// What `needle` ends at, if it is written at `at`; the longest spelling.
+/// The end of `needle`, if it is written at `at`; the longest spelling.
 pub(super) fn end_at(text: &[u8], at: usize, needle: &[u8], same: fn(u8, u8) -> bool) -> Option<usize> {
     let mut place = at;
     for (index, wanted) in needle.iter().enumerate() {

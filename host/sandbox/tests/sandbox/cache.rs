@@ -127,7 +127,7 @@ async fn what_others_may_read_or_write_is_not_believed() {
     assert_eq!(std::fs::metadata(&entry).unwrap().permissions().mode() & 0o777, 0o600);
     chmod(&entry, 0o622);
     assert!(!cached().await && cached().await, "an entry that others may write");
-    // Who knows the key signs whatever it likes.
+    // A holder of the key signs whatever it likes.
     let key = dir.path().join("key");
     let known = std::fs::read(&key).unwrap();
     chmod(&key, 0o640);

@@ -1,4 +1,4 @@
-//! What is refused at the door, with the words that a user sees.
+//! Components that are refused at the door, with the words that a user sees.
 
 use crate::guest::Guest;
 use crate::support::{self, child, open, sandbox};

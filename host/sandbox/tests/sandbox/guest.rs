@@ -200,7 +200,7 @@ impl Guest {
         )
     }
 
-    /// What the guest borrows from the host in the calls that hand it data.
+    /// The handles that the guest borrows in the calls that hand it data.
     fn lent(&self) -> &'static str {
         if self.world == "extractor" { "page" } else { "batch" }
     }

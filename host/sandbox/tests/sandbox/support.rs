@@ -1,4 +1,4 @@
-//! What the tests share: a sandbox over a scratch folder, and views of made-up pages and batches.
+//! Shared by the tests: a sandbox over a scratch folder, and views of made-up pages and batches.
 
 use crate::guest::Guest;
 use cap_std::ambient_authority;

@@ -82,7 +82,7 @@ pub(super) async fn check(sandbox: &Sandbox, plugin: &Loaded, case: &Case, playe
     Ok(())
 }
 
-/// What the case does not say is counted; what is delivered only after publication.
+/// Counts that the case leaves out are those of its records; deliveries count only after publication.
 fn counts(case: &Case, records: u64, stage: Stage) -> CheckCounts {
     let given = case.settings.counts;
     let rows = given.rows.unwrap_or(records);

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 /// Where a case names no instant of its own: every trial is at the same time.
 const STARTED_AT: i64 = 1_767_225_600;
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Default)]
 pub(crate) struct Played {
     /// As far as the plugin came.

@@ -85,7 +85,7 @@ const REFUSED: &[c_long] = &[
     SYS_removexattr,
     SYS_lremovexattr,
     SYS_utimensat,
-    // What all processes of this user share.
+    // Calls to what all processes of this user share.
     SYS_shmget,
     SYS_shmat,
     SYS_semget,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// The version that has files, truncation, ports, and signals (Linux 6.12).
 const WANTED: ABI = ABI::V6;
 
-/// What any program needs of the system to look names up, to verify certificates and to know the time.
+/// Files that any program needs to look names up, to verify certificates and to know the time.
 const SYSTEM: &[&str] = &[
     "/etc/resolv.conf",
     "/etc/hosts",
@@ -42,7 +42,7 @@ const SYSTEM: &[&str] = &[
     "/sys/devices/system/cpu",
 ];
 
-/// What starts a dynamically linked program.
+/// Files that start a dynamically linked program.
 const LOADERS: &[&str] = &[
     "/lib64/ld-linux-x86-64.so.2",
     "/lib/ld-linux-aarch64.so.1",
@@ -60,7 +60,7 @@ pub(super) fn restrict(terms: &Terms<'_>) -> Result<String, String> {
     };
     match status.ruleset {
         RulesetStatus::FullyEnforced => Ok(level),
-        // What the kernel has of it holds all the same, but it is not what a policy requires.
+        // The kernel's part of it holds all the same, but it is not what a policy requires.
         RulesetStatus::PartiallyEnforced => {
             Err(format!("the kernel has a part of it ({level}); ports, signals or truncation are open"))
         }

@@ -1,4 +1,4 @@
-//! What keeps a worker to its tenant: set by the worker itself, before it reads a byte of the tenant's.
+//! The fences that keep a worker to its tenant: set by the worker itself, before it reads a byte of the tenant's.
 //!
 //! Each fence is told where it stands ([`Fences::names`] go into the bill), and where it does not.
 
@@ -13,7 +13,7 @@ use dpone_model::{Report, codes};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
 
-/// What a worker may touch.
+/// The files that a worker may touch.
 pub struct Terms<'a> {
     pub limits: &'a TenantLimits,
     pub require: &'a [Fence],
@@ -29,7 +29,7 @@ pub struct Terms<'a> {
     pub cgroup: Option<String>,
 }
 
-/// What stands, and what does not.
+/// The fences that stand, and those that do not.
 #[derive(Debug, Default)]
 pub struct Fences {
     pub names: Vec<String>,

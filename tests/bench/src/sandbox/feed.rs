@@ -1,4 +1,4 @@
-//! What plugins are called with: a fresh page or batch a call, scanned just before as in a run, so
+//! The arguments of plugins' calls: a fresh page or batch a call, scanned just before as in a run, so
 //! that the call finds it warm and nothing is left over from the call before.
 
 use crate::Outcome;

@@ -1,4 +1,4 @@
-//! What the sandbox costs a call: each kind of plugin native and as a component, with the epochs off,
+//! The sandbox's cost of a call: each kind of plugin native and as a component, with the epochs off,
 //! and with an instance for each batch; one transform in three languages.
 //!
 //! All variants take turns in every round. A figure is the median of a round's calls, then of the

@@ -7,7 +7,7 @@ use super::{Options, Row, Variant};
 use crate::measure::median;
 use crate::pages::PAGE_SIZE;
 
-/// What a row may cost over its native double, in nanoseconds a unit.
+/// The most that a row may cost over its native double, in nanoseconds a unit.
 const TARGETS: [(&str, f64, &str); 2] =
     [(EXTRACTOR, 5_000.0, "5 µs a page"), (COLUMN_TRANSFORM, 100.0, "100 ns a record")];
 

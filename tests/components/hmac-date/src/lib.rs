@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub struct Options {
     secret: String,
-    /// What to do wrong, for tests.
+    /// The fault to commit, for tests.
     #[serde(default)]
     misuse: String,
 }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 #[derive(Debug, Deserialize)]
 pub struct Options {
     behaviour: Behaviour,
-    /// What to do it with.
+    /// The means to do it with.
     #[serde(default)]
     value: String,
     /// How often, or how many.

@@ -9,7 +9,7 @@ pub struct Options {
     path: String,
     /// Query parameter that asks for one parent's children.
     param: String,
-    /// What stands before a parent's id in the id of its slice.
+    /// The prefix of a parent's id in the id of its slice.
     #[serde(default = "usual_prefix")]
     prefix: String,
 }

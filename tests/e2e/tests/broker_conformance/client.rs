@@ -1,4 +1,4 @@
-//! What the librdkafka cases share: a producer that counts deliveries, and a reader of whole topics.
+//! Shared by the librdkafka cases: a producer that counts deliveries, and a reader of whole topics.
 
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -27,7 +27,7 @@ pub struct Record {
 /// Where a record came to lie.
 pub type Place = (i32, i64);
 
-/// What became of each record, by its number.
+/// The fate of each record, by its number.
 type Deliveries = Arc<Mutex<BTreeMap<usize, Result<Place, RDKafkaErrorCode>>>>;
 
 #[derive(Clone, Default)]

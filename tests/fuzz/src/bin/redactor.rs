@@ -5,7 +5,7 @@ use dpone_fuzz::{Random, run};
 use dpone_model::redact::{REDACTED, Redactor};
 use std::process::ExitCode;
 
-/// What secrets are made of: characters that encodings touch, and some that they leave alone.
+/// The parts of secrets: characters that encodings touch, and some that they leave alone.
 const CHARACTERS: &[&str] = &[
     "a", "Z", "7", "q", "x", "-", "_", ".", "~", "/", "+", "=", "&", "%", "\\", "\"", "'", "<", ">", " ", "\n", "\t",
     "é", "ß", "漢", "😀", "$", "#", "?", ";", ":", "@", "!", "u", "n", "25", "2F",
@@ -83,7 +83,7 @@ fn encoded(random: &mut Random, text: &str, is_innermost: bool) -> String {
         _ => {
             let mut out = String::new();
             for character in text.chars() {
-                // Who encodes anything encodes the percent sign.
+                // An encoder of anything encodes the percent sign.
                 let is_encoded = character == '%' || (character.is_ascii() && character != '+' && random.one_in(2));
                 match (is_encoded, random.one_in(2)) {
                     (true, true) => out.push_str(&format!("%{:02X}", u32::from(character))),

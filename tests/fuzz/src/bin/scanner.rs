@@ -151,7 +151,7 @@ fn at_a_path(scanner: &mut Scanner, body: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// What is done with records after the scan.
+/// The steps of records after the scan.
 fn what_follows(scanner: &mut Scanner, random: &mut Random, body: &[u8]) -> Result<(), String> {
     let mut records = Records::default();
     if scanner.scan(body, &Path::parse(""), &mut records).is_err() {

@@ -97,7 +97,7 @@ fn python(project: &Project) -> Result<PathBuf, Report> {
     Ok(out)
 }
 
-/// What the project depends on besides the SDK, which is vendored: the strings of
+/// The project's dependencies besides the SDK, which is vendored: the strings of
 /// `project.dependencies`.
 fn python_requirements(project: &Project) -> Result<Vec<String>, Report> {
     let file = project.dir.join("pyproject.toml");

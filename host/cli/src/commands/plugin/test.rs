@@ -41,7 +41,7 @@ pub async fn test(common: &Common, args: PluginTest) -> Outcome {
         tried.iter().for_each(print);
         outln!("{} of {} cases passed", tried.len() - failed, tried.len());
     }
-    // What failed stands on stdout with the cases; the exit code tells scripts.
+    // The failures stand on stdout with the cases; the exit code tells scripts.
     Ok(if failed == 0 { Exit::Ok } else { Exit::Quality })
 }
 

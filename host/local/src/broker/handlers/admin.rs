@@ -173,7 +173,7 @@ fn topic_configs(topic: &Topic) -> Vec<DescribeConfigsResourceResult> {
     settings.collect()
 }
 
-/// What a client may want to know of the broker itself; none can be changed.
+/// The broker's own settings that a client may want to know; none can be changed.
 fn broker_configs() -> Vec<DescribeConfigsResourceResult> {
     let fixed = [
         ("auto.create.topics.enable", "false"),

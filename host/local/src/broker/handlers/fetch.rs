@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// The first version that names topics by id.
 const BY_ID: i16 = 13;
 
-/// What one look at the logs found.
+/// The findings of one look at the logs.
 struct Look {
     topics: Vec<FetchableTopicResponse>,
     bytes: usize,
