@@ -244,7 +244,7 @@ impl Client {
         let url = prepared.without_secrets(&prepared.url);
         if !trusted {
             self.permit(prepared, &prepared.url, &url, false)?;
-            keep_secrets(prepared, &prepared.url, &url, prepared.body.is_some(), false)?;
+            keep_secrets(prepared, &prepared.url, &url, prepared.body.as_deref(), false)?;
         } else if self.config().own_is_guarded {
             check_literal(&prepared.url, self.config().allow_private)
                 .map_err(|refused| Error::Address { url: prepared.printable_start(), refused })?;
@@ -275,7 +275,7 @@ impl Client {
         }
         let url = prepared.without_secrets(&without_userinfo(&next.url));
         if !own {
-            keep_secrets(prepared, &hop.url, &url, hop.body.is_some(), true)?;
+            keep_secrets(prepared, &hop.url, &url, hop.body.as_deref(), true)?;
         }
         hop.url = url;
         hop.method = next.method;
@@ -333,10 +333,11 @@ fn names(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
 
-/// Nothing of a request to another origin may hold a secret: not the body that a plugin put one into, and not
-/// the URL into which a server put what it was sent.
-fn keep_secrets(prepared: &Prepared, from: &Url, to: &Url, has_body: bool, redirected: bool) -> Result<(), Error> {
-    if (has_body && prepared.body_holds_secret) || redact::holds_secret(to.as_str().as_bytes()) {
+/// Nothing of a request to another origin may hold a secret: not the body, whoever put one into it, and not the
+/// URL into which a server put what it was sent.
+fn keep_secrets(prepared: &Prepared, from: &Url, to: &Url, body: Option<&[u8]>, redirected: bool) -> Result<(), Error> {
+    let is_in_body = |body: &[u8]| prepared.body_holds_secret || redact::holds_secret(body);
+    if body.is_some_and(is_in_body) || redact::holds_secret(to.as_str().as_bytes()) {
         return Err(Error::SecretLeaves { from: prepared.printable(from), origin: origin_text(to), redirected });
     }
     Ok(())

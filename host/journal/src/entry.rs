@@ -345,7 +345,7 @@ pub(crate) fn encode_head(entry: &PageEntry, label: &Label, out: &mut Vec<u8>) -
     out.resize(HEAD_BYTES, 0);
     let meta = Meta {
         request: entry.request.clone(),
-        url: redact::text(&entry.url).into_owned(),
+        url: redact::url(&entry.url).into_owned(),
         status: entry.status,
         headers: entry.headers.iter().map(|(name, value)| (name.clone(), redact::text(value).into_owned())).collect(),
         records_path: entry.records_path.clone(),

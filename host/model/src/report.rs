@@ -3,13 +3,18 @@
 //! Each of them may quote a plugin, an API or a manifest. So each part is one line when it is shown, whatever
 //! it holds; a report has a line of its own for each of its parts.
 
-use crate::foreign::one_line;
+use crate::foreign::{self, one_line};
+use crate::redact;
 use crate::{Code, Exit, Retry};
 use serde::Serialize;
 use std::fmt;
 
-/// Problems of one input that are listed.
+/// Problems of one input that are listed, and the bytes that they may take in all.
 pub const MAX_PROBLEMS: usize = 100;
+const MAX_PROBLEMS_BYTES: usize = 64 << 10;
+
+/// The longest text of a failure. It may quote what a server, a plugin or a manifest says, however long.
+const MAX_TEXT_BYTES: usize = 2 << 10;
 
 /// The facts that every crate's error enum tells of itself.
 pub trait Failure: std::error::Error {
@@ -53,6 +58,28 @@ pub enum Place {
     Plugin { name: String, version: String, sha256: String },
     /// Anything else that has a name: a topic, a connection, a file.
     Named { what: String, name: String },
+}
+
+impl Place {
+    fn bounded(self) -> Self {
+        match self {
+            Self::File { file, line, column, key } => {
+                Self::File { file: bounded(file), line, column, key: key.map(bounded) }
+            }
+            Self::Page { page, url, record, offset } => Self::Page { page, url: bounded(url), record, offset },
+            Self::Named { what, name } => Self::Named { what, name: bounded(name) },
+            plugin @ Self::Plugin { .. } => plugin,
+        }
+    }
+}
+
+/// A text of at most [`MAX_TEXT_BYTES`]. Secrets go first: the start of one at the cut would be found by nobody.
+fn bounded(text: String) -> String {
+    if text.len() <= MAX_TEXT_BYTES {
+        return text;
+    }
+    let clean = redact::text(&text);
+    format!("{}… ({} bytes)", foreign::cut(&clean, MAX_TEXT_BYTES), clean.len())
 }
 
 impl fmt::Display for Place {
@@ -124,7 +151,7 @@ impl Report {
         Self(Box::new(Inner {
             code,
             exit_code: code.exit as u8,
-            message: message.into(),
+            message: bounded(message.into()),
             details: Vec::new(),
             place: None,
             hint: None,
@@ -135,7 +162,7 @@ impl Report {
 
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
-        self.0.place = Some(place);
+        self.0.place = Some(place.bounded());
         self
     }
 
@@ -151,7 +178,7 @@ impl Report {
     /// Says what the error belongs to, in front of its message: `slice 2026-01: …`.
     #[must_use]
     pub fn within(mut self, what: &str) -> Self {
-        self.0.message = format!("{what}: {}", self.0.message);
+        self.0.message = bounded(format!("{what}: {}", self.0.message));
         self
     }
 
@@ -164,7 +191,7 @@ impl Report {
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(hint.into());
+        self.0.hint = Some(bounded(hint.into()));
         self
     }
 
@@ -177,10 +204,15 @@ impl Report {
     /// Joins the problems of one input; the first one gives the exit code. None for no problem. Of more
     /// than [`MAX_PROBLEMS`] the rest is counted: nobody mends an input of its kind by its list.
     pub fn all(reports: Vec<Report>) -> Option<Report> {
-        let beyond = reports.len().saturating_sub(MAX_PROBLEMS);
+        let mut sizes = reports.iter().scan(0, |total, report| {
+            *total += report.bytes();
+            Some(*total)
+        });
+        let listed = sizes.position(|total| total > MAX_PROBLEMS_BYTES).unwrap_or(reports.len()).clamp(1, MAX_PROBLEMS);
+        let beyond = reports.len().saturating_sub(listed);
         let mut reports = reports.into_iter();
         let mut first = reports.next()?;
-        first.0.more.extend(reports.by_ref().take(MAX_PROBLEMS - 1));
+        first.0.more.extend(reports.by_ref().take(listed - 1));
         if let Some(next) = reports.next().filter(|_| beyond > 0) {
             let things = if beyond == 1 { "problem is" } else { "problems are" };
             first
@@ -220,6 +252,14 @@ impl Report {
         WithRetry(self)
     }
 
+    /// The bytes of its texts, roughly.
+    fn bytes(&self) -> usize {
+        let Inner { message, details, hint, more, .. } = &*self.0;
+        let place = self.0.place.as_ref().map_or(0, |place| place.to_string().len());
+        let texts = details.iter().chain(hint).chain([message]).map(String::len).sum::<usize>();
+        texts + place + more.iter().map(Self::bytes).sum::<usize>()
+    }
+
     /// This problem and those beyond it.
     fn problems(&self) -> Vec<&Inner> {
         std::iter::once(&*self.0).chain(self.0.more.iter().flat_map(Self::problems)).collect()
@@ -234,8 +274,8 @@ impl Report {
 impl<F: Failure> From<F> for Report {
     fn from(failure: F) -> Self {
         let mut report = Self::new(failure.code(), failure.to_string());
-        report.0.place = failure.place();
-        report.0.hint = failure.hint();
+        report.0.place = failure.place().map(Place::bounded);
+        report.0.hint = failure.hint().map(bounded);
         report.0.retry = failure.retry();
         report
     }
@@ -296,6 +336,21 @@ impl Serialize for Report {
 mod tests {
     use super::*;
     use crate::codes;
+
+    #[test]
+    fn no_text_of_a_failure_is_longer_than_two_kibibytes() {
+        let long = "ü".repeat(500_000);
+        let place = Place::Page { page: 1, url: long.clone(), record: None, offset: None };
+        let report = Report::new(&codes::manifest::CONFLICT, long.clone()).at(place).hint(long.clone()).within(&long);
+        let text = report.to_string();
+        assert!(text.len() < 3 * (MAX_TEXT_BYTES + 100), "{}", text.len());
+        assert!(report.hint_text().unwrap().ends_with("ü… (1000000 bytes)"), "{text}");
+        let many = (0..50).map(|_| Report::new(&codes::manifest::CONFLICT, long.clone())).collect();
+        let all = Report::all(many).unwrap();
+        assert!(all.to_string().len() < 70_000);
+        let last = all.more().last().unwrap().message();
+        assert!(last.ends_with("more problems are not listed"), "{last}");
+    }
 
     #[test]
     fn problems_beyond_a_hundred_are_counted() {

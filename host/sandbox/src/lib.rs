@@ -170,4 +170,5 @@ pub use error::{Error, Fault};
 pub use inspection::{Inspection, Loaded};
 pub use limits::Stop;
 pub use log::{LogLevel, LogLine, LogSink, tracing_log};
+pub use options::judge_options;
 pub use sandbox::{Sandbox, Setup};

@@ -49,6 +49,16 @@ pub(crate) fn judge(schema: &Value, with: Option<&Map<String, Value>>) -> Result
     Ok(found.take(MAX_PROBLEMS).collect())
 }
 
+/// The problems of options by the text of a schema, judged in this process without a bound in time: for schemas
+/// of one's own, such as those of the mutation tests.
+///
+/// # Errors
+/// The reason why the text is no schema.
+pub fn judge_options(schema: &str, with: &Map<String, Value>) -> Result<Vec<Report>, String> {
+    let problems = judge(&read(schema)?, Some(with))?;
+    Ok(reports("schema", problems, &|at| Place::Named { what: "option".into(), name: at.into() }))
+}
+
 /// Each problem at its place in the manifest.
 pub(crate) fn reports(plugin: &str, problems: Vec<Problem>, place: &dyn Fn(&str) -> Place) -> Vec<Report> {
     let report = |problem: Problem| {

@@ -4,6 +4,7 @@
 //! decodes the path once more, cuts path parameters out of it, or takes a parameter for the method.
 //! So each text is decoded as often as a server may do it, and a text with two readings is refused.
 
+use dpone_model::foreign;
 use url::form_urlencoded;
 
 /// A server or proxy that decodes more often than this is not known.
@@ -61,6 +62,10 @@ fn second_reading(path: &str, author: Author) -> Option<&'static str> {
         if text.split(['/', '\\']).any(is_dot_segment) {
             return Some("a dot segment");
         }
+        // A server that decodes before it splits the request takes what follows for the query.
+        if text.split_once('?').is_some_and(|(_, query)| overriding_parameter(query).is_some()) {
+            return Some("an encoded query with another method");
+        }
         match decoded(&bytes) {
             Some(next) => bytes = next,
             None => return None,
@@ -70,9 +75,12 @@ fn second_reading(path: &str, author: Author) -> Option<&'static str> {
 }
 
 /// A segment that is `.` or `..` where path parameters (RFC 3986, section 3.3, as Tomcat and Spring read
-/// them) or trailing dots and spaces (as Windows reads them) are cut off.
+/// them), a decoded query, trailing dots and spaces (as Windows reads them) or characters that nobody sees
+/// are left out.
 fn is_dot_segment(segment: &str) -> bool {
-    let name = segment.split(';').next().unwrap_or_default().trim();
+    let name = segment.split([';', '?', '#']).next().unwrap_or_default();
+    let name: String = name.chars().filter(|character| !foreign::is_hidden(*character)).collect();
+    let name = name.trim();
     name.starts_with('.') && name.bytes().all(|byte| matches!(byte, b'.' | b' '))
 }
 
@@ -174,11 +182,16 @@ fn parameter_name(bytes: &[u8]) -> String {
     name.chars().map(|c| if matches!(c, '.' | ' ' | '+' | '-') { '_' } else { c }).collect()
 }
 
-/// The first parameter of a query that a server may take for the method. Servers split at `&`, old ones at
-/// `;`, too.
+/// The first parameter of a query that a server may take for the method.
 pub fn overriding_parameter(query: &str) -> Option<String> {
-    let names = query.split(['&', ';']).map(|pair| pair.split('=').next().unwrap_or_default());
-    names.map(form_decoded).find(|name| is_overriding_parameter(name))
+    overriding_parameters(query).map(|(name, _)| name).next()
+}
+
+/// The parameters of a query that a server may take for the method, with the text that each has in the query.
+/// Servers split at `&`, old ones at `;`, too.
+pub fn overriding_parameters(query: &str) -> impl Iterator<Item = (String, &str)> {
+    let named = query.split(['&', ';']).map(|pair| (form_decoded(pair.split('=').next().unwrap_or_default()), pair));
+    named.filter(|(name, _)| is_overriding_parameter(name))
 }
 
 fn form_decoded(name: &str) -> String {
@@ -227,6 +240,13 @@ mod tests {
             ("/one/orders/%25252e./admin", dots),
             ("/one/orders/..%20/admin", dots),
             ("/one/orders/.../admin", dots),
+            ("/one/orders/..%3fx", dots),
+            ("/one/orders/..%23x", dots),
+            ("/one/orders/..%E2%80%8B/admin", dots),
+            ("/one/orders/%c2%ad../admin", dots),
+            ("/one/orders/why%3F", Below),
+            ("/one/orders/x%3F_method=DELETE&a=1", Unclear("an encoded query with another method")),
+            ("/one/orders/x%253Fa=1&%255fmethod=DELETE", Unclear("an encoded query with another method")),
             ("/one/orders/a%2fb", slash),
             ("/one/orders/..%2fadmin", slash),
             ("/one/orders/..%252fadmin", slash),

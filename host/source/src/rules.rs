@@ -182,12 +182,16 @@ fn permit_path(template: &Template, url: &Url, asker: &Asker<'_>) -> Result<(), 
     })
 }
 
-/// A server's URL may repeat the manifest's own parameters, whatever they are called.
+/// A server's URL may repeat the manifest's own parameters with their values, whatever they are called.
 fn permit_query(template: &Template, url: &Url, asker: &Asker<'_>) -> Result<(), Error> {
-    let Some(name) = url.query().and_then(readings::overriding_parameter) else { return Ok(()) };
-    match template.url.query().and_then(readings::overriding_parameter).is_some_and(|own| own == name) {
-        true => Ok(()),
-        false => Err(refused_override(format!("query parameter `{name}`"), asker)),
+    let is_own = |pair: &str| {
+        let own = template.url.query().map(readings::overriding_parameters).into_iter().flatten();
+        own.map(|(_, own)| own).any(|own| own == pair)
+    };
+    let given = url.query().map(readings::overriding_parameters).into_iter().flatten();
+    match given.filter(|(_, pair)| !is_own(pair)).map(|(name, _)| name).next() {
+        None => Ok(()),
+        Some(name) => Err(refused_override(format!("query parameter `{name}`"), asker)),
     }
 }
 

@@ -49,7 +49,7 @@ impl ResponseView {
         scanner: SharedScanner,
     ) -> Self {
         Self {
-            shown_url: redact::text(&place.url).into_owned(),
+            shown_url: redact::url(&place.url).into_owned(),
             place,
             status,
             headers,

@@ -316,6 +316,8 @@ fn edits() -> Vec<(RequestEdit, Result<&'static str, &'static str>)> {
         (url("?page=2;_method=DELETE"), Err("DP0315")),
         (url("/orders?x-http-method-override=PUT"), Err("DP0315")),
         (query("%5Fmethod"), Err("DP0315")),
+        (url("/orders/..%3fx"), Err("DP0315")),
+        (url("/orders/x%3F_method=DELETE"), Err("DP0315")),
         (query(" _method"), Err("DP0315")),
         (query("_method[]"), Err("DP0315")),
         (query("method"), Ok("POST http://own.test/orders?p=%41&q=1&method=1%262")),

@@ -89,6 +89,16 @@ pub fn text(text: &str) -> Cow<'_, str> {
     known().redactor.text(text)
 }
 
+/// A URL that work goes on with. Its path stays as it is: where a secret is an ordinary word, the path may be
+/// that word, and another path would be another address.
+pub fn url(url: &str) -> Cow<'_, str> {
+    let Some((path, rest)) = url.split_once(['?', '#']) else { return Cow::Borrowed(url) };
+    match text(rest) {
+        Cow::Borrowed(_) => Cow::Borrowed(url),
+        Cow::Owned(clean) => Cow::Owned(format!("{path}{}{clean}", url.get(path.len()..=path.len()).unwrap_or("?"))),
+    }
+}
+
 /// The bytes without secrets.
 pub fn bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     known().redactor.bytes(bytes).0
@@ -174,7 +184,8 @@ impl Redactor {
         }
     }
 
-    /// JSON text without secrets in its strings. Numbers cannot hold a redaction and stay.
+    /// JSON text without secrets in its strings. Numbers cannot hold a redaction and stay, and so do names of
+    /// our own documents, without which nobody could read them: a secret may be an ordinary word.
     pub fn json<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.is_empty() {
             return Cow::Borrowed(text);
@@ -182,7 +193,8 @@ impl Redactor {
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
         while let Some((before, string, after)) = next_string(rest) {
             out.push_str(before);
-            out.push_str(&self.json_string(string));
+            let is_own_name = after.trim_start().starts_with(':') && is_own_name(string);
+            out.push_str(&if is_own_name { Cow::Borrowed(string) } else { self.json_string(string) });
             rest = after;
         }
         out.push_str(rest);
@@ -281,6 +293,12 @@ struct Found {
     end: usize,
     /// The character before holds bits of it.
     begins_before: bool,
+}
+
+/// Whether a quoted member name is of the form that those of our own documents have.
+fn is_own_name(quoted: &str) -> bool {
+    const LONGEST: usize = 40;
+    quoted.len() <= LONGEST && quoted.trim_matches('"').bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// The part before the first string of JSON text, the string with its quotes, and what stands behind it.

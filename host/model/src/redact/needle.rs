@@ -93,8 +93,8 @@ fn base64(inner: &[u8]) -> Vec<(Vec<u8>, Form)> {
             let encoded = engine.encode([vec![0; before].as_slice(), inner].concat()).into_bytes();
             // 6 bits a character: those that hold bits of what stands beside are left out.
             let (first, end) = ((before * 8).div_ceil(6), (before + inner.len()) * 8 / 6);
-            let form =
-                Form::Base64 { begins_before: before * 8 % 6 != 0, ends_behind: (before + inner.len()) * 8 % 6 != 0 };
+            let is_cut = |bytes: usize| !(bytes * 8).is_multiple_of(6);
+            let form = Form::Base64 { begins_before: is_cut(before), ends_behind: is_cut(before + inner.len()) };
             found.extend(encoded.get(first..end).map(|whole| (whole.to_vec(), form)));
         }
     }

@@ -182,8 +182,22 @@ fn unicode(text: &[u8], at: usize, each: &mut dyn FnMut(&[u8], usize)) {
     }
 }
 
-/// `&amp;`, `&#39;`, `&#x27;`, from behind the `&`.
+/// `&amp;`, `&#39;`, `&#x27;`, from behind the `&`; HTML within HTML, such as `&amp;lt;`, in as many layers as
+/// are looked for elsewhere.
 fn entity(text: &[u8], at: usize, each: &mut dyn FnMut(&[u8], usize)) {
+    let mut at = at;
+    for _ in 0..MAX_LAYERS {
+        let Some((code, next)) = entity_code(text, at) else { return };
+        character_of(code, next, each);
+        if code != u32::from(b'&') {
+            return;
+        }
+        at = next;
+    }
+}
+
+/// The character that a reference stands for, and the place behind it.
+fn entity_code(text: &[u8], at: usize) -> Option<(u32, usize)> {
     const LONGEST: usize = 9;
     let (mut name, mut place) = (Vec::new(), at);
     loop {
@@ -196,7 +210,7 @@ fn entity(text: &[u8], at: usize, each: &mut dyn FnMut(&[u8], usize)) {
                 name.push(byte);
                 place = next;
             }
-            _ => return,
+            _ => return None,
         }
     }
     let name = String::from_utf8_lossy(&name);
@@ -213,13 +227,7 @@ fn entity(text: &[u8], at: usize, each: &mut dyn FnMut(&[u8], usize)) {
             (None, None) => None,
         },
     };
-    if let Some(code) = code {
-        character_of(code, place, each);
-    }
-    if code == Some(0x26) {
-        // HTML within HTML: `&amp;lt;`.
-        entity(text, place, each);
-    }
+    code.map(|code| (code, place))
 }
 
 fn character_of(code: u32, next: usize, each: &mut dyn FnMut(&[u8], usize)) {

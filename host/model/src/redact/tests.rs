@@ -109,7 +109,7 @@ fn json_stays_json() {
     let redactor = redactor(&["ntoken", "1234567", "a\"b\\c/d", "\":\"x\","]);
     for (json, clean) in [
         (r#"{"a":"\ntoken","b":1234567,"c":"1234567"}"#, r#"{"a":"\ntoken","b":1234567,"c":"[redacted]"}"#),
-        (r#"{"a":"b","ntoken":["x","ntoken\\"]}"#, r#"{"a":"b","[redacted]":["x","[redacted]\\"]}"#),
+        (r#"{"a":"b","ntoken":["x","ntoken\\"]}"#, r#"{"a":"b","ntoken":["x","[redacted]\\"]}"#),
         (r#"["a\"b\\c\/d", "\u0061\"b\u005cc/d é\t"]"#, r#"["[redacted]", "[redacted] é\t"]"#),
         (r#"{"k":"x","y":1}"#, r#"{"k":"x","y":1}"#),
         (r#"["\ud83d ntoken","\ud83d x"]"#, r#"["[redacted]","\ud83d x"]"#),
@@ -154,4 +154,27 @@ fn a_signature_is_known_for_a_while_and_a_secret_for_good() {
     assert_eq!(excerpt("lasting-secret-1", 8), "[redacte…");
     assert_eq!(window(b"lasting-secret-1", 3, 5), b"[redacted]");
     assert_eq!(bytes(b"lasting-secret-1").as_ref(), b"[redacted]");
+}
+
+#[test]
+fn endless_references_end() {
+    let mut redactor = Redactor::new();
+    redactor.add(b"hunter22");
+    for text in ["&".to_owned() + &"amp;".repeat(200_000), "&amp;".repeat(50_000), "&#38;".repeat(50_000)] {
+        assert_eq!(redactor.text(&text), text);
+    }
+    assert_eq!(redactor.text("&amp;#104;unter22"), REDACTED);
+}
+
+#[test]
+fn a_secret_that_is_an_ordinary_word_leaves_documents_and_paths_whole() {
+    let mut redactor = Redactor::new();
+    redactor.add(b"orders");
+    let json = r#"{"orders":{"outcome":"orders","x":"the orders"}}"#;
+    assert_eq!(redactor.json(json), r#"{"orders":{"outcome":"[redacted]","x":"the [redacted]"}}"#);
+    redactor.add(b"orders7");
+    assert_eq!(redactor.json(r#"{"orders7":1}"#), r#"{"[redacted]":1}"#);
+    protect("bookings");
+    assert_eq!(url("https://h/v1/bookings"), "https://h/v1/bookings");
+    assert_eq!(url("https://h/bookings?q=bookings&a=1"), "https://h/bookings?q=[redacted]&a=1");
 }
