@@ -1,4 +1,4 @@
-//! What the operator demands of a manifest's plugins beyond the manifest: that they are signed, and
+//! The operator's demands on a manifest's plugins beyond the manifest: that they are signed, and
 //! that they are as the lock file beside it says.
 
 use crate::artifact::io_report;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// A lock file larger than this is none.
 const MAX_LOCK_BYTES: u64 = 1 << 20;
 
-/// What every command that loads plugins demands of them.
+/// The demands of every command that loads plugins.
 #[derive(Debug, Clone, Default)]
 pub struct Demands {
     /// The lock file has to be there (`--locked`).
@@ -30,7 +30,7 @@ pub struct Demands {
     pub signers: Option<Vec<TrustedKey>>,
 }
 
-/// What is to be said of the plugins that were let in.
+/// The notes on the plugins that were let in.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Admission {
     /// The lock that they were held to.
@@ -45,7 +45,7 @@ pub struct Inspected {
     pub signature: SignatureSeen,
 }
 
-/// What is known of a component's signature.
+/// The facts about a component's signature.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum SignatureSeen {
@@ -79,11 +79,11 @@ pub async fn inspect(host: &Host, uses: &str) -> Result<Inspected, Report> {
     Ok(Inspected { from: found.from, inspection: loaded.inspection().clone(), signature })
 }
 
-/// What `plugin lock` did.
+/// The result of `plugin lock`.
 pub struct Locked {
     pub file: PathBuf,
     pub plugins: usize,
-    /// What the new file allows and the one before did not, a line each; none where there was none.
+    /// The rights that the new file adds to the one before, a line each; none where there was none.
     pub grown: Option<Vec<String>>,
 }
 

@@ -58,7 +58,7 @@ impl Step {
     }
 }
 
-/// What happens while a run goes on.
+/// The events of a run.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The run has an id; from now on it can be resumed.
@@ -76,7 +76,7 @@ pub enum Event {
     },
     StepStarted(Step),
     StepDone(Step),
-    /// What an earlier attempt of the run left in the journal.
+    /// The pages that an earlier attempt of the run left in the journal.
     Resumed(Counts),
     /// A page was journalled.
     Page(Counts),

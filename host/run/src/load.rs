@@ -171,7 +171,7 @@ impl Worker {
             return Ok(());
         }
         self.marked = Instant::now();
-        // What was delivered is never more than what is durable here.
+        // No more is delivered than is durable here.
         if self.writer.progress().sealed_pages < self.reader.pages() as u64 {
             self.writer.seal()?;
         }

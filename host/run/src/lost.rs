@@ -1,7 +1,7 @@
 //! State that an earlier run wrote and that the store no longer has: a file that was removed or emptied, a
 //! volume that was not kept. It looks like the first run of a pipeline, which loads everything.
 //!
-//! What tells the two apart are the journals and artifacts beside it. A first run that was killed has left a
+//! The two are told apart by the journals and artifacts beside it. A first run that was killed has left a
 //! journal, and even a database without content, but no run there came to its end. Where neither is kept, as
 //! in a container without a volume, nobody knows of earlier runs, and each is the first.
 

@@ -11,7 +11,7 @@ use dpone_model::{Place, Report, codes, redact};
 
 /// Keys that may change between two attempts of one run, with everything below them; `[]` is any entry of
 /// a list. They judge, bound, deliver or report: no page, record or key in the journal depends on them.
-/// What is not named here may not change, so that a key that comes later is refused until it was thought
+/// A key that is not named here may not change, so that a key that comes later is refused until it was thought
 /// about.
 const MAY_CHANGE: &[&str] = &[
     "quality",
@@ -94,7 +94,7 @@ impl Reopened {
         Report::new(&codes::usage::OTHER_EXTRACT, message).at(place).hint(hint)
     }
 
-    /// What makes pages and records of the mended manifest must be what made those of the journal. Checks
+    /// The keys that make pages and records must be those that made the journal's. Checks
     /// only judge: they may be others, but none gets the grants of the one that was there.
     pub(crate) fn refuse_other_makers(&self, plugins: &[Plugin]) -> Result<(), Report> {
         let made = |plugin: &&Plugin| {

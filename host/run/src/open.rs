@@ -43,10 +43,10 @@ pub struct Opened {
     pub sandbox: Sandbox,
     pub plugins: Vec<Plugin>,
     pub signer: Option<Arc<Signing>>,
-    /// What listing the slices has cost.
+    /// The cost of listing the slices.
     pub slicing: Mutex<Usage>,
     pub admission: Admission,
-    /// What is used of what the tenant has.
+    /// The use of the tenant's goods.
     pub tenant: Option<TenantPlan>,
     pub meter: Arc<Meter>,
     pub events: Arc<dyn Events>,

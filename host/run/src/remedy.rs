@@ -46,7 +46,7 @@ fn of_one(report: &Report) -> Remedy {
         return Remedy::ResumeMended;
     }
     let may_pass = match report.exit() {
-        // What failed is outside of the journal: somebody mends it, and the run goes on.
+        // The fault is outside of the journal: somebody mends it, and the run goes on.
         Exit::Connection | Exit::Policy | Exit::Disk | Exit::Delivery | Exit::Interrupted => !FINAL.contains(&code),
         // A page that could not be read was not journalled: the API is asked for it again.
         Exit::Source => report.retry() != Retry::AfterFix || ASKED_AGAIN.contains(&code),

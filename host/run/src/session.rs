@@ -44,7 +44,7 @@ pub struct Session {
     missing: Vec<WalkEnded>,
     /// Of the paths that the extractor asks for: those that an answer of this run had.
     pub seen_paths: BTreeSet<String>,
-    /// What the log says of the run stands in it.
+    /// The log's lines about the run stand in it.
     pub span: Span,
 }
 

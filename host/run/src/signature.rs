@@ -1,4 +1,4 @@
-//! Who signed a component.
+//! The signer of a component.
 //!
 //! Signatures are minisign's: one Ed25519 key pair, a text file of four lines beside the component.
 //! The other candidate was sigstore. Its bundles prove that an identity of some provider signed at
@@ -47,7 +47,7 @@ pub struct Signed {
     /// The key's id, as minisign prints it.
     pub key_id: String,
     pub key: String,
-    /// What the signer wrote into the signature; it is signed, too.
+    /// The signer's comment in the signature; it is signed, too.
     pub comment: String,
 }
 
@@ -56,7 +56,7 @@ pub struct Signed {
 pub enum Unsigned {
     /// There is no signature.
     Missing,
-    /// What is there is none.
+    /// The file that is there is no signature.
     Damaged(String),
     /// Its key is not among the trusted.
     OtherKey { key_id: String },
@@ -64,7 +64,7 @@ pub enum Unsigned {
     OtherBytes { key_id: String },
 }
 
-/// Who of `trusted` signed `bytes`, or why nobody did. `signature` is the signature file's text.
+/// The one of `trusted` that signed `bytes`, or the reason why none did. `signature` is the signature file's text.
 pub fn verify(trusted: &[TrustedKey], bytes: &[u8], signature: Option<&str>) -> Result<Signed, Unsigned> {
     let text = signature.ok_or(Unsigned::Missing)?;
     let damaged = |cause: &dyn fmt::Display| Unsigned::Damaged(cause.to_string());
@@ -127,7 +127,7 @@ impl TrustedKey {
         &self.id
     }
 
-    /// What [`Self::parse`] takes.
+    /// The text that [`Self::parse`] takes.
     pub fn text(&self) -> String {
         self.line.clone()
     }

@@ -36,15 +36,15 @@ pub struct Part {
     pub row: StateRow,
     /// Of the journal: the run's own id for a load that is not cut.
     pub journal_id: RunId,
-    /// What is known of the fields: by the slice's own row, and of those that it does not know by the load's.
+    /// The known fields: by the slice's own row, and of those that it does not know by the load's.
     pub schema: Schema,
-    /// What the slicer said; `None` for a load that is not cut.
+    /// The slicer's entry; `None` for a load that is not cut.
     pub slice: Option<Slice>,
     /// Of the paths that the extractor asks for: those that the load's answers ever had.
     pub seen_paths: BTreeSet<String>,
 }
 
-/// What every slice is loaded with.
+/// The parts that every slice is loaded with.
 struct Load<'a> {
     host: &'a Host,
     request: &'a Request,
@@ -52,7 +52,7 @@ struct Load<'a> {
     whole: &'a SlicePlan,
 }
 
-/// What the slices of one run share.
+/// The state that the slices of one run share.
 struct Cut {
     slices: Vec<Slice>,
     /// The run's own journal: it holds the list, so that a resumed run loads the same slices.
@@ -65,7 +65,7 @@ struct Cut {
     reached: Vec<Reached>,
     /// Slices whose walk ended at a page limit, each with its lower bound.
     cut_short: Vec<(String, Option<CursorValue>)>,
-    /// What the answers of the load had, as the slices so far have left it.
+    /// The paths that answers of the load had, as the slices so far have left them.
     seen_paths: BTreeSet<String>,
     /// Rows that no watermark covers, of the windows. The same row lies in
     /// another window tomorrow, because the last window is open.
@@ -208,7 +208,7 @@ pub async fn each(
     session.step(Step::Advance, async |session| finish(session, opened, &whole, cut, verified).await).await
 }
 
-/// What another slice may well survive: the source's answer, a plugin's objection, the rows.
+/// Failures that another slice may well survive: the source's answer, a plugin's objection, the rows.
 fn is_of_slice(report: &Report) -> bool {
     matches!(report.exit(), Exit::Source | Exit::Plugin | Exit::Schema | Exit::Quality)
 }
@@ -366,7 +366,7 @@ impl Load<'_> {
     }
 }
 
-/// What a loaded slice leaves for those after it, and for the load as a whole.
+/// The results of a loaded slice for those after it, and for the load as a whole.
 async fn learn(
     session: &mut Session,
     cut: &mut Cut,

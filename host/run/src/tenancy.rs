@@ -270,7 +270,7 @@ impl Tenancy {
     }
 
     fn owns(&self, path: &Path) -> Result<(), Report> {
-        // What is not there is told by whoever opens it.
+        // A missing file is told by its reader.
         let Ok(real) = path.canonicalize() else { return Ok(()) };
         if self.folders.iter().any(|folder| real.starts_with(folder)) {
             return Ok(());
@@ -338,7 +338,7 @@ impl Tenancy {
     }
 
     /// # Errors
-    /// What was sent was no tenancy of this program's.
+    /// The message was no tenancy of this program's.
     pub fn from_wire(wire: TenancyOnWire) -> Result<Self, Report> {
         let keys = wire.signers.iter().map(|(text, named)| TrustedKey::parse(text, named));
         Ok(Self {

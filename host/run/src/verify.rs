@@ -209,7 +209,7 @@ pub async fn advance_load(
     Ok(revision)
 }
 
-/// What a run writes into a row of state.
+/// The change that a run writes into a row of state.
 fn written(opened: &Opened, plan: &SlicePlan, checkpoint: Checkpoint) -> StateWrite {
     StateWrite {
         checkpoint,

@@ -39,7 +39,7 @@ impl Asked {
 }
 
 impl Batch {
-    /// What a transform's outcome makes of the records; an edit that does not fit them is the
+    /// The records after a transform's outcome; an edit that does not fit them is the
     /// plugin's mistake.
     pub fn outcome(&self, plugin: Place, outcome: Outcome) -> Result<Edited, Report> {
         match outcome {

@@ -204,7 +204,7 @@ impl BoundaryFilter {
         }
     }
 
-    /// What became of the rows so far; nothing where every row belongs to the run.
+    /// The fate of the rows so far; nothing where every row belongs to the run.
     pub fn overview(&self) -> Overview {
         self.field.as_ref().map(|field| field.overview.clone()).unwrap_or_default()
     }

@@ -151,7 +151,7 @@ pub(crate) fn find(body: &[u8], page: Page<'_>) -> Option<ErrorObject> {
         Holds::RootRecord => root.is_of_errors && !root.has_id,
         Holds::Records | Holds::RootRow | Holds::NothingBelow | Holds::NothingInEnvelope => false,
     };
-    // What holds the records is a thing with a status of its own, and is judged as one.
+    // The holder of the records is a thing with a status of its own, and is judged as one.
     let mut envelopes = root.members.iter().filter(|member| looks_inside && Some(member.name.as_str()) != holder);
     envelopes.find_map(|member| root.inside(member, is_well))
 }

@@ -125,7 +125,7 @@ pub(crate) fn is_link(label: &str) -> bool {
     label.starts_with(LINK)
 }
 
-/// What the page has in the place of something that is not there, under a name that differs in case,
+/// The name that the page has in the place of one that is not there, under a name that differs in case,
 /// underscores and hyphens alone, and with a value that may well lead on.
 pub(crate) fn renamed(label: &str, body: &[u8], headers: &[(String, String)]) -> Option<String> {
     if is_link(label) {

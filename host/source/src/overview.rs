@@ -1,4 +1,4 @@
-//! What became of a run's rows at its boundary, where next to nothing is left of them.
+//! The fate of a run's rows at its boundary, where next to nothing is left of them.
 //!
 //! A wrong unit, a wrong order or a misspelt cursor field looks like a run that has nothing new: it is
 //! green, and no row is published. Nobody but the user can tell these apart, so the run says what it saw.
@@ -82,7 +82,7 @@ impl Overview {
         }
     }
 
-    /// What the user should hear of; an error where a misspelling is the only reason that there can be.
+    /// The lines that the user should hear; an error where a misspelling is the only reason that there can be.
     /// `is_proven` is whether an earlier run found a watermark in the field: then its name is none.
     pub fn warning(&self, is_proven: bool) -> Result<Option<String>, Error> {
         if self.inside == 0

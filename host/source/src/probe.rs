@@ -4,7 +4,7 @@ use crate::walk::{Walk, WalkConfig};
 use dpone_model::Report;
 use std::time::{Duration, Instant};
 
-/// What the first page said.
+/// The answer of the first page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
     pub status: u16,

@@ -1,4 +1,4 @@
-//! What the HTTP client of a source is made of, and how a page is asked for.
+//! The HTTP client of a source, and the request for a page.
 
 use crate::error::Error;
 use crate::template::{allow_origins, resolved_url};

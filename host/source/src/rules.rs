@@ -50,7 +50,7 @@ impl Asker<'_> {
     }
 }
 
-/// What a field of an edit holds. A secret goes on its way beside the request, where nobody prints it.
+/// The value of a field of an edit. A secret goes on its way beside the request, where nobody prints it.
 enum Given<'v> {
     Text(&'v str),
     Secret(&'v Secret),

@@ -1,4 +1,4 @@
-//! What a signer says is computed here, where the secrets are: its component never sees one.
+//! A signer's terms are computed here, where the secrets are: its component never sees one.
 //!
 //! A signer that is granted a secret may send it to the connection's own origin in any header or parameter, as it
 //! stands or in any form; it is added there alone. What it places of a secret is known to [`redact`] from then
@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 
 /// All values of a signature's terms together; a signature is short.
 const MAX_TERMS_BYTES: usize = 1 << 20;
-/// What computing them may read. It takes milliseconds, so that it needs no deadline of its own.
+/// The bytes that computing them may read. It takes milliseconds, so that it needs no deadline of its own.
 const MAX_READ_BYTES: usize = 4 << 20;
 /// Longest value of a header; servers commonly take no more.
 const MAX_HEADER_BYTES: usize = 8 << 10;
@@ -47,7 +47,7 @@ impl Signing {
         Self { identity, signer: Mutex::new(signer), usage: usage.into(), params: Default::default(), secrets }
     }
 
-    /// What the signer has cost so far.
+    /// The signer's cost so far.
     pub fn usage(&self) -> Usage {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,7 +187,7 @@ impl fmt::Debug for Signing {
     }
 }
 
-/// What is made of a secret is one: a server may echo it, and nothing shows it then. Text that the signer
+/// A value that is made of a secret is one: a server may echo it, and nothing shows it then. Text that the signer
 /// wrote itself, such as a time or a name, is none.
 fn protect(signature: &Signature, values: &[Vec<u8>]) {
     let mut secret: Vec<bool> = Vec::with_capacity(values.len());

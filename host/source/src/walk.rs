@@ -1,6 +1,6 @@
 //! The walk over an API's pages: fetch, ask the extractor, send the next request, hand out the page.
 //!
-//! What stops a walk is found out while its last good page is at hand. That page is handed out all
+//! The reason to stop a walk is found out while its last good page is at hand. That page is handed out all
 //! the same, so that it reaches the journal; the error comes with the next call.
 
 mod judge;
@@ -351,7 +351,7 @@ impl Walk {
         let view = Arc::new(view.asked_with(pending.request_body.take()));
         let step = self.extractor.next(view.clone(), &self.state).await;
         let Step { records: at, next, ended, state } = step.map_err(|report| self.blamed(&view, &place, report))?;
-        // What is kept of the next request, in the journal and in the state, has no credential in it.
+        // The copy of the next request that is kept, in the journal and in the state, has no credential in it.
         let next = next.map(|next| rules::without_echoes(&self.core.template, next, &pending.edit));
         self.state.clone_from(&state);
         self.note_cursor(&place, next.as_ref());

@@ -436,7 +436,7 @@ async fn what_holds_the_records_may_have_a_status_of_its_own() {
 
 #[tokio::test]
 async fn a_path_that_no_answer_ever_had_is_told_once_it_ends_the_walk() {
-    /// What is looked at, what earlier runs saw, the only answer, and what stands in the place.
+    /// The path looked at, those that earlier runs saw, the only answer, and the names in the place.
     type Case = (Option<&'static str>, &'static [&'static str], &'static str, Option<&'static str>);
     const CASES: &[Case] = &[
         (Some("next"), &[], r#"{"items":[{"id":1}],"next":null}"#, None),

@@ -1,6 +1,6 @@
 //! `WWW-Authenticate` as registries send it (RFC 9110, section 11; RFC 6750): what they ask for.
 
-/// What a registry wants before it answers.
+/// A registry's demand before it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,
@@ -30,7 +30,7 @@ fn bearer(value: &str) -> Option<Challenge> {
     Some(Challenge::Bearer { realm: get("realm")?, service: get("service"), scope: get("scope") })
 }
 
-/// What follows the scheme's name, where it is this one.
+/// The text behind the scheme's name, where it is this one.
 fn scheme<'a>(value: &'a str, name: &str) -> Option<&'a str> {
     let (found, rest) = value.split_once(' ').unwrap_or((value, ""));
     found.eq_ignore_ascii_case(name).then_some(rest)

@@ -48,7 +48,7 @@ pub struct Pulled {
     pub signature: Option<String>,
 }
 
-/// What is pushed beside the bytes.
+/// The description that is pushed beside the bytes.
 #[derive(Debug, Clone)]
 pub struct Pushed<'a> {
     pub component: &'a [u8],

@@ -50,7 +50,7 @@ impl Registry {
         Ok(Self { client: registry.client.following_any_https(), ..registry })
     }
 
-    /// What is pushed goes to the registry alone.
+    /// Pushed bytes go to the registry alone.
     pub fn to_push(reference: &OciReference) -> Result<Self, Error> {
         let invalid = |cause: String| Error::Reference { text: reference.to_string(), cause };
         let https = Url::parse(&format!("https://{}/", reference.host)).map_err(|error| invalid(error.to_string()))?;
@@ -211,7 +211,7 @@ impl Registry {
         Ok(Secret::new(format!("Bearer {token}")))
     }
 
-    /// Who asks a token service, and with which credential. Another origin than the registry's gets
+    /// The client and the credential for a token service. Another origin than the registry's gets
     /// the password only where the operator named it; without one it is asked as any other origin,
     /// which may not be inside the operator's network.
     fn token_client(&self, url: &Url) -> Result<(Option<Client>, Option<Credential>), Error> {

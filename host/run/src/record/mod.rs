@@ -291,7 +291,7 @@ fn write(out: &Path, recording: &Recording) -> Result<(), Report> {
         .and_then(|dir| dpone_trial::write(&dir, &out.display().to_string(), recording))
         .and_then(|()| std::fs::rename(&scratch, out).map_err(|cause| io(out, cause)));
     if written.is_err() {
-        // What is left of a case that could not be written is of no use.
+        // The rest of a case that could not be written is of no use.
         let _ = std::fs::remove_dir_all(&scratch);
     }
     written

@@ -1,4 +1,4 @@
-//! What is not recorded: whole headers that carry credentials, and every occurrence of a known value.
+//! Left out of a recorded case: whole headers that carry credentials, and every occurrence of a known value.
 
 use dpone_connections::{Auth, HttpConnection};
 use dpone_model::redact::{self, MIN_SECRET_BYTES};

@@ -198,7 +198,7 @@ pub(super) fn is_envelope(name: &str) -> bool {
     ENVELOPES.contains(&plain(name).as_str())
 }
 
-/// What a field says by its name and value.
+/// The meaning of a field by its name and value.
 pub(super) fn of(plain: &str, json: &[u8]) -> Option<Sign> {
     let is_one_of = |names: &[&str]| names.contains(&plain);
     if is_one_of(FILLED) {

@@ -70,7 +70,7 @@ impl Walk {
             Found::Null | Found::Missing { .. } | Found::Other(_) => (Holds::Nothing, None),
         };
         if !self.core.ignores_error_objects {
-            // What should hold the records and does not may say why.
+            // An object that should hold the records and does not may say why.
             let is_missing = matches!(found, Found::Missing { .. });
             let to_records = if is_missing { Path::default() } else { Path::parse(&path) };
             view.refuse_error(skip, holds, &to_records)?;
