@@ -13,8 +13,9 @@ use std::fmt;
 pub const MAX_PROBLEMS: usize = 100;
 const MAX_PROBLEMS_BYTES: usize = 64 << 10;
 
-/// The longest text of a failure. It may quote what a server, a plugin or a manifest says, however long.
-const MAX_TEXT_BYTES: usize = 2 << 10;
+/// The longest text of a failure. It may quote what a server or a manifest says, however long; a quote of a
+/// plugin, which is cut at 2 KiB, fits into it with what stands around it.
+const MAX_TEXT_BYTES: usize = 4 << 10;
 
 /// The facts that every crate's error enum tells of itself.
 pub trait Failure: std::error::Error {
@@ -338,7 +339,7 @@ mod tests {
     use crate::codes;
 
     #[test]
-    fn no_text_of_a_failure_is_longer_than_two_kibibytes() {
+    fn no_text_of_a_failure_is_longer_than_four_kibibytes() {
         let long = "ü".repeat(500_000);
         let place = Place::Page { page: 1, url: long.clone(), record: None, offset: None };
         let report = Report::new(&codes::manifest::CONFLICT, long.clone()).at(place).hint(long.clone()).within(&long);

@@ -101,7 +101,7 @@ fn several_processes_fill_one_cache() {
     }
     assert!(cached(&ran(at_home(&workspace, home.path(), &COMPILE))));
     let files = std::fs::read_dir(home.path().join(".cache/dpone")).unwrap().count();
-    assert_eq!(files, 2, "the entry and the key; nothing half-written stays");
+    assert_eq!(files, 3, "the entry, the key and the judgement of the schema; nothing half-written stays");
 }
 
 #[test]

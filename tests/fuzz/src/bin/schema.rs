@@ -57,7 +57,7 @@ fn schema(random: &mut Random, depth: usize, level: usize) -> Value {
     if depth == 0 {
         return json!({ "type": random.text(TYPES) });
     }
-    let mut inner = |random: &mut Random| schema(random, depth - 1, level);
+    let inner = |random: &mut Random| schema(random, depth - 1, level);
     match random.below(12) {
         0 => json!(true),
         1 if level > 0 => json!({ "$ref": format!("#/$defs/d{}", random.below(level)) }),
