@@ -125,7 +125,7 @@ impl Command {
             Self::Run(_) | Self::Resume(_) | Self::Check(_) | Self::Local(_) | Self::Record(_) => true,
             Self::State(state) => matches!(state, State::Adopt(_) | State::Reset { .. }),
             Self::Journal(journal) => matches!(journal, Journal::Purge { .. }),
-            Self::Plugin(plugin) => !matches!(plugin, Plugin::List { .. } | Plugin::Inspect { .. }),
+            Self::Plugin(plugin) => !matches!(plugin, Plugin::List | Plugin::Inspect { .. }),
             _ => false,
         }
     }
