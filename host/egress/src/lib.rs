@@ -7,9 +7,9 @@
 //!
 //! A request takes no secret to another origin. Credentials and signatures are not added there. Query
 //! parameters of their names are taken out of every URL that a server gives, so that an echo is not sent on,
-//! journalled or shown to a plugin; at the own origin they are made anew. A body into which a plugin put a secret,
-//! a URL in which the value of a secret stands, in whichever encoding, and a redirect that would take one of them
-//! along, are refused (DP0409). Excerpts of answers lose secrets before they are cut.
+//! journalled or shown to a plugin; at the own origin they are made anew. A body with a secret, a URL in which
+//! the value of one stands, in an encoding that [`dpone_model::redact`] knows, and a redirect that would take one
+//! of them along, are refused (DP0409). Excerpts of answers lose secrets before they are cut.
 //!
 //! One call of [`Client::send`] is:
 //! ```text
@@ -44,6 +44,8 @@ mod retry;
 
 pub use client::{Client, ClientConfig};
 pub use error::Error;
-pub use origin::{MAX_URL_BYTES, origin_text, other_origin_hint, printable_url, same_origin, without_params};
+pub use origin::{
+    MAX_URL_BYTES, origin_text, other_origin_hint, printable_url, same_origin, without_pairs, without_params,
+};
 pub use resolve::Refused;
 pub use retry::RetryPolicy;

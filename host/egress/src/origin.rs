@@ -72,19 +72,22 @@ pub(crate) fn without_userinfo(url: &Url) -> Url {
 /// The URL without the query parameters of these names (compared without regard to case), the others
 /// byte for byte as they are.
 pub fn without_params(url: &Url, names: &[&str]) -> Url {
-    let is_named = |name: &str| names.iter().any(|n| n.eq_ignore_ascii_case(name));
-    if !url.query_pairs().any(|(name, _)| is_named(&name)) {
-        return url.clone();
-    }
-    let kept: Vec<&str> = url
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !url::form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| is_named(&name)))
-        .collect();
     let mut clean = url.clone();
-    clean.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
+    if let Some(kept) = url.query().and_then(|query| without_pairs(query, names)) {
+        clean.set_query((!kept.is_empty()).then_some(kept.as_str()));
+    }
     clean
+}
+
+/// The same for the text of a query, for a URL that is relative and has to stay as it is written. `None` where
+/// it has none of these parameters.
+pub fn without_pairs(query: &str, names: &[&str]) -> Option<String> {
+    let is_named = |pair: &&str| {
+        let name = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
+        name.is_some_and(|name| names.iter().any(|named| named.eq_ignore_ascii_case(&name)))
+    };
+    let has_one = query.split('&').any(|pair| is_named(&pair));
+    has_one.then(|| query.split('&').filter(|pair| !is_named(pair)).collect::<Vec<_>>().join("&"))
 }
 
 #[cfg(test)]

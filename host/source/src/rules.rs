@@ -8,7 +8,7 @@
 use crate::error::Error;
 use crate::readings::{self, Author, Lies};
 use crate::template::{Template, TemplateBody};
-use dpone_egress::{MAX_URL_BYTES, origin_text, same_origin, without_params};
+use dpone_egress::{MAX_URL_BYTES, origin_text, same_origin, without_pairs, without_params};
 use dpone_manifest::Grants;
 use dpone_model::http::{Credential, HttpRequest};
 use dpone_model::plugin::{RequestEdit, RequestValue};
@@ -273,14 +273,8 @@ pub(crate) fn without_echoes(template: &Template, edit: RequestEdit, before: &Re
         None => given,
         Some((path, rest)) => {
             let (query, fragment) = rest.split_once('#').map_or((rest, None), |(query, part)| (query, Some(part)));
-            let is_echo = |pair: &&str| {
-                let name = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
-                name.is_some_and(|name| names.iter().any(|echoed| echoed.eq_ignore_ascii_case(&name)))
-            };
-            if !query.split('&').any(|pair| is_echo(&pair)) {
-                return given;
-            }
-            let kept = query.split('&').filter(|pair| !is_echo(pair)).collect::<Vec<_>>().join("&");
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let Some(kept) = without_pairs(query, &names) else { return given };
             let fragment = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
             format!("{path}{}{kept}{fragment}", if kept.is_empty() { "" } else { "?" })
         }

@@ -99,11 +99,6 @@ pub fn url(url: &str) -> Cow<'_, str> {
     }
 }
 
-/// The bytes without secrets.
-pub fn bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
-    known().redactor.bytes(bytes).0
-}
-
 /// JSON text without secrets in its strings, and still JSON.
 pub fn json(text: &str) -> Cow<'_, str> {
     known().redactor.json(text)
